@@ -1,0 +1,2 @@
+// The bare runtime has no e-mail module; the SDK imports it and uses it only when it sends mail.
+export class EmailMessage {}
