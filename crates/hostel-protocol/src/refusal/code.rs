@@ -1,0 +1,133 @@
+//! The stable codes and what each means on HTTP and on a socket.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One row per code: variant, wire name, HTTP status, close code, seconds
+/// after which a retry makes sense, title.
+macro_rules! codes {
+    ($($variant:ident $name:literal $http:literal $close:literal $retry:expr, $title:literal;)*) => {
+        /// A stable reason code. Its page is `docs/errors/<code>.md`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = concat!("`", $name, "`: ", $title, ".")] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code as it stands on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status it is answered with.
+            #[must_use]
+            pub const fn http_status(self) -> u16 {
+                match self { $(Self::$variant => $http,)* }
+            }
+
+            /// The close code for a socket that has to go because of it.
+            #[must_use]
+            pub const fn close_code(self) -> u16 {
+                match self { $(Self::$variant => $close,)* }
+            }
+
+            /// For `Retry-After`; `None` where waiting does not help.
+            #[must_use]
+            pub const fn retry_after_secs(self) -> Option<u32> {
+                match self { $(Self::$variant => $retry,)* }
+            }
+
+            /// A short title, the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// Where its page is, from the root of the repository.
+            #[must_use]
+            pub const fn docs(self) -> &'static str {
+                match self { $(Self::$variant => concat!("docs/errors/", $name, ".md"),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    UnknownAgent "unknown_agent" 400 4404 None, "No agent class has this name";
+    MissingName "missing_name" 404 4404 None, "The path names an agent but no instance";
+    NoRoute "no_route" 404 4404 None, "Nothing is served at this path";
+    NameTooLong "name_too_long" 414 4414 None, "The instance name is too long";
+    OriginRefused "origin_refused" 403 4403 None, "Requests from this origin are not allowed";
+    HostRefused "host_refused" 403 4403 None, "This host name is not served here";
+    NamespaceMismatch "namespace_mismatch" 400 4400 None, "The client expects another routing prefix";
+    UpgradeStripped "upgrade_stripped" 426 4426 None, "The Upgrade header was lost on the way";
+    BadUpgrade "bad_upgrade" 400 4400 None, "The WebSocket handshake is malformed";
+    MissingNamespaceOrRoom "missing_namespace_or_room" 400 4400 None, "The agent was reached without the router";
+    AgentUnavailable "agent_unavailable" 503 1013 Some(2), "The agent is unavailable for now";
+    AgentQuarantined "agent_quarantined" 503 1013 Some(30), "The agent crashed too often and is paused";
+    AgentStartFailed "agent_start_failed" 503 1013 Some(5), "The agent failed to start";
+    StorageCorrupt "storage_corrupt" 503 1013 Some(60), "The agent's database is damaged";
+    StorageFull "storage_full" 503 1013 Some(30), "The disk is full";
+    StorageReadOnly "storage_read_only" 503 1013 Some(30), "The disk cannot be written";
+    StorageFailed "storage_failed" 503 1013 Some(10), "The storage failed";
+    StorageSchema "storage_schema" 503 1013 Some(60), "The agent's data has another schema version";
+    ConnectFailed "connect_failed" 500 1011 None, "The agent failed while accepting the connection";
+    RequestFailed "request_failed" 500 1011 None, "The agent failed while answering the request";
+    TooManyConnections "too_many_connections" 503 1013 Some(5), "Too many connections";
+    ShuttingDown "shutting_down" 503 1012 Some(2), "The server is restarting";
+    SlowConsumer "slow_consumer" 503 1013 Some(1), "The client reads too slowly";
+    MessageTooBig "message_too_big" 413 1009 None, "The message is too big";
+    BodyTooLarge "body_too_large" 413 1009 None, "The request body is too large";
+    HeadersTooLarge "headers_too_large" 431 1009 None, "The request headers are too large";
+    TooManyCalls "too_many_calls" 429 1013 Some(1), "Too many calls in flight";
+    UnknownFrame "unknown_frame" 400 4400 None, "The message is no frame of the protocol";
+    MalformedFrame "malformed_frame" 400 4400 None, "A field of the frame is missing or of the wrong type";
+    ForeignDialect "foreign_dialect" 400 4400 None, "The frame belongs to another protocol";
+    JsonTooDeep "json_too_deep" 400 4400 None, "The JSON text is too deep or has too many values";
+    ChatNotAvailable "chat_not_available" 501 4400 None, "Chat is not available";
+    MethodNotFound "method_not_found" 404 4404 None, "The agent has no such method";
+    MethodNotCallable "method_not_callable" 403 4403 None, "The method may not be called by clients";
+    InvalidArguments "invalid_arguments" 400 4400 None, "The arguments do not fit the method";
+    StateRejected "state_rejected" 400 4400 None, "The agent rejected the state";
+    StateShape "state_shape" 400 4400 None, "The state has the wrong shape";
+    StateTooLarge "state_too_large" 413 4400 None, "The state is too large";
+    ConnectionReadonly "connection_readonly" 403 4400 None, "The connection is read-only";
+    TurnTimeout "turn_timeout" 503 1013 Some(1), "The agent took too long";
+    TurnPanicked "turn_panicked" 500 1011 None, "The agent's code panicked";
+    NestedTurn "nested_turn" 500 1011 None, "The agent waited for itself";
+    CallFailed "call_failed" 500 1011 None, "The method failed";
+    CallTimeout "call_timeout" 504 1013 Some(1), "The call took too long";
+    CallInProgress "call_in_progress" 409 4409 None, "A call with this idempotency key is still running";
+    IdempotencyConflict "idempotency_conflict" 409 4409 None, "The idempotency key was used for another call";
+    SqlError "sql_error" 500 1011 None, "A SQL statement failed";
+    Unauthorized "unauthorized" 401 4401 None, "Authentication is required";
+    Forbidden "forbidden" 403 4403 None, "This is not allowed";
+    Internal "internal" 500 1011 None, "Something failed inside the server";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is none of our codes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no such code: {0:?}")]
+pub struct UnknownCode(String);
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(s: &str) -> Result<Self, UnknownCode> {
+        let found = Self::ALL.iter().find(|code| code.as_str() == s);
+        found
+            .copied()
+            .ok_or_else(|| UnknownCode(crate::text::shorten(s, 64)))
+    }
+}
