@@ -1,1 +1,42 @@
-//! hostel-core
+//! What an agent *is*: the [`Agent`] trait, handlers and hooks, the context [`Cx`], and the seam to a host.
+//!
+//! Nothing here does I/O, and nothing knows tokio, SQLite, sockets or a clock: whatever an agent needs from the outside
+//! comes through [`host::Host`], which the runtime implements. That keeps a second host (WebAssembly, a test double)
+//! possible without touching agent code.
+//!
+//! Start with [`Agent`] and [`Cx`]; then [`handler`] for how a method becomes callable, and [`erased`] for how a runtime
+//! drives a class it has no type for.
+
+pub mod agent;
+pub mod args;
+pub mod body;
+pub mod call;
+pub mod connection;
+pub mod cx;
+pub mod erased;
+pub mod error;
+pub mod event;
+pub mod handler;
+pub mod host;
+pub mod id;
+pub mod reply;
+pub mod sql;
+pub mod stream;
+pub mod typescript;
+
+pub use agent::{Agent, ClassOptions};
+pub use args::Args;
+pub use body::{Body, Request, Response};
+pub use call::{Call, Stub};
+pub use connection::{CloseEvent, ConnectRequest, Connection, Message};
+pub use cx::Cx;
+pub use error::{Error, Result};
+pub use event::Source;
+pub use handler::{Handler, Hooks, Method, MethodKind};
+pub use id::AgentId;
+pub use reply::Reply;
+pub use sql::{Row, Rows, SqlValue};
+pub use stream::Stream;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;

@@ -1,0 +1,68 @@
+//! The trait that makes a type an agent class. `#[agent]` implements it.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    call::Stub,
+    handler::{Hooks, Method},
+    typescript::TypeBook,
+};
+
+/// An agent class. The value itself is the state that clients see; its default is the initial state.
+///
+/// Implement it with `#[agent]`, which turns the methods of an `impl` block into [`Agent::METHODS`] and [`Agent::HOOKS`].
+/// Fields with `#[serde(skip)]` live in memory only: they start from their default whenever the agent wakes, whenever a
+/// turn is rolled back, and whenever a client replaces the state.
+///
+/// A type that serialises to `null` (a unit struct) has no state until somebody sets one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an agent class",
+    label = "this type has no `#[agent]` implementation",
+    note = "put `#[agent]` on an `impl {Self} {{ .. }}` block, and derive `Default`, `Serialize` and `Deserialize` for the type"
+)]
+pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 'static {
+    /// Class name, e.g. `CoderAgent`. Its kebab case names the namespace.
+    const CLASS: &'static str;
+    /// The doc comment of the `impl` block.
+    const DOC: &'static str = "";
+    /// Options of the class.
+    const OPTIONS: ClassOptions = ClassOptions::DEFAULT;
+    /// Every method, callable or not.
+    const METHODS: &'static [Method<Self>];
+    /// The hooks.
+    const HOOKS: Hooks<Self> = Hooks::NONE;
+
+    /// What other agents and the application hold to call this one.
+    type Stub: From<Stub> + Send;
+
+    /// The state's TypeScript type.
+    fn state_type(_book: &mut TypeBook) -> String {
+        "unknown".to_owned()
+    }
+}
+
+/// Options of an agent class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClassOptions {
+    /// Whether a connection is told whom it reached. On by default.
+    pub send_identity_on_connect: bool,
+}
+
+impl ClassOptions {
+    /// The defaults.
+    pub const DEFAULT: Self = Self { send_identity_on_connect: true };
+
+    /// Sets [`ClassOptions::send_identity_on_connect`].
+    #[must_use]
+    pub const fn send_identity_on_connect(mut self, on: bool) -> Self {
+        self.send_identity_on_connect = on;
+        self
+    }
+}
+
+impl Default for ClassOptions {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,249 @@
+//! The context: what an agent can do besides changing its own fields.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    agent::Agent,
+    call::Stub,
+    connection::{Connection, Message},
+    error::{Error, Result},
+    host::{Effect, Host},
+    id::AgentId,
+    sql::{IntoParams, Rows},
+};
+
+/// What an agent of class `A` can do besides changing its own fields.
+///
+/// Inside a turn, everything done through it belongs to the turn: it commits, or is undone, with it. In an async method
+/// each call is a turn of its own, and [`Cx::update`] changes the state. Cheap to clone.
+pub struct Cx<A> {
+    host: Arc<dyn Host>,
+    connection: Option<Connection>,
+    _class: PhantomData<fn() -> A>,
+}
+
+impl<A> Clone for Cx<A> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.host), self.connection.clone())
+    }
+}
+
+impl<A> Cx<A> {
+    /// Made by hosts; agents receive it.
+    pub fn new(host: Arc<dyn Host>, connection: Option<Connection>) -> Self {
+        Self { host, connection, _class: PhantomData }
+    }
+
+    /// Which agent this is.
+    pub fn id(&self) -> &AgentId {
+        self.host.id()
+    }
+
+    /// The instance's name within its namespace.
+    pub fn name(&self) -> &str {
+        self.host.id().name()
+    }
+
+    /// The connection whose frame is being handled, or `None` (alarm, HTTP, another agent).
+    pub fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    /// Every live connection, oldest first.
+    pub fn connections(&self) -> Vec<Connection> {
+        let wrap = |record| Connection::new(record, Arc::clone(&self.host));
+        self.host.connections().into_iter().map(wrap).collect()
+    }
+
+    /// The connections that carry `tag`.
+    pub fn connections_with(&self, tag: &str) -> Vec<Connection> {
+        let mut all = self.connections();
+        all.retain(|connection| connection.tags().any(|own| own == tag));
+        all
+    }
+
+    /// Sends one message to every connection. The bytes are shared.
+    pub fn broadcast(&self, message: impl Into<Message>) {
+        self.broadcast_except(message, &[]);
+    }
+
+    /// Sends one message to every connection except those with these ids.
+    pub fn broadcast_except(&self, message: impl Into<Message>, ids: &[&str]) {
+        let except = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.host.emit(Effect::Broadcast { message: message.into(), except });
+    }
+
+    /// Sends the state to every client even if this turn does not change it.
+    pub fn push_state(&self) {
+        self.host.emit(Effect::PushState);
+    }
+
+    /// Runs SQL on the agent's own database; see [`IntoParams`] for the parameters.
+    ///
+    /// ```
+    /// # fn demo<A>(cx: &hostel_core::Cx<A>) -> hostel_core::Result<()> {
+    /// cx.sql("create table if not exists notes (id integer primary key, text text)", ())?;
+    /// cx.sql("insert into notes (text) values (?)", ("buy milk",))?;
+    /// let count: i64 = cx.sql("select count(*) from notes", ())?.value()?.unwrap_or(0);
+    /// # let _ = count; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `sql_error` with SQLite's own words, `turn_timeout` when it runs too long, or a storage code.
+    pub fn sql(&self, query: &str, params: impl IntoParams) -> Result<Rows> {
+        self.host.sql(query, &params.into_params())
+    }
+
+    /// Asks for `on_alarm` at `at`, replacing an earlier request. Survives restarts; an overdue one runs at start.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn set_alarm(&self, at: Timestamp) -> Result<()> {
+        self.host.set_alarm(Some(at))
+    }
+
+    /// Takes the wake-up back.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn delete_alarm(&self) -> Result<()> {
+        self.host.set_alarm(None)
+    }
+
+    /// When the wake-up is due, if one is set.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn alarm(&self) -> Result<Option<Timestamp>> {
+        self.host.alarm()
+    }
+
+    /// The time, from the host's clock.
+    pub fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    /// Randomness fit for secrets.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.host.fill_random(&mut bytes);
+        bytes
+    }
+
+    /// Waits. The agent stays awake meanwhile; for longer waits set an alarm.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn sleep(&self, duration: Duration) {
+        self.host.sleep(duration).await;
+    }
+
+    /// Resolves once everything committed so far is durable. Frames, replies and calls wait for that by themselves; await
+    /// it before telling the world in some other way.
+    ///
+    /// # Errors
+    /// A storage code: the writes are not durable, and the agent restarts from what is.
+    pub async fn durable(&self) -> Result<()> {
+        self.host.durable().await
+    }
+
+    /// A service the application shared with `App::env`.
+    ///
+    /// # Errors
+    /// When the application shared no `T`.
+    pub fn env<T: Any + Send + Sync>(&self) -> Result<Arc<T>> {
+        let found = self.host.env(TypeId::of::<T>()).and_then(|service| service.downcast().ok());
+        found.ok_or_else(|| {
+            Error::msg(format!("the application shares no {}", std::any::type_name::<T>()))
+                .with_fix("call `App::env(..)` with one before `serve`")
+        })
+    }
+
+    /// The props the router handed over when it reached this agent, or `None`.
+    ///
+    /// # Errors
+    /// When they do not have the shape of `T`.
+    pub fn props<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        match self.host.props() {
+            Some(props) => Ok(Some(T::deserialize(&*props)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A handle to another agent. Nothing is sent until one of its calls is awaited.
+    pub fn agent<B: Agent>(&self, name: &str) -> B::Stub {
+        Stub::new(AgentId::new(B::CLASS, name), self.host.caller()).into()
+    }
+
+    /// Runs `work` beside the turns; the agent stays awake until it ends. It does not survive a restart.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.host.spawn(Box::pin(work));
+    }
+
+    /// Deletes everything this agent stored once the turn has committed, and closes its sockets with 1001.
+    pub fn destroy(&self) {
+        self.host.destroy();
+    }
+}
+
+impl<A: Agent> Cx<A> {
+    /// Changes the agent as one turn, from an async method. The change is committed when this returns; replies,
+    /// broadcasts and calls that follow wait until it is durable.
+    ///
+    /// # Errors
+    /// `nested_turn` inside a turn (change `self` there), `connection_readonly`, a rejection by
+    /// `validate_state_change`, or a storage code. Nothing was changed then.
+    pub fn update<R>(&self, work: impl FnOnce(&mut A) -> R) -> Result<R> {
+        self.try_update(|me| Ok(work(me)))
+    }
+
+    /// Like [`Cx::update`], rolled back when `work` returns an error.
+    ///
+    /// # Errors
+    /// Those of `work`, and those of [`Cx::update`].
+    pub fn try_update<R>(&self, work: impl FnOnce(&mut A) -> Result<R>) -> Result<R> {
+        let mut work = Some(work);
+        let mut result = None;
+        self.host.turn(self.connection.as_ref().map(Connection::record), &mut |any| {
+            if let (Some(me), Some(work)) = (any.downcast_mut::<A>(), work.take()) {
+                result = Some(work(me)?);
+            }
+            Ok(())
+        })?;
+        result.ok_or_else(wrong_class)
+    }
+
+    /// Looks at the agent between turns, from an async method.
+    ///
+    /// # Errors
+    /// `nested_turn` inside a turn; otherwise when the agent is gone.
+    pub fn read<R>(&self, look: impl FnOnce(&A) -> R) -> Result<R> {
+        let mut look = Some(look);
+        let mut result = None;
+        self.host.read(&mut |any| {
+            if let (Some(me), Some(look)) = (any.downcast_ref::<A>(), look.take()) {
+                result = Some(look(me));
+            }
+        })?;
+        result.ok_or_else(wrong_class)
+    }
+}
+
+fn wrong_class() -> Error {
+    Error::coded(hostel_protocol::refusal::Code::Internal, "the context belongs to an agent of another class")
+}
+
+impl<A> fmt::Debug for Cx<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cx").field(self.host.id()).finish()
+    }
+}

@@ -1,0 +1,287 @@
+//! Agent classes without their type: what a runtime holds to drive any of them.
+
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+
+use crate::{
+    BoxFuture, Cx,
+    agent::{Agent, ClassOptions},
+    connection::Connection,
+    error::{Error, Result},
+    event::{Event, Output},
+    handler::{Handler, MethodKind, Mode},
+    host::Host,
+    typescript::{Signature, TypeBook},
+};
+
+/// What is known of a class without touching an instance.
+#[derive(Debug, Clone)]
+pub struct ClassInfo {
+    /// Class name, e.g. `CoderAgent`.
+    pub class: &'static str,
+    /// Kebab-case slug, e.g. `coder-agent`.
+    pub namespace: Arc<str>,
+    /// Documentation.
+    pub doc: &'static str,
+    /// Options.
+    pub options: ClassOptions,
+    /// Methods, in the order of [`Event::Call`]'s index.
+    pub methods: Arc<[MethodInfo]>,
+}
+
+impl ClassInfo {
+    /// The index of the method with this wire name.
+    pub fn method(&self, name: &str) -> Option<usize> {
+        self.methods.iter().position(|method| method.name == name)
+    }
+}
+
+/// What is known of a method.
+#[derive(Debug, Clone)]
+pub struct MethodInfo {
+    /// Wire name.
+    pub name: &'static str,
+    /// Documentation.
+    pub doc: &'static str,
+    /// Open to clients and other agents.
+    pub callable: bool,
+    /// Sends chunks.
+    pub streaming: bool,
+    /// Ends when its caller leaves.
+    pub cancel_on_disconnect: bool,
+}
+
+/// On whose behalf a handler runs.
+#[derive(Clone)]
+pub struct Origin {
+    /// The host of the agent.
+    pub host: Arc<dyn Host>,
+    /// The connection whose frame is being handled.
+    pub connection: Option<Connection>,
+}
+
+impl Origin {
+    fn cx<A>(&self) -> Cx<A> {
+        Cx::new(Arc::clone(&self.host), self.connection.clone())
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin").field("agent", self.host.id()).field("connection", &self.connection).finish()
+    }
+}
+
+/// An agent class without its type.
+pub trait Class: Send + Sync + fmt::Debug + 'static {
+    /// What is known of it.
+    fn info(&self) -> &ClassInfo;
+    /// A new instance in the initial state.
+    fn fresh(&self) -> Box<dyn Instance>;
+    /// An instance with the given state.
+    ///
+    /// # Errors
+    /// When the JSON does not have the shape of the class.
+    fn load(&self, state: &str) -> Result<Box<dyn Instance>>;
+    /// How the class handles an event, or `None` when it has no handler for it.
+    fn mode(&self, event: &Event) -> Option<Mode>;
+    /// Starts the handler of an event whose mode is [`Mode::Task`].
+    fn task(&self, origin: Origin, event: Event) -> BoxFuture<Result<Output>>;
+    /// The state's TypeScript type.
+    fn state_type(&self, book: &mut TypeBook) -> String;
+    /// A method's TypeScript signature.
+    fn signature(&self, method: usize, book: &mut TypeBook) -> Signature;
+}
+
+/// One agent in memory, without its type.
+pub trait Instance: Send {
+    /// The state as JSON text.
+    ///
+    /// # Errors
+    /// When serde refuses it.
+    fn to_json(&self) -> Result<String>;
+    /// Runs the handler of an event whose mode is [`Mode::Read`] or [`Mode::Turn`].
+    ///
+    /// # Errors
+    /// Those of the handler.
+    fn run(&mut self, origin: &Origin, event: Event) -> Result<Output>;
+    /// The agent itself.
+    fn as_any(&self) -> &dyn Any;
+    /// The agent itself, to change.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+/// `A` as a [`Class`].
+pub struct ClassOf<A>(ClassInfo, PhantomData<fn() -> A>);
+
+impl<A: Agent> ClassOf<A> {
+    /// Erases `A`.
+    pub fn new() -> Self {
+        let info = ClassInfo {
+            class: A::CLASS,
+            namespace: hostel_protocol::name::kebab(A::CLASS).into(),
+            doc: A::DOC,
+            options: A::OPTIONS,
+            methods: A::METHODS.iter().map(method_info).collect(),
+        };
+        Self(info, PhantomData)
+    }
+}
+
+fn method_info<A>(method: &crate::Method<A>) -> MethodInfo {
+    MethodInfo {
+        name: method.name,
+        doc: method.doc,
+        callable: !matches!(method.kind, MethodKind::Closed),
+        streaming: matches!(method.kind, MethodKind::Streaming(_)),
+        cancel_on_disconnect: method.cancel_on_disconnect,
+    }
+}
+
+impl<A: Agent> Default for ClassOf<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A> fmt::Debug for ClassOf<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClassOf").field(&self.0.class).finish()
+    }
+}
+
+/// Picks the handler of an event and pairs it with the event's input: `$use(handler, input, wrap)`.
+macro_rules! dispatch {
+    ($agent:ty, $event:expr, $go:ident $(, $extra:expr)*) => {{
+        let hooks = const { &<$agent>::HOOKS };
+        match $event {
+            Event::Start => $go(hooks.on_start, (), unit $(, $extra)*),
+            Event::Tags(request) => $go(hooks.get_connection_tags, request, Output::Tags $(, $extra)*),
+            Event::Readonly(c, r) => $go(hooks.should_connection_be_readonly, (c, r), Output::Flag $(, $extra)*),
+            Event::Protocol(c, r) => $go(hooks.should_send_protocol_messages, (c, r), Output::Flag $(, $extra)*),
+            Event::Connect(c, r) => $go(hooks.on_connect, (c, r), unit $(, $extra)*),
+            Event::Message(c, message) => $go(hooks.on_message, (c, message), unit $(, $extra)*),
+            Event::Close(c, close) => $go(hooks.on_close, (c, close), unit $(, $extra)*),
+            Event::Error(error) => $go(hooks.on_error, error, unit $(, $extra)*),
+            Event::Request(request) => $go(hooks.on_request, request, Output::Response $(, $extra)*),
+            Event::Validate(source) => $go(hooks.validate_state_change, source, unit $(, $extra)*),
+            Event::StateChanged(source) => $go(hooks.on_state_changed, source, unit $(, $extra)*),
+            Event::Alarm => $go(hooks.on_alarm, (), unit $(, $extra)*),
+            Event::Call { method, args, stream } => match (&<$agent>::METHODS[method].kind, stream) {
+                (MethodKind::Plain(handler), _) => $go(Some(*handler), args, Output::Reply $(, $extra)*),
+                (MethodKind::Streaming(handler), Some(stream)) => {
+                    $go(Some(*handler), (stream, args), unit $(, $extra)*)
+                }
+                _ => $go(None::<Handler<$agent, (), ()>>, (), unit $(, $extra)*),
+            },
+        }
+    }};
+}
+
+fn unit((): ()) -> Output {
+    Output::Unit
+}
+
+fn run_handler<A, In, Out>(
+    handler: Option<Handler<A, In, Out>>,
+    input: In,
+    wrap: fn(Out) -> Output,
+    me: &mut A,
+    cx: &Cx<A>,
+) -> Result<Output> {
+    match handler {
+        Some(Handler::Read(run)) => run(me, cx, input).map(wrap),
+        Some(Handler::Turn(run)) => run(me, cx, input).map(wrap),
+        Some(Handler::Task(_)) | None => Err(no_handler()),
+    }
+}
+
+fn start_handler<A: 'static, In, Out: 'static>(
+    handler: Option<Handler<A, In, Out>>,
+    input: In,
+    wrap: fn(Out) -> Output,
+    cx: Cx<A>,
+) -> BoxFuture<Result<Output>> {
+    match handler {
+        Some(Handler::Task(start)) => {
+            let work = start(cx, input);
+            Box::pin(async move { work.await.map(wrap) })
+        }
+        _ => Box::pin(async { Err(no_handler()) }),
+    }
+}
+
+fn no_handler() -> Error {
+    Error::coded(hostel_protocol::refusal::Code::Internal, "the event was given to a handler of another mode")
+}
+
+impl<A: Agent> Class for ClassOf<A> {
+    fn info(&self) -> &ClassInfo {
+        &self.0
+    }
+
+    fn fresh(&self) -> Box<dyn Instance> {
+        Box::new(InstanceOf(A::default()))
+    }
+
+    fn load(&self, state: &str) -> Result<Box<dyn Instance>> {
+        Ok(Box::new(InstanceOf(serde_json::from_str::<A>(state)?)))
+    }
+
+    fn mode(&self, event: &Event) -> Option<Mode> {
+        let hooks = const { &A::HOOKS };
+        match event {
+            Event::Start => hooks.on_start.map(|h| h.mode()),
+            Event::Tags(_) => hooks.get_connection_tags.map(|h| h.mode()),
+            Event::Readonly(..) => hooks.should_connection_be_readonly.map(|h| h.mode()),
+            Event::Protocol(..) => hooks.should_send_protocol_messages.map(|h| h.mode()),
+            Event::Connect(..) => hooks.on_connect.map(|h| h.mode()),
+            Event::Message(..) => hooks.on_message.map(|h| h.mode()),
+            Event::Close(..) => hooks.on_close.map(|h| h.mode()),
+            Event::Error(_) => hooks.on_error.map(|h| h.mode()),
+            Event::Request(_) => hooks.on_request.map(|h| h.mode()),
+            Event::Validate(_) => hooks.validate_state_change.map(|h| h.mode()),
+            Event::StateChanged(_) => hooks.on_state_changed.map(|h| h.mode()),
+            Event::Alarm => hooks.on_alarm.map(|h| h.mode()),
+            Event::Call { method, .. } => match A::METHODS.get(*method)?.kind {
+                MethodKind::Plain(handler) => Some(handler.mode()),
+                MethodKind::Streaming(handler) => Some(handler.mode()),
+                MethodKind::Closed => None,
+            },
+        }
+    }
+
+    fn task(&self, origin: Origin, event: Event) -> BoxFuture<Result<Output>> {
+        let cx = origin.cx::<A>();
+        dispatch!(A, event, start_handler, cx)
+    }
+
+    fn state_type(&self, book: &mut TypeBook) -> String {
+        A::state_type(book)
+    }
+
+    fn signature(&self, method: usize, book: &mut TypeBook) -> Signature {
+        (A::METHODS[method].signature)(book)
+    }
+}
+
+struct InstanceOf<A>(A);
+
+impl<A: Agent> Instance for InstanceOf<A> {
+    fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string(&self.0)?)
+    }
+
+    fn run(&mut self, origin: &Origin, event: Event) -> Result<Output> {
+        let cx = origin.cx::<A>();
+        let me = &mut self.0;
+        dispatch!(A, event, run_handler, me, &cx)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+}

@@ -1,0 +1,154 @@
+//! The seam between an agent and its host: rows, sockets, wake-ups, clock, randomness, outbound calls.
+//!
+//! The runtime implements [`Host`]; agents never see it, they hold a [`crate::Cx`]. A second host needs nothing else.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+    time::Duration,
+};
+
+use hostel_protocol::{connection::close, refusal::Code};
+use jiff::Timestamp;
+
+use crate::{
+    BoxFuture,
+    body::{Request, Response},
+    connection::{ConnectionChange, ConnectionKey, ConnectionRecord, Message},
+    error::{Error, Result},
+    id::AgentId,
+    reply::Reply,
+    sql::{Rows, SqlValue},
+};
+
+/// What a turn does to the outside. Held back until the turn's writes are durable, dropped when the turn fails.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// One message to one socket.
+    Send {
+        /// The socket.
+        to: ConnectionKey,
+        /// The message.
+        message: Message,
+    },
+    /// One message to every socket.
+    Broadcast {
+        /// The message; its bytes are shared by all sockets.
+        message: Message,
+        /// Connection ids that are left out, every namesake included.
+        except: Vec<String>,
+    },
+    /// The current state to every socket that takes protocol frames, even if it did not change.
+    PushState,
+    /// Close one socket.
+    Close {
+        /// The socket.
+        to: ConnectionKey,
+        /// Close code.
+        code: u16,
+        /// Close reason, at most 123 bytes.
+        reason: String,
+    },
+}
+
+/// What an agent may ask of the place it lives in.
+///
+/// Methods without a future never wait. Called during a turn of the agent they belong to that turn; called outside (by an
+/// async method) each is a turn of its own.
+pub trait Host: Send + Sync + 'static {
+    /// Which agent this is.
+    fn id(&self) -> &AgentId;
+    /// Adds an effect.
+    fn emit(&self, effect: Effect);
+    /// Changes a connection's own record; undone when the turn fails.
+    fn change_connection(&self, record: &Arc<ConnectionRecord>, change: ConnectionChange);
+    /// The live connections, oldest first.
+    fn connections(&self) -> Vec<Arc<ConnectionRecord>>;
+    /// Whether that socket is still there.
+    fn is_connected(&self, key: ConnectionKey) -> bool;
+    /// Runs SQL on the agent's own database.
+    ///
+    /// # Errors
+    /// `sql_error`, `turn_timeout`, or a storage code.
+    fn sql(&self, query: &str, params: &[SqlValue]) -> Result<Rows>;
+    /// Runs `work` on the agent as one turn, on behalf of `caller`.
+    ///
+    /// # Errors
+    /// Those of `work` and of the commit; `nested_turn` inside a turn of the same agent.
+    fn turn(
+        &self,
+        caller: Option<&Arc<ConnectionRecord>>,
+        work: &mut dyn FnMut(&mut dyn Any) -> Result<()>,
+    ) -> Result<()>;
+    /// Lets `work` look at the agent between turns.
+    ///
+    /// # Errors
+    /// `nested_turn` inside a turn of the same agent; otherwise when the agent is gone.
+    fn read(&self, work: &mut dyn FnMut(&dyn Any)) -> Result<()>;
+    /// The next low-level wake-up.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn alarm(&self) -> Result<Option<Timestamp>>;
+    /// Sets or clears the low-level wake-up.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn set_alarm(&self, at: Option<Timestamp>) -> Result<()>;
+    /// Resolves when everything the agent has committed so far is durable.
+    fn durable(&self) -> BoxFuture<Result<()>>;
+    /// Wall-clock time.
+    fn now(&self) -> Timestamp;
+    /// Fills `bytes` with randomness fit for secrets.
+    fn fill_random(&self, bytes: &mut [u8]);
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+    /// A service that the application shared with its agents.
+    fn env(&self, service: TypeId) -> Option<Arc<dyn Any + Send + Sync>>;
+    /// The props the router handed over, if any.
+    fn props(&self) -> Option<Arc<serde_json::Value>>;
+    /// Runs a future that keeps the agent awake until it ends.
+    fn spawn(&self, work: BoxFuture<()>);
+    /// The way to other agents. Calls wait for this agent's gate before they leave.
+    fn caller(&self) -> Arc<dyn Caller>;
+    /// Deletes everything the agent stored, once the turn has committed, and closes its sockets.
+    fn destroy(&self);
+}
+
+/// One call of a method of another agent.
+#[derive(Debug, Clone)]
+pub struct OutgoingCall {
+    /// Whom.
+    pub target: AgentId,
+    /// The method's wire name.
+    pub method: String,
+    /// JSON array.
+    pub args: String,
+    /// Give up after this long; what was begun goes on.
+    pub timeout: Option<Duration>,
+    /// Makes retries safe: the stored result of the first call is returned.
+    pub idempotency_key: Option<String>,
+}
+
+/// Carries calls to agents.
+pub trait Caller: Send + Sync + 'static {
+    /// Calls a method.
+    fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>>;
+    /// Hands an HTTP request to an agent, under any path.
+    fn fetch(&self, target: AgentId, request: Request) -> BoxFuture<Result<Response>>;
+}
+
+/// Checks a close before it becomes an effect.
+///
+/// # Errors
+/// When the code may not be sent (RFC 6455, 7.4) or the reason is longer than 123 bytes (5.5).
+pub fn check_close(code: u16, reason: &str) -> Result<()> {
+    if !close::may_be_sent(code) {
+        return Err(Error::coded(Code::Internal, format!("Invalid WebSocket close code: {code}."))
+            .with_fix("use 1000, or a code from 3000 to 4999"));
+    }
+    if reason.len() > 123 {
+        return Err(Error::msg(format!("The close reason has {} bytes; 123 is the limit.", reason.len())));
+    }
+    Ok(())
+}
