@@ -70,10 +70,7 @@ pub struct ConnectionFlags {
 ///
 /// The reference server's sentence for the first broken rule: too many tags,
 /// an empty one, one too long.
-pub fn validate_tags<T: AsRef<str>>(
-    id: &str,
-    tags: impl IntoIterator<Item = T>,
-) -> Result<Vec<String>, String> {
+pub fn validate_tags<T: AsRef<str>>(id: &str, tags: impl IntoIterator<Item = T>) -> Result<Vec<String>, String> {
     let mut all = vec![id.to_owned()];
     for tag in tags {
         let tag = tag.as_ref();
@@ -81,9 +78,7 @@ pub fn validate_tags<T: AsRef<str>>(
             continue;
         }
         if all.len() == MAX_TAGS {
-            return Err(format!(
-                "A connection can only have {MAX_TAGS} tags, including the default id tag."
-            ));
+            return Err(format!("A connection can only have {MAX_TAGS} tags, including the default id tag."));
         }
         all.push(tag.to_owned());
     }
@@ -96,9 +91,7 @@ fn check_tag(tag: &str) -> Result<(), String> {
         return Err("A connection tag must not be an empty string.".to_owned());
     }
     if tag.encode_utf16().count() > MAX_TAG_CHARS {
-        return Err(format!(
-            "A connection tag must not exceed {MAX_TAG_CHARS} characters."
-        ));
+        return Err(format!("A connection tag must not exceed {MAX_TAG_CHARS} characters."));
     }
     Ok(())
 }

@@ -11,10 +11,7 @@ use serde_json::value::RawValue;
 /// Keys and values are borrowed; nested values are skipped iteratively, so
 /// depth costs no stack. A key with an unpaired surrogate equals none of the
 /// protocol's keys and is passed over.
-pub(crate) fn each<'a>(
-    text: &'a str,
-    see: impl FnMut(&str, &'a RawValue),
-) -> Result<(), serde_json::Error> {
+pub(crate) fn each<'a>(text: &'a str, see: impl FnMut(&str, &'a RawValue)) -> Result<(), serde_json::Error> {
     let mut de = serde_json::Deserializer::from_str(text);
     de.deserialize_map(Members { see })?;
     de.end()

@@ -17,10 +17,7 @@ pub struct JsonLimits {
 
 impl JsonLimits {
     /// Generous for programs, far below what harms a server.
-    pub const DEFAULT: Self = Self {
-        max_depth: 128,
-        max_values: 1_000_000,
-    };
+    pub const DEFAULT: Self = Self { max_depth: 128, max_values: 1_000_000 };
 }
 
 impl Default for JsonLimits {

@@ -48,10 +48,7 @@ fn is_all_upper(s: &str) -> bool {
 /// and `_`. `CoderAgent`, `coder-agent` and `CODER_AGENT` share `coderagent`.
 #[must_use]
 pub fn loose_key(s: &str) -> String {
-    s.chars()
-        .filter(|c| !matches!(c, '-' | '_'))
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    s.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The wire name of a Rust method: `increment_by` → `incrementBy`.
@@ -85,12 +82,8 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     if name.len() <= MAX_NAME_BYTES {
         return Ok(());
     }
-    let text = format!(
-        "The instance name is {} bytes long; at most {MAX_NAME_BYTES} are possible.",
-        name.len()
-    );
-    Err(Refusal::new(Code::NameTooLong, text)
-        .with_fix("Use a shorter name, for example a hash of the long one."))
+    let text = format!("The instance name is {} bytes long; at most {MAX_NAME_BYTES} are possible.", name.len());
+    Err(Refusal::new(Code::NameTooLong, text).with_fix("Use a shorter name, for example a hash of the long one."))
 }
 
 #[cfg(test)]

@@ -31,12 +31,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without a fix and without details.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            fix: None,
-            details: None,
-        }
+        Self { code, message: message.into(), fix: None, details: None }
     }
 
     /// Adds what to change.
@@ -49,9 +44,7 @@ impl Refusal {
     /// Adds one machine-readable detail.
     #[must_use]
     pub fn with_detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.details
-            .get_or_insert_default()
-            .insert(key.into(), value.into());
+        self.details.get_or_insert_default().insert(key.into(), value.into());
         self
     }
 

@@ -17,29 +17,18 @@ const STATE: &str = "cf_agent_state";
 /// Types of other protocols: what we call it, and the sentence.
 fn foreign(name: &str) -> Option<(Option<&'static str>, &'static str)> {
     Some(match name {
-        "call" | "invoke" | "request" | "method" | "rpc_request" => {
-            (Some(RPC), "a call is a frame of type `rpc` here")
+        "call" | "invoke" | "request" | "method" | "rpc_request" => (Some(RPC), "a call is a frame of type `rpc` here"),
+        "state" | "setState" | "set_state" | "state_update" | "stateUpdate" => {
+            (Some(STATE), "a new state is a frame of type `cf_agent_state` here")
         }
-        "state" | "setState" | "set_state" | "state_update" | "stateUpdate" => (
-            Some(STATE),
-            "a new state is a frame of type `cf_agent_state` here",
-        ),
-        "handshake" | "hello" | "connect" | "connection_init" | "init" | "identify" => (
-            None,
-            "no greeting is needed here: the server sends its identity by itself",
-        ),
-        "subscribe" | "join" => (
-            None,
-            "no subscription is needed here: every connection gets state and broadcasts",
-        ),
-        "ping" | "pong" | "heartbeat" => (
-            None,
-            "no keep-alive messages are needed here: WebSocket pings do that",
-        ),
-        "chat" | "user_message" => (
-            Some(ChatKind::Request.as_str()),
-            "a chat turn is a frame of type `cf_agent_use_chat_request` here",
-        ),
+        "handshake" | "hello" | "connect" | "connection_init" | "init" | "identify" => {
+            (None, "no greeting is needed here: the server sends its identity by itself")
+        }
+        "subscribe" | "join" => (None, "no subscription is needed here: every connection gets state and broadcasts"),
+        "ping" | "pong" | "heartbeat" => (None, "no keep-alive messages are needed here: WebSocket pings do that"),
+        "chat" | "user_message" => {
+            (Some(ChatKind::Request.as_str()), "a chat turn is a frame of type `cf_agent_use_chat_request` here")
+        }
         _ => return None,
     })
 }
@@ -72,22 +61,18 @@ pub(super) fn unknown_type(name: &str, keys: &Keys<'_>) -> FrameFault {
     let shown = shorten(name, 64);
     if FROM_SERVER.contains(&name) {
         let text = format!("`{shown}` frames are sent by the server only.");
-        return FrameFault::new(FaultKind::UnknownType, text, "Leave this message out.")
-            .with_type(name, None);
+        return FrameFault::new(FaultKind::UnknownType, text, "Leave this message out.").with_type(name, None);
     }
     near_miss(name, &shown)
 }
 
 fn near_miss(name: &str, shown: &str) -> FrameFault {
-    let known = [RPC, STATE]
-        .into_iter()
-        .chain(ChatKind::ALL.iter().map(|kind| kind.as_str()));
+    let known = [RPC, STATE].into_iter().chain(ChatKind::ALL.iter().map(|kind| kind.as_str()));
     let near = nearest(name, known);
     let text = format!("No frame of a client has the type `{shown}`.");
-    let fix = near.map_or(
-        Cow::Borrowed("Frames of a client have the type `rpc` or `cf_agent_state`."),
-        |near| Cow::Owned(format!("Did you mean `{near}`? {}", shape(near))),
-    );
+    let fix = near.map_or(Cow::Borrowed("Frames of a client have the type `rpc` or `cf_agent_state`."), |near| {
+        Cow::Owned(format!("Did you mean `{near}`? {}", shape(near)))
+    });
     FrameFault::new(FaultKind::UnknownType, text, fix).with_type(name, near)
 }
 

@@ -54,44 +54,23 @@ pub struct FrameFault {
 }
 
 impl FrameFault {
-    pub(super) fn new(
-        kind: FaultKind,
-        message: impl Into<String>,
-        fix: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            fix: fix.into(),
-            nearest: None,
-            type_name: None,
-            call_id: None,
-        }
+    pub(super) fn new(kind: FaultKind, message: impl Into<String>, fix: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), fix: fix.into(), nearest: None, type_name: None, call_id: None }
     }
 
     pub(super) fn json(fault: JsonFault) -> Self {
         let (kind, text, fix) = match fault {
-            JsonFault::Syntax { .. } => (
-                FaultKind::NotJson,
-                "The message is not JSON",
-                "Send one JSON object with a string \"type\".",
-            ),
-            JsonFault::TooDeep { .. } => (
-                FaultKind::TooDeep,
-                "The message is",
-                "Send flatter data, or nested data as a string.",
-            ),
-            JsonFault::TooManyValues { .. } => (
-                FaultKind::TooManyValues,
-                "The message has",
-                "Send the data in several messages.",
-            ),
+            JsonFault::Syntax { .. } => {
+                (FaultKind::NotJson, "The message is not JSON", "Send one JSON object with a string \"type\".")
+            }
+            JsonFault::TooDeep { .. } => {
+                (FaultKind::TooDeep, "The message is", "Send flatter data, or nested data as a string.")
+            }
+            JsonFault::TooManyValues { .. } => {
+                (FaultKind::TooManyValues, "The message has", "Send the data in several messages.")
+            }
         };
-        let joint = if kind == FaultKind::NotJson {
-            ": "
-        } else {
-            " "
-        };
+        let joint = if kind == FaultKind::NotJson { ": " } else { " " };
         Self::new(kind, format!("{text}{joint}{fault}."), fix)
     }
 
@@ -136,10 +115,9 @@ impl FrameFault {
     #[must_use]
     pub fn code(&self) -> Code {
         match self.kind {
-            FaultKind::NotJson
-            | FaultKind::NotObject
-            | FaultKind::NoType
-            | FaultKind::UnknownType => Code::UnknownFrame,
+            FaultKind::NotJson | FaultKind::NotObject | FaultKind::NoType | FaultKind::UnknownType => {
+                Code::UnknownFrame
+            }
             FaultKind::Malformed => Code::MalformedFrame,
             FaultKind::Foreign => Code::ForeignDialect,
             FaultKind::TooDeep | FaultKind::TooManyValues => Code::JsonTooDeep,

@@ -4,10 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{
-    ChatFrame, ChatKind, ClientFrame, FrameFault, JsonLimits, RpcRequest, StateUpdate, check_json,
-    dialect,
-};
+use super::{ChatFrame, ChatKind, ClientFrame, FrameFault, JsonLimits, RpcRequest, StateUpdate, check_json, dialect};
 use crate::fields;
 
 /// What this text message of a client is. Never fails and never panics;
@@ -39,9 +36,7 @@ pub fn parse_with<'a>(text: &'a str, limits: &JsonLimits) -> ClientFrame<'a> {
 }
 
 fn read<'a>(text: &'a str, limits: &JsonLimits) -> Result<ClientFrame<'a>, FrameFault> {
-    let is_object = text
-        .trim_start_matches([' ', '\t', '\n', '\r'])
-        .starts_with('{');
+    let is_object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
     // Each level takes a byte to open and one to close, each value at least
     // one and a comma: shorter JSON cannot break the limits.
     let may_exceed = text.len() >= limits.max_depth.min(limits.max_values).saturating_mul(2);
@@ -115,27 +110,20 @@ impl<'a> Keys<'a> {
         let rest = || -> Result<_, FrameFault> {
             let method = text_field("rpc", "method", self.method)?;
             let args = self.args.filter(|args| args.get().starts_with('['));
-            let args =
-                args.ok_or_else(|| FrameFault::malformed("rpc", "args", "an array", self.args))?;
+            let args = args.ok_or_else(|| FrameFault::malformed("rpc", "args", "an array", self.args))?;
             let key = self.idempotency_key.filter(|key| key.get() != "null");
             let key = key.map(|key| text_field("rpc", "idempotencyKey", Some(key)));
             Ok((method, args, key.transpose()?))
         };
         match rest() {
-            Ok((method, args, idempotency_key)) => Ok(RpcRequest {
-                id,
-                method,
-                args,
-                idempotency_key,
-            }),
+            Ok((method, args, idempotency_key)) => Ok(RpcRequest { id, method, args, idempotency_key }),
             Err(fault) => Err(fault.of_call(&id)),
         }
     }
 
     fn state(&self) -> Result<StateUpdate<'a>, FrameFault> {
-        let state = self.state.ok_or_else(|| {
-            FrameFault::malformed("cf_agent_state", "state", "any JSON value", None)
-        })?;
+        let state =
+            self.state.ok_or_else(|| FrameFault::malformed("cf_agent_state", "state", "any JSON value", None))?;
         Ok(StateUpdate { state })
     }
 
@@ -153,7 +141,5 @@ fn text_field<'a>(
     field: &'static str,
     value: Option<&'a RawValue>,
 ) -> Result<Cow<'a, str>, FrameFault> {
-    value
-        .and_then(fields::string)
-        .ok_or_else(|| FrameFault::malformed(frame, field, "a string", value))
+    value.and_then(fields::string).ok_or_else(|| FrameFault::malformed(frame, field, "a string", value))
 }

@@ -47,13 +47,7 @@ pub(super) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(bytes: &'a [u8], limits: &'a JsonLimits) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            open: Open::default(),
-            values: 0,
-            limits,
-        }
+        Self { bytes, at: 0, open: Open::default(), values: 0, limits }
     }
 
     pub(super) fn run(mut self) -> Result<(), JsonFault> {
@@ -88,20 +82,14 @@ impl<'a> Scan<'a> {
     fn count(&mut self) -> Result<(), JsonFault> {
         self.values += 1;
         if self.values > self.limits.max_values {
-            return Err(JsonFault::TooManyValues {
-                offset: self.at,
-                limit: self.limits.max_values,
-            });
+            return Err(JsonFault::TooManyValues { offset: self.at, limit: self.limits.max_values });
         }
         Ok(())
     }
 
     fn enter(&mut self, object: bool) -> Result<bool, JsonFault> {
         if self.open.depth >= self.limits.max_depth {
-            return Err(JsonFault::TooDeep {
-                offset: self.at,
-                limit: self.limits.max_depth,
-            });
+            return Err(JsonFault::TooDeep { offset: self.at, limit: self.limits.max_depth });
         }
         self.at += 1;
         self.skip_space();
@@ -248,9 +236,6 @@ impl<'a> Scan<'a> {
     }
 
     fn expected<T>(&self, expected: &'static str) -> Result<T, JsonFault> {
-        Err(JsonFault::Syntax {
-            offset: self.at,
-            expected,
-        })
+        Err(JsonFault::Syntax { offset: self.at, expected })
     }
 }

@@ -5,10 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::*;
 
-const ANY: JsonLimits = JsonLimits {
-    max_depth: usize::MAX,
-    max_values: usize::MAX,
-};
+const ANY: JsonLimits = JsonLimits { max_depth: usize::MAX, max_values: usize::MAX };
 
 fn check(text: &str) -> Result<(), JsonFault> {
     check_json(text, &JsonLimits::default())
@@ -30,8 +27,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(6, 64, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
-            prop::collection::vec((any::<String>(), inner), 0..6)
-                .prop_map(|members| members.into_iter().collect()),
+            prop::collection::vec((any::<String>(), inner), 0..6).prop_map(|members| members.into_iter().collect()),
         ]
     })
 }
@@ -74,19 +70,13 @@ proptest! {
 
 #[test]
 fn a_million_open_arrays_are_too_deep() {
-    let fault = JsonFault::TooDeep {
-        offset: 128,
-        limit: 128,
-    };
+    let fault = JsonFault::TooDeep { offset: 128, limit: 128 };
     assert_eq!(check(&"[".repeat(1_000_000)), Err(fault));
 }
 
 #[test]
 fn a_million_open_objects_are_too_deep() {
-    let fault = JsonFault::TooDeep {
-        offset: 128 * 5,
-        limit: 128,
-    };
+    let fault = JsonFault::TooDeep { offset: 128 * 5, limit: 128 };
     assert_eq!(check(&r#"{"a":"#.repeat(1_000_000)), Err(fault));
 }
 
@@ -101,32 +91,17 @@ fn a_million_levels_cost_no_stack_when_they_are_allowed() {
 #[test]
 fn a_million_equal_keys_are_too_many_values() {
     let text = format!("{{{}\"a\":1}}", r#""a":1,"#.repeat(1_000_000));
-    assert!(matches!(
-        check(&text),
-        Err(JsonFault::TooManyValues {
-            limit: 1_000_000,
-            ..
-        })
-    ));
+    assert!(matches!(check(&text), Err(JsonFault::TooManyValues { limit: 1_000_000, .. })));
     assert_eq!(check_json(&text, &ANY), Ok(()));
 }
 
 #[test]
 fn exactly_the_limits_are_allowed() {
-    let limits = JsonLimits {
-        max_depth: 2,
-        max_values: 3,
-    };
+    let limits = JsonLimits { max_depth: 2, max_values: 3 };
     assert_eq!(check_json("[[1]]", &limits), Ok(()));
     assert_eq!(check_json("[[],[]]", &limits), Ok(()));
-    assert!(matches!(
-        check_json("[[[]]]", &limits),
-        Err(JsonFault::TooDeep { offset: 2, .. })
-    ));
-    assert!(matches!(
-        check_json("[1,2,3]", &limits),
-        Err(JsonFault::TooManyValues { offset: 5, .. })
-    ));
+    assert!(matches!(check_json("[[[]]]", &limits), Err(JsonFault::TooDeep { offset: 2, .. })));
+    assert!(matches!(check_json("[1,2,3]", &limits), Err(JsonFault::TooManyValues { offset: 5, .. })));
 }
 
 #[test]
@@ -135,21 +110,12 @@ fn brackets_must_match_beyond_the_levels_held_in_one_word() {
     let right = format!("{open}1{}{}", "}".repeat(200), "]".repeat(200));
     assert_eq!(check_json(&right, &ANY), Ok(()));
     let wrong = format!("{open}1{}{}", "}".repeat(199), "]".repeat(201));
-    assert!(matches!(
-        check_json(&wrong, &ANY),
-        Err(JsonFault::Syntax { .. })
-    ));
+    assert!(matches!(check_json(&wrong, &ANY), Err(JsonFault::Syntax { .. })));
 }
 
 #[test]
 fn numbers_of_any_size_and_lone_surrogates_are_json() {
-    for text in [
-        "1e999999",
-        "-0",
-        "0.1E+5",
-        r#""\ud800""#,
-        r#"{"\udc00":1,"\udc00":2}"#,
-    ] {
+    for text in ["1e999999", "-0", "0.1E+5", r#""\ud800""#, r#"{"\udc00":1,"\udc00":2}"#] {
         assert_eq!(check(text), Ok(()), "{text}");
     }
 }
@@ -175,10 +141,6 @@ fn a_syntax_fault_says_where_and_what() {
         ("\u{feff}1", 0, "a value"),
     ];
     for (text, offset, expected) in table {
-        assert_eq!(
-            check(text),
-            Err(JsonFault::Syntax { offset, expected }),
-            "{text:?}"
-        );
+        assert_eq!(check(text), Err(JsonFault::Syntax { offset, expected }), "{text:?}");
     }
 }

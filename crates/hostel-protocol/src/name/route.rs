@@ -45,16 +45,10 @@ impl NoMatch<'_> {
         let fix = format!("Agents are at /{prefix}/{{agent}}/{{name}}.");
         let (code, text) = match self {
             Self::Prefix => (Code::NoRoute, format!("Nothing is served at {shown}.")),
-            Self::MissingAgent => (
-                Code::NoRoute,
-                format!("{shown} names neither an agent nor an instance."),
-            ),
+            Self::MissingAgent => (Code::NoRoute, format!("{shown} names neither an agent nor an instance.")),
             Self::MissingName { agent } => (
                 Code::MissingName,
-                format!(
-                    "{shown} names the agent \"{}\" but no instance of it.",
-                    crate::text::shorten(agent, 100)
-                ),
+                format!("{shown} names the agent \"{}\" but no instance of it.", crate::text::shorten(agent, 100)),
             ),
         };
         Refusal::new(code, text).with_fix(fix)

@@ -150,18 +150,9 @@ fn paths_route_by_the_published_rules() {
         ("/agents/CoderAgent/x", agent("CoderAgent", "x", "")),
         ("/agents", Route::NoMatch(NoMatch::MissingAgent)),
         ("/agents/", Route::NoMatch(NoMatch::MissingAgent)),
-        (
-            "/agents/x",
-            Route::NoMatch(NoMatch::MissingName { agent: "x" }),
-        ),
-        (
-            "/agents/x/",
-            Route::NoMatch(NoMatch::MissingName { agent: "x" }),
-        ),
-        (
-            "/agents/x?name=y",
-            Route::NoMatch(NoMatch::MissingName { agent: "x" }),
-        ),
+        ("/agents/x", Route::NoMatch(NoMatch::MissingName { agent: "x" })),
+        ("/agents/x/", Route::NoMatch(NoMatch::MissingName { agent: "x" })),
+        ("/agents/x?name=y", Route::NoMatch(NoMatch::MissingName { agent: "x" })),
         ("/Agents/x/y", Route::NoMatch(NoMatch::Prefix)),
         ("/x/agents/y/z", Route::NoMatch(NoMatch::Prefix)),
         ("/parties/x/y", Route::NoMatch(NoMatch::Prefix)),
@@ -178,10 +169,7 @@ fn paths_route_by_the_published_rules() {
 fn a_prefix_may_have_several_segments() {
     assert_eq!(route("/api/v1/x/y/z", "api/v1"), agent("x", "y", "z"));
     assert_eq!(route("/api//v1/x/y", "/api/v1/"), agent("x", "y", ""));
-    assert_eq!(
-        route("/api/v2/x/y", "api/v1"),
-        Route::NoMatch(NoMatch::Prefix)
-    );
+    assert_eq!(route("/api/v2/x/y", "api/v1"), Route::NoMatch(NoMatch::Prefix));
     assert_eq!(route("/x/y", ""), agent("x", "y", ""));
 }
 
@@ -195,10 +183,7 @@ fn a_path_without_an_instance_is_refused_with_its_code() {
     assert_eq!(refuse("/agents").code, Code::NoRoute);
     let refusal = refuse("/elsewhere");
     assert_eq!(refusal.message, "Nothing is served at /elsewhere.");
-    assert_eq!(
-        refusal.fix.unwrap(),
-        "Agents are at /agents/{agent}/{name}."
-    );
+    assert_eq!(refusal.fix.unwrap(), "Agents are at /agents/{agent}/{name}.");
 }
 
 #[test]

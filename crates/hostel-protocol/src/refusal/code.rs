@@ -126,8 +126,6 @@ impl FromStr for Code {
 
     fn from_str(s: &str) -> Result<Self, UnknownCode> {
         let found = Self::ALL.iter().find(|code| code.as_str() == s);
-        found
-            .copied()
-            .ok_or_else(|| UnknownCode(crate::text::shorten(s, 64)))
+        found.copied().ok_or_else(|| UnknownCode(crate::text::shorten(s, 64)))
     }
 }

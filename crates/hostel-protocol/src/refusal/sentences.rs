@@ -9,9 +9,8 @@ pub fn missing_namespace_or_room(class: &str) -> Refusal {
         "Missing namespace or room headers when connecting to {class}. Did you try connecting \
          directly to this Durable Object? Try using getServerByName(namespace, id) instead."
     );
-    Refusal::new(Code::MissingNamespaceOrRoom, text).with_fix(
-        "Send the request through route_agent_request, or take a stub from get_agent_by_name.",
-    )
+    Refusal::new(Code::MissingNamespaceOrRoom, text)
+        .with_fix("Send the request through route_agent_request, or take a stub from get_agent_by_name.")
 }
 
 /// The text for an agent that cannot be started, for people and for clients.

@@ -152,23 +152,15 @@ impl<'a> Keys<'a> {
                 name: text(self.name)?,
                 state_follows: is_true(self.state_follows),
             },
-            "cf_agent_state" => ServerFrame::State {
-                state: self.state?.to_owned(),
-            },
-            "cf_agent_state_error" => ServerFrame::StateError {
-                error: text(self.error)?,
-                code: text(self.code),
-                fix: text(self.fix),
-            },
-            "cf_agent_mcp_servers" => ServerFrame::McpServers {
-                mcp: self.mcp?.to_owned(),
-            },
+            "cf_agent_state" => ServerFrame::State { state: self.state?.to_owned() },
+            "cf_agent_state_error" => {
+                ServerFrame::StateError { error: text(self.error)?, code: text(self.code), fix: text(self.fix) }
+            }
+            "cf_agent_mcp_servers" => ServerFrame::McpServers { mcp: self.mcp?.to_owned() },
             "rpc" => ServerFrame::Rpc(self.rpc()?),
-            "hostel_error" => ServerFrame::HostelError {
-                code: text(self.code)?,
-                error: text(self.error)?,
-                fix: text(self.fix),
-            },
+            "hostel_error" => {
+                ServerFrame::HostelError { code: text(self.code)?, error: text(self.error)?, fix: text(self.fix) }
+            }
             _ => return None,
         })
     }
@@ -179,11 +171,7 @@ impl<'a> Keys<'a> {
         let outcome = match (self.success?.get(), self.done.map(RawValue::get)) {
             ("true", Some("false")) => RpcOutcome::Chunk(value),
             ("true", _) => RpcOutcome::Done(value),
-            ("false", _) => RpcOutcome::Failed {
-                error: text(self.error)?,
-                code: text(self.code),
-                fix: text(self.fix),
-            },
+            ("false", _) => RpcOutcome::Failed { error: text(self.error)?, code: text(self.code), fix: text(self.fix) },
             _ => return None,
         };
         Some(RpcResponse { id, outcome })

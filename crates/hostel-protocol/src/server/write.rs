@@ -4,7 +4,8 @@ use crate::refusal::Refusal;
 use crate::text::push_json_str;
 
 /// The list of MCP servers of an agent that has none.
-pub const MCP_SERVERS_EMPTY: &str = r#"{"mcp":{"prompts":[],"resources":[],"servers":{},"tools":[]},"type":"cf_agent_mcp_servers"}"#;
+pub const MCP_SERVERS_EMPTY: &str =
+    r#"{"mcp":{"prompts":[],"resources":[],"servers":{},"tools":[]},"type":"cf_agent_mcp_servers"}"#;
 
 /// Who the client is talking to. `state_follows` only if the state frame is
 /// the very next one: clients wait for it.
@@ -15,11 +16,7 @@ pub fn identity(agent: &str, name: &str, state_follows: bool) -> String {
     push_json_str(&mut out, name);
     out.push_str(r#","agent":"#);
     push_json_str(&mut out, agent);
-    out.push_str(if state_follows {
-        r#","stateFollows":true}"#
-    } else {
-        "}"
-    });
+    out.push_str(if state_follows { r#","stateFollows":true}"# } else { "}" });
     out
 }
 
@@ -106,12 +103,7 @@ pub fn session_error(text: &str) -> String {
 
 /// A call, as a client writes it. `args_json` is a JSON array.
 #[must_use]
-pub fn rpc_request(
-    id: &str,
-    method: &str,
-    args_json: &str,
-    idempotency_key: Option<&str>,
-) -> String {
+pub fn rpc_request(id: &str, method: &str, args_json: &str, idempotency_key: Option<&str>) -> String {
     let mut out = String::with_capacity(64 + id.len() + method.len() + args_json.len());
     out.push_str(r#"{"args":"#);
     out.push_str(args_json);
