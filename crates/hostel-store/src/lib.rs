@@ -1,1 +1,60 @@
-//! hostel-store
+//! One SQLite file per agent, and one small register of wake-ups per node.
+//!
+//! This crate keeps what an agent must not lose: its state, its rows, its alarm and the results of
+//! calls that carried an idempotency key. The interface is synchronous and may be called from any
+//! thread. There is one storage engine and no storage trait; [`Store::in_memory`] is the test double.
+//!
+//! What is not here: when an agent wakes, who may call it, and when an effect is let out. The runtime
+//! does that, and it holds every effect of a turn back until [`make_durable`] has returned.
+//!
+//! # How a commit becomes durable
+//!
+//! SQLite runs in WAL mode with `synchronous=NORMAL`: its checkpoints sync the log before the database
+//! file and the database file before the log is reused, so the file is whole after any power cut. What
+//! NORMAL does not do is sync the log after each commit; [`make_durable`] does that, on a thread where
+//! waiting is allowed. Both together are what `synchronous=FULL` promises, without a sync on the thread
+//! that runs turns. A [`Commit`] goes in, a durable acknowledgement comes out, and one sync covers every
+//! earlier commit of the same agent.
+//!
+//! # Where to start reading
+//!
+//! [`Store`] opens the directory, [`AgentDb`] is one agent's database and its turn.
+//!
+//! ```
+//! use hostel_store::{Options, Store, make_durable};
+//!
+//! let store = Store::in_memory(Options::default())?;
+//! let mut agent = store.agent("counter", "default")?;
+//! agent.begin()?;
+//! agent.set_state(r#"{"count":1}"#)?;
+//! let commit = agent.commit()?.expect("the turn wrote something");
+//! make_durable(&commit)?;
+//! assert_eq!(agent.state()?.as_deref(), Some(r#"{"count":1}"#));
+//! # Ok::<(), hostel_store::Error>(())
+//! ```
+
+mod agent;
+mod connect;
+mod durability;
+mod error;
+mod guard;
+mod key;
+mod layout;
+mod listing;
+mod lock;
+mod node;
+mod options;
+mod registry;
+mod schema;
+mod store;
+mod value;
+
+pub use agent::AgentDb;
+pub use agent::idempotency::Stored;
+pub use durability::{Commit, SyncHandle, make_durable};
+pub use error::{Error, ErrorKind};
+pub use key::AgentKey;
+pub use listing::AgentEntry;
+pub use options::Options;
+pub use store::Store;
+pub use value::{Rows, SqlValue};

@@ -1,0 +1,155 @@
+//! Opening SQLite the way this crate wants it, and the blank file that new agents start from.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::durability::sync_dir;
+use crate::error::{Blame, classify_io};
+use crate::layout::wal_of;
+use crate::{Error, ErrorKind, schema};
+
+const CACHED_STATEMENTS: usize = 8;
+
+/// Settings of every connection. `EXCLUSIVE` keeps the index of the log in memory: no `-shm` file, one
+/// descriptor less, and most of the time of reopening saved.
+const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
+
+/// Settings for the first commit after opening with an empty log. There is nothing old in the log that a
+/// reordered write could bring back, so SQLite need not sync its header before the first frame; the
+/// durability seam syncs it with the frames. No checkpoint may run in this phase.
+pub(crate) const BEFORE_FIRST_COMMIT: &str = "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=OFF;";
+
+/// Settings ever after: checkpoints, and reuse of the log, sync in the right order by themselves.
+pub(crate) const AFTER_FIRST_COMMIT: &str =
+    "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;";
+
+/// Opens an existing database file; never creates one.
+pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    configure(&conn)?;
+    Ok(conn)
+}
+
+/// A database in memory with the newest schema.
+pub(crate) fn open_memory() -> rusqlite::Result<Connection> {
+    let conn =
+        Connection::open_in_memory_with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure(&conn)?;
+    schema::migrate(&conn, 0, schema::STEPS)?;
+    Ok(conn)
+}
+
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(std::time::Duration::ZERO)?;
+    conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.execute_batch(SETTINGS)
+}
+
+/// Makes the coming close leave file and log exactly as they are.
+pub(crate) fn keep_files_on_close(conn: &Connection) {
+    let kept = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    debug_assert!(kept.is_ok(), "a plain flag of the connection");
+}
+
+/// The bytes of an empty database with the newest schema. Copying them is cheaper than running the
+/// schema for every new agent.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    bytes: Vec<u8>,
+    temporary: PathBuf,
+    counter: AtomicU64,
+}
+
+impl Blank {
+    /// Builds the blank file once, in the directory of unfinished files.
+    pub(crate) fn build(temporary: PathBuf) -> Result<Self, Error> {
+        let path = temporary.join("blank.db");
+        let failed = |e| Error::sqlite("the data directory", "preparing an empty database", Blame::Store, e);
+        write_blank(&path).map_err(|e| refine(failed(e), &path))?;
+        let bytes = fs::read(&path)
+            .and_then(|bytes| fs::remove_file(&path).map(|()| bytes))
+            .map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
+        Ok(Self { bytes, temporary, counter: AtomicU64::new(0) })
+    }
+
+    /// A path for an unfinished file, never given twice.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.temporary.join(format!("{}.tmp", self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Puts an empty database at `path`. The content is synced before the name exists, so whoever sees
+    /// the name, even after a power cut, sees a whole file.
+    pub(crate) fn place(&self, path: &Path) -> io::Result<()> {
+        let shard = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        fs::create_dir_all(shard)?;
+        remove_stale_wal(path, shard)?;
+        let unfinished = self.unfinished();
+        let placed = write_synced(&unfinished, &self.bytes).and_then(|()| fs::hard_link(&unfinished, path));
+        // A failure to remove leaves a file that the next start removes.
+        let removed = fs::remove_file(&unfinished);
+        placed.and(removed)
+    }
+}
+
+fn write_blank(path: &Path) -> rusqlite::Result<()> {
+    let conn = Connection::open(path)?;
+    conn.execute_batch("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;")?;
+    schema::migrate(&conn, 0, schema::STEPS)?;
+    conn.close().map_err(|(_, e)| e)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+/// A log without its database belongs to an agent that was deleted half-way. Left in place it would be
+/// replayed into the new one.
+fn remove_stale_wal(path: &Path, shard: &Path) -> io::Result<()> {
+    let wal = wal_of(path);
+    match fs::remove_file(&wal) {
+        Ok(()) => {
+            tracing::warn!(wal = %wal.display(), "removed a log that had lost its database");
+            sync_dir(shard)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// SQLite says "unable to open" for a full disk, a read-only disk and a missing right alike. This asks the
+/// file system itself, by opening the log for writing.
+pub(crate) fn refine(error: Error, database: &Path) -> Error {
+    if error.kind() != ErrorKind::Failed {
+        return error;
+    }
+    match probe(database) {
+        Some(kind) if kind != ErrorKind::Failed => error.with_kind(kind),
+        _ => error,
+    }
+}
+
+fn probe(database: &Path) -> Option<ErrorKind> {
+    let wal = wal_of(database);
+    let existed = wal.exists();
+    let mut probe = database.as_os_str().to_owned();
+    probe.push("-probe");
+    let probe = PathBuf::from(probe);
+    let tried =
+        if existed { OpenOptions::new().write(true).open(&wal).map(drop) } else { File::create(&probe).map(drop) };
+    if !existed && tried.is_ok() {
+        let removed = fs::remove_file(&probe);
+        debug_assert!(removed.is_ok(), "created a moment ago");
+    }
+    tried.err().map(|e| classify_io(&e))
+}

@@ -1,0 +1,92 @@
+//! Where things are: file names that no agent name can escape, collide in or overflow.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::AgentKey;
+
+const READABLE: usize = 40;
+
+/// The directories of one store.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// One directory per namespace, and in it 256 directories by hash.
+    pub(crate) fn agents(&self) -> PathBuf {
+        self.root.join("agents")
+    }
+
+    /// Files that are not finished; emptied on every start.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Rebuilt databases that are complete but may not be in their place yet.
+    pub(crate) fn rebuilt(&self) -> PathBuf {
+        self.root.join("rebuilt")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(crate) fn node(&self) -> PathBuf {
+        self.root.join("node.db")
+    }
+
+    /// The database file of an agent.
+    pub(crate) fn database(&self, key: &AgentKey) -> PathBuf {
+        self.root.join(relative(key))
+    }
+}
+
+/// The write-ahead log beside a database file.
+pub(crate) fn wal_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    PathBuf::from(path)
+}
+
+/// The path of an agent's database below the root. The hash decides; the readable part is for people.
+/// ASCII lower case only, so no file system folds two of these names into one.
+pub(crate) fn relative(key: &AgentKey) -> String {
+    let hash = digest(key);
+    let readable = readable(key.name());
+    format!("agents/{}/{}/{readable}-{hash}.db", key.namespace(), &hash[..2])
+}
+
+fn digest(key: &AgentKey) -> String {
+    let mut hash = Sha256::new();
+    hash.update(key.namespace());
+    hash.update([0]);
+    hash.update(key.name());
+    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+fn readable(name: &str) -> String {
+    let mut out = String::with_capacity(READABLE);
+    for c in name.chars().take(4 * READABLE) {
+        match c.to_ascii_lowercase() {
+            c if c.is_ascii_alphanumeric() => out.push(c),
+            _ if out.is_empty() || out.ends_with('-') => {}
+            _ => out.push('-'),
+        }
+        if out.len() == READABLE {
+            break;
+        }
+    }
+    let trimmed = out.trim_end_matches('-');
+    if trimmed.is_empty() { "x".to_owned() } else { trimmed.to_owned() }
+}

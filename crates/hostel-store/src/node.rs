@@ -1,0 +1,97 @@
+//! The node's own database: when which agent wants to be woken.
+
+use std::path::Path;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, params};
+
+use crate::connect::refine;
+use crate::error::Blame;
+use crate::{AgentKey, Error, ErrorKind};
+
+const VERSION: u32 = 1;
+const SUBJECT: &str = "the node's register of wake-ups";
+const SCHEMA: &str = "BEGIN;
+CREATE TABLE hostel_alarms (
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (namespace, name)
+) WITHOUT ROWID;
+PRAGMA user_version = 1;
+COMMIT;";
+
+/// The register. Each change is durable when the call returns.
+#[derive(Debug)]
+pub(crate) struct NodeDb {
+    conn: Mutex<Connection>,
+}
+
+impl NodeDb {
+    /// Opens or creates the register. `synchronous=FULL`: SQLite itself syncs each commit.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let opened = Connection::open(path).and_then(|conn| {
+            conn.execute_batch("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;")?;
+            Ok(conn)
+        });
+        let conn = opened.map_err(|e| refine(failed("opening it", e), path))?;
+        Self::with(conn)
+    }
+
+    pub(crate) fn in_memory() -> Result<Self, Error> {
+        Self::with(Connection::open_in_memory().map_err(|e| failed("opening it", e))?)
+    }
+
+    fn with(conn: Connection) -> Result<Self, Error> {
+        let version: u32 =
+            conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed("opening it", e))?;
+        match version {
+            0 => conn.execute_batch(SCHEMA).map_err(|e| failed("creating it", e))?,
+            VERSION => {}
+            newer => {
+                let message = format!(
+                    "{SUBJECT} (node.db) has schema version {newer}, this build knows up to {VERSION}; start a version at least as new as the one that wrote it"
+                );
+                return Err(Error::new(ErrorKind::Schema, message));
+            }
+        }
+        Ok(Self { conn: Mutex::new(conn) })
+    }
+
+    /// Every wake-up, earliest first.
+    pub(crate) fn alarms(&self) -> Result<Vec<(AgentKey, i64)>, Error> {
+        let conn = self.conn.lock();
+        let read = || {
+            let mut statement =
+                conn.prepare_cached("SELECT namespace, name, at_ms FROM hostel_alarms ORDER BY at_ms")?;
+            let rows = statement.query_map([], |row| {
+                let key = AgentKey::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?);
+                Ok((key, row.get(2)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|e| failed("reading it", e))
+    }
+
+    /// Sets the wake-up of an agent, in place of an earlier one. Costs no sync if it is already so.
+    pub(crate) fn register(&self, key: &AgentKey, at_ms: i64) -> Result<(), Error> {
+        const PUT: &str = "INSERT INTO hostel_alarms (namespace, name, at_ms) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms WHERE at_ms <> excluded.at_ms";
+        let conn = self.conn.lock();
+        let put = || conn.prepare_cached(PUT)?.execute(params![key.namespace(), key.name(), at_ms]);
+        put().map(drop).map_err(|e| failed("registering a wake-up", e))
+    }
+
+    /// Removes the wake-up of an agent; with `only_if` only if it is for that moment.
+    pub(crate) fn clear(&self, key: &AgentKey, only_if: Option<i64>) -> Result<(), Error> {
+        const CLEAR: &str =
+            "DELETE FROM hostel_alarms WHERE namespace = ?1 AND name = ?2 AND at_ms = coalesce(?3, at_ms)";
+        let conn = self.conn.lock();
+        let clear = || conn.prepare_cached(CLEAR)?.execute(params![key.namespace(), key.name(), only_if]);
+        clear().map(drop).map_err(|e| failed("clearing a wake-up", e))
+    }
+}
+
+fn failed(doing: &str, cause: rusqlite::Error) -> Error {
+    Error::sqlite(SUBJECT, doing, Blame::Store, cause)
+}

@@ -1,0 +1,20 @@
+//! What an operator may choose about storage.
+
+use std::time::Duration;
+
+/// Limits and retention of a [`Store`](crate::Store).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long the result of a call with an idempotency key is kept.
+    pub idempotency_retention: Duration,
+    /// The longest agent name, in bytes of UTF-8.
+    pub max_name_bytes: usize,
+    /// The most pages (of 4 KiB) one agent's database may have; `None` leaves SQLite's own bound.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { idempotency_retention: Duration::from_secs(24 * 60 * 60), max_name_bytes: 1024, max_pages: None }
+    }
+}

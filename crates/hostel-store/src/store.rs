@@ -1,0 +1,170 @@
+//! The store: a data directory, or its double in memory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::agent::finish_rebuilds;
+use crate::connect::Blank;
+use crate::durability::{DirLedger, sync_dir};
+use crate::layout::Layout;
+use crate::listing::{self, AgentEntry};
+use crate::lock::DirLock;
+use crate::node::NodeDb;
+use crate::registry::Registry;
+use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, key};
+
+/// All agents of one node. Cheap to clone; any thread may use it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What every open database of a store shares.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) layout: Layout,
+    pub(crate) in_memory: bool,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) ledger: Arc<DirLedger>,
+    blank: Option<Blank>,
+    node: NodeDb,
+    _lock: Option<DirLock>,
+}
+
+impl Inner {
+    /// The file that new agents start from.
+    pub(crate) fn blank(&self) -> Result<&Blank, Error> {
+        self.blank.as_ref().ok_or_else(|| Error::new(ErrorKind::Failed, "a store in memory has no files"))
+    }
+}
+
+impl Store {
+    /// Opens a data directory, creating it if need be, and takes it for this process. Files that an
+    /// earlier process left unfinished are finished or removed.
+    ///
+    /// # Errors
+    ///
+    /// `storage_locked`, naming the directory and the pid, if another process has it; otherwise if the
+    /// directory cannot be written or the node's register cannot be opened.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
+        let failed = |e| Error::io(&format!("data directory {}", dir.display()), "opening it", e);
+        fs::create_dir_all(dir).map_err(failed)?;
+        let root = dir.canonicalize().map_err(failed)?;
+        let layout = Layout::new(root.clone());
+        let lock = DirLock::take(dir, &layout.lock())?;
+        prepare(&layout).map_err(failed)?;
+        let inner = Inner {
+            blank: Some(Blank::build(layout.temporary())?),
+            node: NodeDb::open(&layout.node())?,
+            ledger: Arc::new(DirLedger::new(root)),
+            registry: Arc::default(),
+            in_memory: false,
+            layout,
+            options,
+            _lock: Some(lock),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A store without a disk, for tests: each agent's database lives in memory as long as the store, and
+    /// opening an agent again finds it. Commits are durable at once.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub fn in_memory(options: Options) -> Result<Self, Error> {
+        let root = PathBuf::from(":memory:");
+        let inner = Inner {
+            blank: None,
+            node: NodeDb::in_memory()?,
+            ledger: Arc::new(DirLedger::new(root.clone())),
+            registry: Arc::default(),
+            in_memory: true,
+            layout: Layout::new(root),
+            options,
+            _lock: None,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The database of one agent. Nothing is read before the first use and nothing is created before the
+    /// first write.
+    ///
+    /// # Errors
+    ///
+    /// `name_invalid` or `name_too_long`, if no file can be named after it.
+    pub fn agent(&self, namespace: &str, name: &str) -> Result<AgentDb, Error> {
+        let key = AgentKey::new(namespace, name);
+        key.check(&self.inner.options)?;
+        Ok(AgentDb::new(Arc::clone(&self.inner), key))
+    }
+
+    /// Agents that have a database, in the order of their files, starting after the
+    /// [`cursor`](AgentEntry::cursor) of the last one seen. Reads the directory and, for each agent that is
+    /// not open, the name inside its file.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be read. A damaged file does not fail the listing; its entry says so.
+    pub fn agents(&self, namespace: Option<&str>, limit: usize, after: Option<&str>) -> Result<Vec<AgentEntry>, Error> {
+        check(namespace)?;
+        listing::list(&self.inner, namespace, limit, after)
+    }
+
+    /// How many agents of a class have a database. Reads directories only, no files.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be read.
+    pub fn count(&self, namespace: &str) -> Result<u64, Error> {
+        check(Some(namespace))?;
+        listing::count(&self.inner, namespace)
+    }
+
+    /// All registered wake-ups, earliest first, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be read.
+    pub fn alarms(&self) -> Result<Vec<(AgentKey, i64)>, Error> {
+        self.inner.node.alarms()
+    }
+
+    /// Registers the wake-up of an agent in place of its earlier one. Durable when it returns, so it blocks
+    /// for a sync.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be written.
+    pub fn register_alarm(&self, key: &AgentKey, at_ms: i64) -> Result<(), Error> {
+        self.inner.node.register(key, at_ms)
+    }
+
+    /// Removes the wake-up of an agent; with `only_if_at_ms` only if it is for that moment. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be written.
+    pub fn clear_alarm(&self, key: &AgentKey, only_if_at_ms: Option<i64>) -> Result<(), Error> {
+        self.inner.node.clear(key, only_if_at_ms)
+    }
+}
+
+fn check(namespace: Option<&str>) -> Result<(), Error> {
+    namespace.map_or(Ok(()), key::check_namespace)
+}
+
+/// Creates the layout, finishes rebuilds and removes unfinished files.
+fn prepare(layout: &Layout) -> std::io::Result<()> {
+    for dir in [layout.agents(), layout.temporary(), layout.rebuilt()] {
+        fs::create_dir_all(dir)?;
+    }
+    finish_rebuilds(&layout.rebuilt(), layout.root())?;
+    for entry in fs::read_dir(layout.temporary())? {
+        fs::remove_file(entry?.path())?;
+    }
+    sync_dir(layout.root())
+}
