@@ -1,0 +1,76 @@
+//! Rules that concern several settings at once.
+
+use super::{Config, Mode};
+
+/// A configuration that is readable but must not be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsafe {
+    /// Open to the network without anybody being asked who they are.
+    #[error(
+        "refusing to listen on {listen}: everybody who reaches that address could read and steer every agent, because there is no authentication. Listen on 127.0.0.1, or say --insecure-no-auth if that is what you want"
+    )]
+    OpenToTheNetwork {
+        /// The address asked for.
+        listen: std::net::SocketAddr,
+    },
+    /// Half of what TLS needs.
+    #[error("TLS needs both a certificate and a key: add --{missing}")]
+    HalfTls {
+        /// The flag that is missing.
+        missing: &'static str,
+    },
+    /// The prefix leads nowhere.
+    #[error("the prefix {prefix:?} is no path: use segments such as agents or api/v1")]
+    Prefix {
+        /// The prefix asked for.
+        prefix: String,
+    },
+}
+
+impl Config {
+    /// Checks what no single value can tell.
+    ///
+    /// # Errors
+    ///
+    /// The first broken rule, in a sentence that says what to change.
+    pub fn check(&self) -> Result<(), Unsafe> {
+        if !self.listen.ip().is_loopback() && !*self.insecure_no_auth {
+            let listen = *self.listen;
+            return Err(Unsafe::OpenToTheNetwork { listen });
+        }
+        match (&*self.tls_cert, &*self.tls_key) {
+            (Some(_), None) => return Err(Unsafe::HalfTls { missing: "tls-key" }),
+            (None, Some(_)) => return Err(Unsafe::HalfTls { missing: "tls-cert" }),
+            _ => {}
+        }
+        self.check_prefix()
+    }
+
+    fn check_prefix(&self) -> Result<(), Unsafe> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+        let mut segments = self.prefix.split('/').filter(|part| !part.is_empty()).peekable();
+        let some = segments.peek().is_some();
+        if some && segments.all(|part| part.chars().all(plain) && part != "." && part != "..") {
+            return Ok(());
+        }
+        let prefix = self.prefix.value.clone();
+        Err(Unsafe::Prefix { prefix })
+    }
+
+    /// Whether refusals may list agents and methods.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        match *self.mode {
+            Mode::Auto => self.listen.ip().is_loopback(),
+            Mode::Development => true,
+            Mode::Production => false,
+        }
+    }
+
+    /// Whether the server speaks TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls_cert.is_some() && self.tls_key.is_some()
+    }
+}

@@ -1,0 +1,181 @@
+//! Tests of the layers, the table and its page.
+
+use std::path::Path;
+
+use super::*;
+
+fn flag(name: &str, value: &str) -> (String, Vec<String>) {
+    (name.to_owned(), vec![value.to_owned()])
+}
+
+fn from_text(text: &str) -> Result<Config, String> {
+    let mut config = Config::default();
+    file::apply_text(&mut config, Path::new("hostel.toml"), text).map(|()| config).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
+    let dir = std::env::temp_dir().join(format!("hostel-config-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("layers.toml");
+    std::fs::write(&path, "listen = \"127.0.0.1:1\"\nprefix = \"a\"\ndata = \"d\"\n").unwrap();
+    let sources = Sources {
+        flags: vec![flag("listen", "127.0.0.1:3")],
+        env: vec![("HOSTEL_LISTEN".into(), "127.0.0.1:2".into()), ("HOSTEL_PREFIX".into(), "b".into())],
+        file: Some(path.clone()),
+    };
+    let (config, warnings) = Config::load(&sources).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.listen.origin.to_string(), "--listen");
+    assert_eq!(config.prefix.value, "b");
+    assert_eq!(config.prefix.origin.to_string(), "HOSTEL_PREFIX");
+    assert_eq!(config.data.origin, Origin::File { path, line: 3 });
+    assert_eq!(config.mode.origin, Origin::Default);
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_an_error_with_its_line_and_the_nearest_key() {
+    let error = from_text("data = \"x\"\n\n# a comment\nmax_conections = 5\n").unwrap_err();
+    assert_eq!(error, "hostel.toml:4: max_conections: there is no such setting; did you mean max_connections?");
+    let error = from_text("[limits]\nx = 1\n").unwrap_err();
+    assert!(error.starts_with("hostel.toml:1: limits: there is no such setting"), "{error}");
+}
+
+#[test]
+fn a_wrong_value_is_an_error_that_says_where_it_stands_and_what_was_expected() {
+    let error = from_text("data = \"x\"\nmax_message_bytes = \"lots\"").unwrap_err();
+    assert!(error.starts_with("hostel.toml:2: max_message_bytes: expected a size"), "{error}");
+    let sources = Sources { env: vec![("HOSTEL_HIBERNATE_AFTER".into(), "soon".into())], ..Sources::default() };
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert!(error.starts_with("the variable HOSTEL_HIBERNATE_AFTER: expected a time"), "{error}");
+    let sources =
+        Sources { flags: vec![flag("allow_origins", "x"), flag("listen", "everywhere")], ..Sources::default() };
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert!(error.starts_with("the flag --listen: expected ADDRESS:PORT"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_an_error_with_its_line() {
+    let error = from_text("data = \"x\"\nlisten = \n").unwrap_err();
+    assert!(error.starts_with("hostel.toml:2: "), "{error}");
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let sources = Sources { file: Some("/nonexistent/hostel.toml".into()), ..Sources::default() };
+    let error = Config::load(&sources).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn a_misspelt_variable_is_a_warning_that_names_the_right_one() {
+    let sources = Sources {
+        env: vec![
+            ("HOSTEL_LISTNE".into(), "127.0.0.1:1".into()),
+            ("HOSTEL_URL".into(), "http://x".into()),
+            ("PATH".into(), "/bin".into()),
+        ],
+        ..Sources::default()
+    };
+    let (_, warnings) = Config::load(&sources).unwrap();
+    assert_eq!(warnings, ["The variable HOSTEL_LISTNE is no setting and is ignored. Did you mean HOSTEL_LISTEN?"]);
+}
+
+#[test]
+fn lists_come_from_arrays_commas_and_repeated_flags() {
+    let config = from_text("allow_origins = [\"https://a\", \"https://b\"]").unwrap();
+    assert_eq!(config.allow_origins.value, ["https://a", "https://b"]);
+    let sources = Sources {
+        env: vec![("HOSTEL_ALLOW_ORIGINS".into(), "https://a, https://b".into())],
+        flags: vec![("allow_hosts".into(), vec!["a".into(), "b".into()])],
+        ..Sources::default()
+    };
+    let (config, _) = Config::load(&sources).unwrap();
+    assert_eq!(config.allow_origins.value, ["https://a", "https://b"]);
+    assert_eq!(config.allow_hosts.value, ["a", "b"]);
+}
+
+#[test]
+fn every_default_is_shown_as_it_is_written_in_the_table() {
+    for entry in Config::default().entries() {
+        assert_eq!(entry.value, entry.setting.default, "{}", entry.setting.name);
+    }
+}
+
+#[test]
+fn listening_beyond_loopback_is_refused_unless_asked_for_by_name() {
+    for (listen, named, fine) in [
+        ("127.0.0.1:8787", "false", true),
+        ("[::1]:8787", "false", true),
+        ("0.0.0.0:8787", "false", false),
+        ("192.168.1.5:80", "false", false),
+        ("0.0.0.0:8787", "true", true),
+    ] {
+        let sources =
+            Sources { flags: vec![flag("listen", listen), flag("insecure_no_auth", named)], ..Sources::default() };
+        let (config, _) = Config::load(&sources).unwrap();
+        assert_eq!(config.check().is_ok(), fine, "{listen} {named}");
+    }
+}
+
+#[test]
+fn tls_needs_both_files_and_a_prefix_needs_a_path() {
+    for (name, value, text) in [
+        ("tls_cert", "c.pem", "add --tls-key"),
+        ("tls_key", "k.pem", "add --tls-cert"),
+        ("prefix", "/", "is no path"),
+        ("prefix", "a/../b", "is no path"),
+        ("prefix", "a b", "is no path"),
+    ] {
+        let mut config = Config::default();
+        config.set(name, &[value.to_owned()], Origin::Default).unwrap();
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}
+
+#[test]
+fn refusals_are_detailed_on_loopback_only_unless_told_otherwise() {
+    for (listen, mode, detailed) in [
+        ("127.0.0.1:1", "auto", true),
+        ("0.0.0.0:1", "auto", false),
+        ("0.0.0.0:1", "development", true),
+        ("127.0.0.1:1", "production", false),
+    ] {
+        let sources = Sources { flags: vec![flag("listen", listen), flag("mode", mode)], ..Sources::default() };
+        let (config, _) = Config::load(&sources).unwrap();
+        assert_eq!(config.is_development(), detailed, "{listen} {mode}");
+    }
+}
+
+#[test]
+fn the_page_has_the_table_of_the_code() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let begin = "<!-- settings -->\n";
+    let end = "<!-- end of settings -->";
+    let from = page.find(begin).expect("the mark") + begin.len();
+    let to = page.find(end).expect("the mark");
+    assert_eq!(page[from..to].trim(), page_table().trim());
+}
+
+fn page_table() -> String {
+    let mut table = "| in `hostel.toml` | variable | flag | default | what it does |\n\
+                     | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => "none".to_owned(),
+            text => format!("`{text}`"),
+        };
+        table += &format!(
+            "| `{}` | `{}` | `--{}` | {default} | {} |\n",
+            setting.name,
+            setting.env(),
+            setting.flag,
+            setting.doc
+        );
+    }
+    table
+}
