@@ -38,10 +38,13 @@ fn distance_within(wanted: &[char], name: &str, allowed: usize) -> Option<usize>
     if name.len() > 4 * MAX_CHARS {
         return None;
     }
-    let name: Vec<char> = loose_key(name).chars().collect();
-    if name.is_empty() || name.len().abs_diff(wanted.len()) > allowed {
+    // Counted first: most names differ too much in length to look closer, and
+    // this runs for every application message with a `type` of its own.
+    let letters = name.chars().filter(|c| !matches!(c, '-' | '_')).count();
+    if letters == 0 || letters.abs_diff(wanted.len()) > allowed {
         return None;
     }
+    let name: Vec<char> = loose_key(name).chars().collect();
     let distance = edit_distance(wanted, &name);
     (distance <= allowed).then_some(distance)
 }
