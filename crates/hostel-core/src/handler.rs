@@ -80,6 +80,13 @@ pub struct Method<A> {
     pub signature: fn(&mut TypeBook) -> Signature,
 }
 
+impl<A> Method<A> {
+    /// A method that exists, but is not open to clients.
+    pub const fn closed(name: &'static str) -> Self {
+        Self { name, doc: "", kind: MethodKind::Closed, cancel_on_disconnect: false, signature: |_| Signature::new() }
+    }
+}
+
 /// What kind of method.
 pub enum MethodKind<A> {
     /// Answers once.

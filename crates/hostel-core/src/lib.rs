@@ -40,3 +40,14 @@ pub use stream::Stream;
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// What generated code names. No part of the interface; it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        reply::{Infallible, IntoReply, Returned},
+        typescript::{Signature, TypeBook, TypeProbe, WithoutSchema},
+    };
+    pub use serde::Serialize;
+    pub use serde_json::Value;
+}

@@ -53,13 +53,17 @@ impl Reply {
 
 /// Turns whatever a method returned into a [`Reply`]. Used by generated code: inherent methods win over the traits
 /// below, which is how `()`, `Reply` and `Result` get their own treatment without a trait the author must implement.
+/// Bounds stand on methods, not on impls: a type that misses one is told so, and does not slip through to a fallback.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Returned<T>(pub T);
 
-impl<T, E: Into<Error>> Returned<Result<T, E>> {
-    pub fn outcome(self) -> Result<Returned<T>> {
-        self.0.map(Returned).map_err(Into::into)
+impl<T, E> Returned<Result<T, E>> {
+    pub fn outcome(self) -> Result<Returned<T>>
+    where
+        E: IntoError,
+    {
+        self.0.map(Returned).map_err(IntoError::into_error)
     }
 }
 
@@ -75,6 +79,23 @@ impl Returned<Reply> {
     }
 }
 
+/// What the error of a method or hook must be.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that an agent can return",
+    label = "a method or hook returns this as its error",
+    note = "return `hostel::Result<T>`; `hostel::Error::msg(\"..\")` makes an error from text, and `?` converts every type that implements `std::error::Error`"
+)]
+pub trait IntoError {
+    fn into_error(self) -> Error;
+}
+
+impl<E: Into<Error>> IntoError for E {
+    fn into_error(self) -> Error {
+        self.into()
+    }
+}
+
 #[doc(hidden)]
 pub trait Infallible<T> {
     fn outcome(self) -> Result<Returned<T>>;
@@ -87,12 +108,17 @@ impl<T> Infallible<T> for Returned<T> {
 }
 
 #[doc(hidden)]
-pub trait IntoReply {
-    fn into_reply(self) -> Result<Reply>;
+pub trait IntoReply<T> {
+    fn into_reply(self) -> Result<Reply>
+    where
+        T: Serialize;
 }
 
-impl<T: Serialize> IntoReply for Returned<T> {
-    fn into_reply(self) -> Result<Reply> {
+impl<T> IntoReply<T> for Returned<T> {
+    fn into_reply(self) -> Result<Reply>
+    where
+        T: Serialize,
+    {
         Reply::json(&self.0)
     }
 }

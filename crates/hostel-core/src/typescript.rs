@@ -13,10 +13,55 @@ pub struct TypeBook {
 /// A method's signature in TypeScript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// Name, type, and whether it may be left out.
-    pub params: Vec<(&'static str, String)>,
+    /// The parameters, in order.
+    pub params: Vec<Param>,
+    /// What a streaming method sends before it ends.
+    pub chunks: Option<String>,
     /// Result type.
     pub returns: String,
+}
+
+/// A parameter of a [`Signature`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: String,
+}
+
+impl Signature {
+    /// No parameters, no result.
+    pub fn new() -> Self {
+        Self { params: Vec::new(), chunks: None, returns: "void".to_owned() }
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn param(mut self, name: &'static str, ty: String) -> Self {
+        self.params.push(Param { name, ty });
+        self
+    }
+
+    /// Sets the type of the chunks.
+    #[must_use]
+    pub fn chunks(mut self, ty: String) -> Self {
+        self.chunks = Some(ty);
+        self
+    }
+
+    /// Sets the result type. A Rust `()` is what JavaScript calls `void`.
+    #[must_use]
+    pub fn returns(mut self, ty: String) -> Self {
+        self.returns = if ty == "null" { "void".to_owned() } else { ty };
+        self
+    }
+}
+
+impl Default for Signature {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl TypeBook {
@@ -53,11 +98,19 @@ impl<T: JsonSchema> TypeProbe<T> {
     pub fn ts(&self, book: &mut TypeBook) -> String {
         book.ts::<T>()
     }
+
+    pub fn ts_input(&self, book: &mut TypeBook) -> String {
+        book.ts::<T>()
+    }
 }
 
 #[doc(hidden)]
 pub trait WithoutSchema {
     fn ts(&self, _book: &mut TypeBook) -> String {
+        "unknown".to_owned()
+    }
+
+    fn ts_input(&self, _book: &mut TypeBook) -> String {
         "unknown".to_owned()
     }
 }

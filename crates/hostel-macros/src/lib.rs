@@ -1,1 +1,65 @@
-//! hostel-macros
+//! `#[agent]` and `#[callable]`: they turn an `impl` block into an agent class.
+//!
+//! Nothing of the user's code is rewritten. The block stays as it is, minus our marker attributes; beside it appear an
+//! `impl Agent` whose methods table forwards to the block's own functions, and a stub for callers. What a handler *is*
+//! lives in `hostel-core`; here is only the reading of signatures and the sentences for those that do not fit.
+//!
+//! Start with `agent.rs`, the road from tokens to tokens. `function.rs` reads one signature, `hook.rs` knows the hooks,
+//! `method.rs`, `stub.rs` and `expand.rs` write.
+
+mod agent;
+mod doc;
+mod expand;
+mod function;
+mod hook;
+mod method;
+mod naming;
+mod options;
+mod stub;
+mod types;
+
+use proc_macro::TokenStream;
+
+/// Makes a type an agent class. Put it on the type's `impl` block.
+///
+/// The type itself is the state that clients see; it derives `Default`, `Serialize` and `Deserialize`.
+///
+/// Options, as in `#[agent(name = "CoderAgent")]`:
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = ".."` | class name, by default the type's; its kebab case is the namespace in URLs |
+/// | `send_identity_on_connect = false` | a new connection is not told whom it reached |
+/// | `crate = "path"` | where to find `hostel`, by default `::hostel` |
+///
+/// Functions in the block:
+///
+/// - `#[callable]` opens a method to clients and other agents.
+/// - Hooks are known by their names: `on_start`, `on_connect`, `on_message`, `on_close`, `on_error`, `on_request`,
+///   `on_alarm`, `on_state_changed`, `validate_state_change`, `get_connection_tags`, `should_connection_be_readonly`,
+///   `should_send_protocol_messages`. Parameters may be left out from the right, and taken by value or by reference.
+/// - Everything else stays a private helper.
+///
+/// A method or hook is `fn(&self, ..)`, `fn(&mut self, ..)`, either with `cx: &Cx<Self>` second if it wants it, or
+/// `async fn(cx: &Cx<Self>, ..)`. The first two are turns: what they change is committed together, or not at all. An
+/// async one waits between turns and changes the state with `cx.update(|me| ..)`.
+#[proc_macro_attribute]
+pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
+    agent::expand(options.into(), item.into()).into()
+}
+
+/// Opens a method of an `#[agent]` block to clients and other agents.
+///
+/// Its wire name is the camelCase of its own: `set_branch` is called as `setBranch`.
+///
+/// Options, as in `#[callable(name = "setBranch", streaming)]`:
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = ".."` | the wire name |
+/// | `streaming` | `async fn(cx: &Cx<Self>, stream: Stream<Chunk>, ..)` sends chunks before it ends |
+/// | `cancel_on_disconnect` | the call ends when its caller leaves; by default it goes on |
+#[proc_macro_attribute]
+pub fn callable(_options: TokenStream, item: TokenStream) -> TokenStream {
+    agent::callable_alone(item.into()).into()
+}

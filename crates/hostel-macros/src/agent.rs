@@ -1,0 +1,201 @@
+//! The road of an `#[agent]` block: options, functions, errors collected along the way, and what is written at the end.
+
+use std::collections::HashMap;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Path, Type, parse_quote, spanned::Spanned};
+
+use crate::{
+    doc, function,
+    hook::{self, Hook},
+    method::{self, Method},
+    options::{AgentOptions, CallableOptions},
+    stub,
+};
+
+/// `#[agent(options)] item`.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let block = match read_block(item.clone()) {
+        Ok(block) => block,
+        Err(error) => return with_error(item, &error),
+    };
+    let (class, mut block) = block;
+    let mut faults = Faults::default();
+    let options = faults.keep(AgentOptions::parse(options)).unwrap_or_default();
+    let home = options.home.clone().unwrap_or_else(|| parse_quote!(::hostel));
+    let members = Members::read(&mut block, &home, &mut faults);
+    let written = members.write(&class, &block, &options, &home);
+    with_errors(quote!(#block #written), faults)
+}
+
+/// `#[callable] fn ..` that no `#[agent]` block has taken off.
+pub(crate) fn callable_alone(item: TokenStream) -> TokenStream {
+    let message = "`#[callable]` marks a method of an `impl` block that has `#[agent]` above it";
+    with_error(item.clone(), &Error::new(item.span(), message))
+}
+
+/// The block, and the name of its class.
+fn read_block(item: TokenStream) -> syn::Result<(Ident, ItemImpl)> {
+    const WHERE: &str = "put `#[agent]` on the type's own `impl` block: `#[agent] impl Counter { .. }`";
+    let Item::Impl(block) = syn::parse2(item)? else {
+        return Err(Error::new(proc_macro2::Span::call_site(), WHERE));
+    };
+    if let Some((path, _)) = &block.trait_ {
+        return Err(Error::new(path.span(), format!("hooks are functions of the type itself; {WHERE}")));
+    }
+    if !block.generics.params.is_empty() {
+        let message = "an agent class cannot be generic: its name in URLs stands for one type";
+        return Err(Error::new(block.generics.span(), message));
+    }
+    match &*block.self_ty {
+        Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
+            Some(last) if last.arguments.is_none() => Ok((last.ident.clone(), block)),
+            _ => Err(Error::new(path.span(), "an agent class has no type arguments: its name stands for one type")),
+        },
+        other => Err(Error::new(other.span(), WHERE)),
+    }
+}
+
+/// What a block holds for us.
+#[derive(Default)]
+struct Members {
+    methods: Vec<Method>,
+    hooks: Vec<TokenStream>,
+    closed: Vec<ImplItemFn>,
+}
+
+impl Members {
+    fn read(block: &mut ItemImpl, home: &Path, faults: &mut Faults) -> Self {
+        let mut members = Self::default();
+        for item in &mut block.items {
+            if let ImplItem::Fn(function) = item {
+                let marks = take_marks(function);
+                faults.keep(members.add(function, &marks, home));
+            }
+        }
+        faults.keep(members.refuse_duplicates());
+        members
+    }
+
+    fn add(&mut self, function: &ImplItemFn, marks: &[Attribute], home: &Path) -> syn::Result<()> {
+        let known = hook::find(&function.sig.ident.to_string());
+        match (marks, known) {
+            ([], Some(hook)) => self.hooks.push(hook.expand(function, home)?),
+            ([], None) => {
+                hook::refuse_near_miss(function)?;
+                if function::is_method(function) {
+                    self.closed.push(function.clone());
+                }
+            }
+            ([mark], Some(hook)) => return Err(callable_hook(mark, hook)),
+            ([mark], None) => self.methods.push(Method::read(function, &CallableOptions::parse(mark)?)?),
+            ([_, second, ..], _) => return Err(Error::new(second.span(), "one `#[callable]` is enough")),
+        }
+        Ok(())
+    }
+
+    fn refuse_duplicates(&self) -> syn::Result<()> {
+        let mut seen: HashMap<&str, &Method> = HashMap::new();
+        for method in self.methods.iter().filter(|method| method.function.cfgs.is_empty()) {
+            if let Some(first) = seen.insert(&method.wire, method) {
+                let message = format!(
+                    "`{}` is called `{}` on the wire, like `{}`; choose another name with `#[callable(name = \"..\")]`",
+                    method.function.ident, method.wire, first.function.ident,
+                );
+                return Err(Error::new(method.name_span, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, class: &Ident, block: &ItemImpl, options: &AgentOptions, home: &Path) -> TokenStream {
+        let class_path = block.self_ty.to_token_stream();
+        let name = options.name.as_ref().map_or_else(|| class.to_string(), syn::LitStr::value);
+        let doc = doc::text(&block.attrs);
+        let options = options.send_identity_on_connect.map(|on| {
+            quote! {
+                const OPTIONS: #home::ClassOptions = #home::ClassOptions::DEFAULT.send_identity_on_connect(#on);
+            }
+        });
+        let methods = self.methods.iter().map(|method| method.entry(home)).chain(self.closed_entries(home));
+        let hooks = hook::table(&self.hooks, home);
+        let stub_name = stub::name(class);
+        let stub = stub::expand(class, &class_path, &self.methods, home);
+        let head = quote_spanned!(class.span()=> impl #home::Agent for #class_path);
+        quote! {
+            #stub
+
+            const _: () = {
+                #[allow(unused_imports, reason = "not every class needs every fallback")]
+                use #home::__private::{Infallible as _, IntoReply as _, WithoutSchema as _};
+
+                #[allow(deprecated, reason = "callers of a deprecated method are told, not its table")]
+                #head {
+                    const CLASS: &'static str = #name;
+                    const DOC: &'static str = #doc;
+                    #options
+                    const METHODS: &'static [#home::Method<Self>] = &[#(#methods),*];
+                    const HOOKS: #home::Hooks<Self> = #hooks;
+
+                    type Stub = #stub_name;
+
+                    fn state_type(book: &mut #home::__private::TypeBook) -> ::std::string::String {
+                        #home::__private::TypeProbe::<Self>::new().ts(book)
+                    }
+                }
+            };
+        }
+    }
+
+    /// Helpers, unless a callable already has the name.
+    fn closed_entries(&self, home: &Path) -> impl Iterator<Item = TokenStream> {
+        let taken = |function: &&ImplItemFn| {
+            let name = method::wire_name(&function.sig.ident);
+            !self.methods.iter().any(|method| method.wire == name)
+        };
+        self.closed.iter().filter(taken).map(|function| method::closed(function, home))
+    }
+}
+
+fn callable_hook(mark: &Attribute, hook: &Hook) -> Error {
+    let message = format!("`{}` is a hook: the host calls it, clients cannot; remove `#[callable]`", hook.name());
+    Error::new(mark.span(), message)
+}
+
+/// Takes our attributes off a function.
+fn take_marks(function: &mut ImplItemFn) -> Vec<Attribute> {
+    let ours = |attr: &Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "callable");
+    let (marks, rest) = std::mem::take(&mut function.attrs).into_iter().partition(ours);
+    function.attrs = rest;
+    marks
+}
+
+/// Every error of a block, so that one compilation tells them all.
+#[derive(Default)]
+struct Faults(Option<Error>);
+
+impl Faults {
+    fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => return Some(value),
+            Err(error) => match &mut self.0 {
+                Some(first) => first.combine(error),
+                None => self.0 = Some(error),
+            },
+        }
+        None
+    }
+}
+
+fn with_errors(item: TokenStream, faults: Faults) -> TokenStream {
+    match faults.0 {
+        Some(error) => with_error(item, &error),
+        None => item,
+    }
+}
+
+fn with_error(item: TokenStream, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#item #error)
+}

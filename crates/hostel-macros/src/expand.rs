@@ -1,0 +1,40 @@
+//! The pieces that callables and hooks share: calling the user's function, and wrapping the call as a handler.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::Path;
+
+use crate::function::{Context, Form, Function};
+
+/// The call of the user's own function, as a `Returned`.
+pub(crate) fn call(function: &Function, arguments: Vec<TokenStream>, home: &Path) -> TokenStream {
+    let ident = &function.ident;
+    let me = (function.form != Form::Task).then(|| quote!(__me));
+    let cx = match (function.context, function.form) {
+        (Context::None, _) => None,
+        (Context::Borrowed, Form::Task) => Some(quote!(&__cx)),
+        (Context::Owned, Form::Read | Form::Turn) => Some(quote!(__cx.clone())),
+        _ => Some(quote!(__cx)),
+    };
+    let arguments = me.into_iter().chain(cx).chain(arguments);
+    let wait = (function.form == Form::Task).then(|| quote!(.await));
+    quote_spanned!(function.output_span()=> #home::__private::Returned(Self::#ident(#(#arguments),*)#wait).outcome())
+}
+
+/// The value of a call, for hooks and streaming methods.
+pub(crate) fn value(function: &Function, call: &TokenStream) -> TokenStream {
+    quote_spanned!(function.output_span()=> #call.map(|returned| returned.0))
+}
+
+/// A `Handler` that runs `body` with `me`, `cx` and what `input` binds.
+pub(crate) fn handler(function: &Function, input: &TokenStream, body: &TokenStream, home: &Path) -> TokenStream {
+    let cx = if function.context == Context::None { quote!(_) } else { quote!(__cx) };
+    let span = function.ident.span();
+    match function.form {
+        Form::Read => quote!(#home::Handler::Read(|__me, #cx, #input| { #body })),
+        Form::Turn => quote!(#home::Handler::Turn(|__me, #cx, #input| { #body })),
+        Form::Task => quote_spanned!(span=>
+            #home::Handler::Task(|#cx, #input| ::std::boxed::Box::pin(async move { #body }))
+        ),
+    }
+}

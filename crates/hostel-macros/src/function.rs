@@ -1,0 +1,204 @@
+//! Reading one function of an agent's block: how it runs, whether it wants the context, which parameters follow.
+
+use proc_macro2::{Span, TokenStream};
+use syn::{
+    Attribute, Error, FnArg, GenericParam, Generics, Ident, ImplItemFn, Pat, PatType, Receiver, ReceiverKind,
+    ReturnType, Type, spanned::Spanned,
+};
+
+use crate::{doc, naming, types};
+
+/// How a function runs; named like the variants of `hostel::Handler`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `fn(&self, ..)`
+    Read,
+    /// `fn(&mut self, ..)`
+    Turn,
+    /// `async fn(cx, ..)`
+    Task,
+}
+
+/// Whether a function takes the context.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// No.
+    None,
+    /// `cx: &Cx<Self>`
+    Borrowed,
+    /// `cx: Cx<Self>`
+    Owned,
+}
+
+/// A parameter after `self` and the context.
+pub(crate) struct Param {
+    /// Its name in Rust.
+    pub(crate) ident: Ident,
+    /// Its name for clients.
+    pub(crate) wire: String,
+    /// Its type as written.
+    pub(crate) ty: Type,
+}
+
+impl Param {
+    /// Whether it is taken by reference.
+    pub(crate) fn by_ref(&self) -> bool {
+        matches!(self.ty, Type::Reference(_))
+    }
+
+    /// What to hand over: the value, or a reference to it. Spanned so that a mismatch points at the parameter's type.
+    pub(crate) fn pass(&self, value: &Ident) -> TokenStream {
+        let mut value = value.clone();
+        value.set_span(value.span().located_at(self.ty.span()));
+        if self.by_ref() {
+            quote::quote_spanned!(self.ty.span()=> &#value)
+        } else {
+            quote::quote_spanned!(self.ty.span()=> #value)
+        }
+    }
+}
+
+/// A callable or a hook.
+pub(crate) struct Function {
+    /// Its name.
+    pub(crate) ident: Ident,
+    /// Its doc comment.
+    pub(crate) doc: String,
+    /// Its `#[cfg(..)]` attributes, which what we write about it must share.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// How it runs.
+    pub(crate) form: Form,
+    /// Whether it takes the context.
+    pub(crate) context: Context,
+    /// The parameters after `self` and the context.
+    pub(crate) params: Vec<Param>,
+    /// What it returns.
+    pub(crate) output: ReturnType,
+    /// Its own lifetimes, if it names any.
+    pub(crate) generics: Generics,
+}
+
+impl Function {
+    /// Reads a function; `what` names its role in errors: "a callable method", "`on_start`".
+    pub(crate) fn read(function: &ImplItemFn, what: &str) -> syn::Result<Self> {
+        let sig = &function.sig;
+        refuse_generics(function, what)?;
+        let form = form(function, what)?;
+        let mut rest = sig.inputs.iter().filter_map(typed).peekable();
+        let context = rest.peek().map_or(Context::None, |first| context(&first.ty));
+        if context != Context::None {
+            rest.next();
+        } else if form == Form::Task {
+            let span = rest.peek().map_or(sig.ident.span(), |first| first.span());
+            return Err(Error::new(span, format!("{what} that is async takes `cx: &Cx<Self>` first")));
+        }
+        Ok(Self {
+            ident: sig.ident.clone(),
+            doc: doc::text(&function.attrs),
+            cfgs: function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect(),
+            form,
+            context,
+            params: rest.map(param).collect::<syn::Result<_>>()?,
+            output: sig.output.clone(),
+            generics: sig.generics.clone(),
+        })
+    }
+
+    /// Where a complaint about the result belongs.
+    pub(crate) fn output_span(&self) -> Span {
+        match &self.output {
+            ReturnType::Default => self.ident.span(),
+            ReturnType::Type(_, ty) => ty.span(),
+        }
+    }
+}
+
+/// Whether a function belongs to an instance: it takes `self`, or the context first.
+pub(crate) fn is_method(function: &ImplItemFn) -> bool {
+    function.sig.inputs.first().is_some_and(|first| match first {
+        FnArg::Receiver(_) => true,
+        FnArg::Typed(typed) => context(&typed.ty) != Context::None,
+    })
+}
+
+fn refuse_generics(function: &ImplItemFn, what: &str) -> syn::Result<()> {
+    let in_brackets = function.sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)));
+    let in_arguments = function.sig.inputs.iter().filter_map(typed).find(|arg| matches!(*arg.ty, Type::ImplTrait(_)));
+    let span = in_brackets.map(Spanned::span).or(in_arguments.map(|arg| arg.ty.span()));
+    match span {
+        None => Ok(()),
+        Some(span) => Err(Error::new(
+            span,
+            format!("{what} cannot be generic: nobody on the wire could choose the type; name a type here"),
+        )),
+    }
+}
+
+fn form(function: &ImplItemFn, what: &str) -> syn::Result<Form> {
+    let sig = &function.sig;
+    let Some(receiver) = sig.receiver() else {
+        return match sig.asyncness {
+            Some(_) => Ok(Form::Task),
+            None => Err(Error::new(
+                sig.ident.span(),
+                format!("{what} takes `&self` or `&mut self`, or is `async` and takes `cx: &Cx<Self>`"),
+            )),
+        };
+    };
+    if sig.asyncness.is_some() {
+        return Err(Error::new(
+            receiver.span(),
+            "an async method takes `cx: &Cx<Self>` instead of `self`: the state may change while it waits; \
+             look at it with `cx.read(|me| ..)` and change it with `cx.update(|me| ..)`",
+        ));
+    }
+    turn_form(receiver, what)
+}
+
+fn turn_form(receiver: &Receiver, what: &str) -> syn::Result<Form> {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, None) => Ok(Form::Read),
+        ReceiverKind::Reference(_, _, Some(_)) => Ok(Form::Turn),
+        _ => Err(Error::new(
+            receiver.span(),
+            format!("{what} takes `&self` to look at the state, or `&mut self` to change it"),
+        )),
+    }
+}
+
+fn typed(argument: &FnArg) -> Option<&PatType> {
+    match argument {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+fn context(ty: &Type) -> Context {
+    match (types::is_named(ty, "Cx"), ty) {
+        (false, _) => Context::None,
+        (true, Type::Reference(_)) => Context::Borrowed,
+        (true, _) => Context::Owned,
+    }
+}
+
+fn param(argument: &PatType) -> syn::Result<Param> {
+    if context(&argument.ty) != Context::None {
+        return Err(Error::new(argument.span(), "the context comes first, right after `self`"));
+    }
+    if let Type::Reference(reference) = &*argument.ty
+        && reference.mutability.is_some()
+    {
+        return Err(Error::new(argument.ty.span(), "a parameter is handed over by value or by `&`; drop the `mut`"));
+    }
+    match &*argument.pat {
+        Pat::Ident(name) if name.subpat.is_none() && name.by_ref.is_none() => Ok(Param {
+            ident: name.ident.clone(),
+            wire: naming::camel(name.ident.to_string().trim_start_matches("r#").trim_start_matches('_')),
+            ty: (*argument.ty).clone(),
+        }),
+        pattern => Err(Error::new(
+            pattern.span(),
+            "a parameter needs a plain name, which clients read in errors and types; take the value apart in the body",
+        )),
+    }
+}

@@ -1,0 +1,176 @@
+//! One callable: from its function to its entry in the methods table.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Error, ImplItemFn, Path, spanned::Spanned};
+
+use crate::{
+    expand,
+    function::{Form, Function, Param},
+    naming,
+    options::CallableOptions,
+    types,
+};
+
+/// A method open to clients and other agents.
+pub(crate) struct Method {
+    /// Its signature.
+    pub(crate) function: Function,
+    /// Its name on the wire.
+    pub(crate) wire: String,
+    /// Where that name was written.
+    pub(crate) name_span: Span,
+    /// The parameter that takes the stream, when it sends chunks.
+    stream: Option<Param>,
+    cancel_on_disconnect: bool,
+}
+
+impl Method {
+    /// Reads a function marked `#[callable]`.
+    pub(crate) fn read(function: &ImplItemFn, options: &CallableOptions) -> syn::Result<Self> {
+        let mut function = Function::read(function, "a callable method")?;
+        let stream = take_stream(&mut function, options.streaming)?;
+        function.params.iter().try_for_each(check_argument)?;
+        Ok(Self {
+            wire: options.name.as_ref().map_or_else(|| wire_name(&function.ident), syn::LitStr::value),
+            name_span: options.name.as_ref().map_or_else(|| function.ident.span(), Spanned::span),
+            stream,
+            cancel_on_disconnect: options.cancel_on_disconnect,
+            function,
+        })
+    }
+
+    /// The entry in `Agent::METHODS`.
+    pub(crate) fn entry(&self, home: &Path) -> TokenStream {
+        let Self { function, wire, cancel_on_disconnect, .. } = self;
+        let Function { doc, cfgs, .. } = function;
+        let (kind, signature) = (self.kind(home), self.signature(home));
+        quote! {
+            #(#cfgs)*
+            #home::Method {
+                name: #wire,
+                doc: #doc,
+                kind: #kind,
+                cancel_on_disconnect: #cancel_on_disconnect,
+                signature: |book| #signature,
+            }
+        }
+    }
+
+    fn kind(&self, home: &Path) -> TokenStream {
+        let Self { function, stream, .. } = self;
+        let parse = self.parse();
+        let mut arguments: Vec<TokenStream> = function.params.iter().map(|param| param.pass(&param.ident)).collect();
+        let args = if function.params.is_empty() { quote!(_) } else { quote!(__args) };
+        let Some(stream) = stream else {
+            let call = expand::call(function, arguments, home);
+            let reply = quote_spanned!(function.output_span()=> #call?.into_reply());
+            let handler = expand::handler(function, &args, &quote!(#parse #reply), home);
+            return quote!(#home::MethodKind::Plain(#handler));
+        };
+        let ty = types::owned(&stream.ty);
+        arguments.insert(0, stream.pass(&Ident::new("__stream", Span::call_site())));
+        let value = expand::value(function, &expand::call(function, arguments, home));
+        let body = quote!(#parse let __stream = <#ty>::from(__stream); #value);
+        let handler = expand::handler(function, &quote!((__stream, #args)), &body, home);
+        quote!(#home::MethodKind::Streaming(#handler))
+    }
+
+    /// Reads the arguments. Without parameters nothing is parsed, so that extra arguments do no harm, as in JavaScript.
+    fn parse(&self) -> Option<TokenStream> {
+        let Self { function, wire, .. } = self;
+        let names = function.params.iter().map(|param| &param.ident);
+        let reads = function.params.iter().map(|param| {
+            let (ty, name) = (types::owned(&param.ty), &param.wire);
+            quote_spanned!(param.ty.span()=> __args.next::<#ty>(#name)?)
+        });
+        (!function.params.is_empty()).then(|| {
+            quote! {
+                let (#(#names,)*) = {
+                    let mut __args = __args.reader(#wire)?;
+                    (#(#reads,)*)
+                };
+            }
+        })
+    }
+
+    fn signature(&self, home: &Path) -> TokenStream {
+        let params = self.function.params.iter().map(|param| {
+            let (ty, name) = (types::owned(&param.ty), &param.wire);
+            quote!(.param(#name, #home::__private::TypeProbe::<#ty>::new().ts_input(book)))
+        });
+        let answer = types::answer(types::success(&self.function.output), home);
+        let chunks = self.stream.as_ref().and_then(|stream| types::first_argument(stream_type(&stream.ty)));
+        let chunks = chunks.map(|ty| quote!(.chunks(#home::__private::TypeProbe::<#ty>::new().ts(book))));
+        quote! {
+            #home::__private::Signature::new()
+                #(#params)*
+                #chunks
+                .returns(#home::__private::TypeProbe::<#answer>::new().ts(book))
+        }
+    }
+}
+
+/// The entry of a method that exists but is not open to clients.
+pub(crate) fn closed(function: &ImplItemFn, home: &Path) -> TokenStream {
+    let name = wire_name(&function.sig.ident);
+    let cfgs = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+    quote!(#(#cfgs)* #home::Method::closed(#name))
+}
+
+/// The name on the wire of a function that chose no other.
+pub(crate) fn wire_name(ident: &Ident) -> String {
+    naming::camel(ident.to_string().trim_start_matches("r#"))
+}
+
+fn take_stream(function: &mut Function, streaming: bool) -> syn::Result<Option<Param>> {
+    let first_is_stream = function.params.first().is_some_and(|first| types::is_named(&first.ty, "Stream"));
+    if !streaming {
+        return match function.params.iter().find(|param| types::is_named(&param.ty, "Stream")) {
+            None => Ok(None),
+            Some(stream) => Err(Error::new(
+                stream.ty.span(),
+                "only a streaming method gets a stream; say so: `#[callable(streaming)]`",
+            )),
+        };
+    }
+    if function.form != Form::Task {
+        return Err(Error::new(
+            function.ident.span(),
+            "a streaming method is async: `async fn(cx: &Cx<Self>, stream: Stream<Chunk>, ..)`; \
+             a turn has one answer and cannot wait",
+        ));
+    }
+    if !first_is_stream {
+        return Err(Error::new(
+            function.ident.span(),
+            "a streaming method takes its stream after the context: \
+             `async fn(cx: &Cx<Self>, stream: Stream<Chunk>, ..)`, where `Chunk` is what it sends",
+        ));
+    }
+    if let Some(ty) = types::success(&function.output) {
+        return Err(Error::new(
+            ty.span(),
+            "a streaming method returns `()` or `Result<()>`; give a final value to `stream.end_with(..)`",
+        ));
+    }
+    Ok(Some(function.params.remove(0)))
+}
+
+fn stream_type(ty: &syn::Type) -> &syn::Type {
+    match ty {
+        syn::Type::Reference(reference) => &reference.elem,
+        other => other,
+    }
+}
+
+fn check_argument(param: &Param) -> syn::Result<()> {
+    if types::has_borrow_or_impl(types::owned(&param.ty)) {
+        return Err(Error::new(
+            param.ty.span(),
+            "an argument is read from JSON and owned by the call: `String`, `Option<String>`, `Vec<T>`, or a plain \
+             reference to one of them",
+        ));
+    }
+    Ok(())
+}
