@@ -1,0 +1,133 @@
+//! Between the HTTP library and the service: stand-ins are answered, hosts
+//! compared, bodies guarded, and the connection's facts attached.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use http::{HeaderValue, Method, Request, Response, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use super::body::Guarded;
+use super::http_io::{FaultSlot, STAND_IN};
+use super::{ConnInfo, Fault, HttpService};
+use crate::Limits;
+
+/// The service of one connection.
+#[derive(Clone)]
+pub(super) struct PerConnection<S> {
+    pub(super) service: S,
+    pub(super) info: ConnInfo,
+    pub(super) fault: FaultSlot,
+    pub(super) limits: Limits,
+    pub(super) activity: Arc<Activity>,
+}
+
+/// Whether a connection is of use to anybody.
+#[derive(Default)]
+pub(super) struct Activity {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+impl Activity {
+    /// How many requests have begun, and whether all of them have ended.
+    pub(super) fn seen(&self) -> (usize, bool) {
+        let begun = self.begun.load(Ordering::Acquire);
+        (begun, begun == self.ended.load(Ordering::Acquire))
+    }
+}
+
+struct Running(Arc<Activity>);
+
+impl Running {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.begun.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let running = Running::begin(&self.activity);
+        match self.prepare(request) {
+            Ok(request) => {
+                let answer = self.service.clone().oneshot(request);
+                Box::pin(async move {
+                    let _running = running;
+                    answer.await
+                })
+            }
+            Err(fault) => Box::pin(std::future::ready(Ok(refusal(fault)))),
+        }
+    }
+}
+
+impl<S> PerConnection<S> {
+    fn prepare(&self, mut request: Request<Incoming>) -> Result<Request<Body>, Fault> {
+        if request.headers().contains_key(STAND_IN)
+            && let Some(fault) = self.fault.get()
+        {
+            return Err(*fault);
+        }
+        if request.version() == Version::HTTP_2 && request.method() == Method::CONNECT {
+            return Err(Fault::Malformed("CONNECT is not served here: this is no proxy."));
+        }
+        one_host(&mut request)?;
+        if request.body().size_hint().lower() > self.limits.body_bytes {
+            return Err(Fault::BodyTooLarge);
+        }
+        request.extensions_mut().insert(self.info.clone());
+        Ok(request.map(|body| Body::new(Guarded::new(body, &self.limits))))
+    }
+}
+
+/// Leaves the request with one host, in the header, whichever way it came.
+fn one_host(request: &mut Request<Incoming>) -> Result<(), Fault> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (named, second) = (hosts.next(), hosts.next());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    match (named, authority) {
+        _ if second.is_some() => Err(Fault::Malformed("The request has two Host headers.")),
+        (Some(named), Some(authority)) if !named.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) => {
+            Err(Fault::Malformed("The request names two different hosts."))
+        }
+        (None, Some(authority)) => {
+            let host = HeaderValue::from_str(authority)
+                .map_err(|_| Fault::Malformed("The request's authority is not a host name."))?;
+            request.headers_mut().insert(header::HOST, host);
+            Ok(())
+        }
+        (None, None) if request.version() == Version::HTTP_2 => Err(Fault::Malformed("The request has no :authority.")),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(fault: Fault) -> Response<Body> {
+    let mut response = Response::new(Body::from(fault.problem()));
+    *response.status_mut() = fault.status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // HTTP/2 has no such header and the library leaves it out there.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Some(seconds) = fault.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
