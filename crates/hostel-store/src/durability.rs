@@ -39,6 +39,14 @@ impl Commit {
         Self { target: None }
     }
 
+    /// Whether a sync has covered this commit already.
+    pub fn is_durable(&self) -> bool {
+        match &self.target {
+            Some((handle, sequence)) => handle.0.progress.lock().synced >= *sequence,
+            None => true,
+        }
+    }
+
     pub(crate) fn pending(handle: SyncHandle, sequence: u64) -> Self {
         Self { target: Some((handle, sequence)) }
     }
@@ -169,4 +177,46 @@ impl DirLedger {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::make_durable;
+    use crate::{Options, Store};
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_acknowledged_until_the_database_is_rebuilt() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut agent = store.agent("counter", "a").unwrap();
+        agent.set_state("1").unwrap();
+        let commit = agent.commit().unwrap().unwrap();
+        agent.sync_handle().unwrap().fail();
+
+        assert_eq!(make_durable(&commit).unwrap_err().code(), "storage_failed");
+        assert_eq!(agent.begin().unwrap_err().code(), "storage_failed");
+        assert_eq!(agent.set_state("2").unwrap_err().code(), "storage_failed");
+
+        agent.rebuild().unwrap();
+        assert_eq!(agent.state().unwrap().as_deref(), Some("1"));
+        agent.begin().unwrap();
+        agent.set_state("2").unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+        assert_eq!(make_durable(&commit).unwrap_err().code(), "storage_failed");
+    }
+
+    #[test]
+    fn one_sync_covers_every_commit_made_before_it_and_none_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut agent = store.agent("counter", "a").unwrap();
+        let mut commit = |n: &str| {
+            agent.set_state(n).unwrap();
+            agent.commit().unwrap().unwrap()
+        };
+        let (first, second) = (commit("1"), commit("2"));
+        make_durable(&first).unwrap();
+        assert!(second.is_durable());
+        assert!(!commit("3").is_durable());
+    }
 }

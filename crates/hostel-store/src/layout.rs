@@ -90,3 +90,32 @@ fn readable(name: &str) -> String {
     let trimmed = out.trim_end_matches('-');
     if trimmed.is_empty() { "x".to_owned() } else { trimmed.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readable_part_is_ascii_lower_case_and_short() {
+        let check = |name: &str, expect: &str| assert_eq!(readable(name), expect, "{name:?}");
+        check("default", "default");
+        check("My Room #7!", "my-room-7");
+        check("../../etc/passwd", "etc-passwd");
+        check("Ünï", "n");
+        check("", "x");
+        check("\0", "x");
+        check(&"a".repeat(100), &"a".repeat(40));
+    }
+
+    #[test]
+    fn a_name_of_64_kb_has_a_short_path() {
+        let key = AgentKey::new("n".repeat(64), "é/".repeat(32 * 1024));
+        assert!(relative(&key).len() <= 200 - "-wal".len());
+    }
+
+    #[test]
+    fn namespace_and_name_cannot_be_shifted_against_each_other() {
+        let hash = |namespace: &str, name: &str| digest(&AgentKey::new(namespace, name));
+        assert_ne!(hash("a", "b"), hash("ab", ""));
+    }
+}

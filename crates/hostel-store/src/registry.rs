@@ -26,7 +26,8 @@ enum Entry {
 #[derive(Debug)]
 pub(crate) struct Claim {
     registry: Arc<Registry>,
-    file: String,
+    /// `None` once parked.
+    file: Option<String>,
 }
 
 impl Registry {
@@ -44,7 +45,7 @@ impl Registry {
             Some(Entry::Parked(_, conn)) => Some(*conn),
             _ => None,
         };
-        Ok((Claim { registry: Arc::clone(self), file }, parked))
+        Ok((Claim { registry: Arc::clone(self), file: Some(file) }, parked))
     }
 
     /// Whether `key` has a database in memory, open or parked.
@@ -73,17 +74,19 @@ impl Registry {
 
 impl Claim {
     /// Gives the claim back but keeps the connection for the next opener.
-    pub(crate) fn park(self, key: AgentKey, conn: Connection) {
-        let file = self.file.clone();
-        let registry = Arc::clone(&self.registry);
-        drop(self);
-        registry.entries.lock().insert(file, Entry::Parked(key, Box::new(conn)));
+    pub(crate) fn park(mut self, key: AgentKey, conn: Connection) {
+        if let Some(file) = self.file.take() {
+            let parked = Entry::Parked(key, Box::new(conn));
+            self.registry.entries.lock().insert(file, parked);
+        }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.registry.entries.lock().remove(&self.file);
+        if let Some(file) = self.file.take() {
+            self.registry.entries.lock().remove(&file);
+        }
     }
 }
 

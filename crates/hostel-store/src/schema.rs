@@ -33,3 +33,45 @@ pub(crate) fn migrate(conn: &Connection, from: u32, steps: &[Step]) -> rusqlite:
     }
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: &[Step] = &[
+        Step { version: 1, sql: "CREATE TABLE a (n)" },
+        Step { version: 2, sql: "INSERT INTO a VALUES (2)" },
+        Step { version: 3, sql: "INSERT INTO a VALUES (3)" },
+    ];
+
+    fn rows(conn: &Connection) -> Vec<i64> {
+        let mut statement = conn.prepare("SELECT n FROM a").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn only_the_steps_after_the_files_version_run() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, 0, &LATER[..2]).unwrap();
+        assert_eq!((version_of(&conn).unwrap(), rows(&conn)), (2, vec![2]));
+        migrate(&conn, 2, LATER).unwrap();
+        assert_eq!((version_of(&conn).unwrap(), rows(&conn)), (3, vec![2, 3]));
+    }
+
+    #[test]
+    fn a_step_that_fails_undoes_the_ones_before_it() {
+        let conn = Connection::open_in_memory().unwrap();
+        let broken = [LATER[0], Step { version: 2, sql: "INSERT INTO nothing VALUES (1)" }];
+        migrate(&conn, 0, &broken).unwrap_err();
+        assert_eq!(version_of(&conn).unwrap(), 0);
+        migrate(&conn, 0, LATER).unwrap();
+    }
+
+    #[test]
+    fn versions_rise_by_one_from_one() {
+        let versions: Vec<_> = STEPS.iter().map(|step| step.version).collect();
+        let expected: Vec<_> = (1..=newest(STEPS)).collect();
+        assert_eq!(versions, expected);
+    }
+}

@@ -1,1 +1,72 @@
-//! Tests from the outside: files, processes, faults.
+//! Tests from the outside: turns, the agent's own SQL, names, files, processes and faults.
+
+#[cfg(test)]
+mod it {
+    mod alarms;
+    mod creation;
+    mod faults;
+    mod full_disk;
+    mod kill;
+    mod listing;
+    mod lock;
+    mod names;
+    mod rebuild;
+    mod sql;
+    mod turns;
+
+    use std::path::{Path, PathBuf};
+
+    use hostel_store::{AgentDb, Options, Store, make_durable};
+
+    /// A store in a directory that goes away with it.
+    struct Disk {
+        dir: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Disk {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Store::open(dir.path(), Options::default()).unwrap();
+            Self { dir, store }
+        }
+
+        fn agent(&self, name: &str) -> AgentDb {
+            self.store.agent("counter", name).unwrap()
+        }
+
+        /// As after a restart of the process.
+        fn reopen(self) -> Self {
+            let Self { dir, store } = self;
+            drop(store);
+            let store = Store::open(dir.path(), Options::default()).unwrap();
+            Self { dir, store }
+        }
+    }
+
+    fn keep(agent: &mut AgentDb, state: &str) {
+        agent.begin().unwrap();
+        agent.set_state(state).unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+
+    /// Every file below a directory.
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        }
+        found.sort();
+        found
+    }
+
+    /// The database file of the only agent whose file name begins with `prefix`.
+    fn database(root: &Path, prefix: &str) -> PathBuf {
+        let named = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with(prefix) && name.ends_with(".db")
+        };
+        files(&root.join("agents")).into_iter().find(named).unwrap()
+    }
+}

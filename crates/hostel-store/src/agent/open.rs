@@ -130,10 +130,10 @@ impl Open {
         let version = schema::version_of(self.conn()).map_err(|e| self.failed("opening its database", e))?;
         match version {
             v if v == newest => Ok(()),
-            0 => Err(self.refuse(ErrorKind::Corrupt, "the file is not an agent's database; it was left as it is, move it away".to_owned())),
+            0 => Err(self.refuse(ErrorKind::Corrupt, "the file is not an agent's database; it was left as it is, move it away")),
             v if v > newest => Err(self.refuse(
                 ErrorKind::Schema,
-                format!("its database has schema version {v}, this build knows up to {newest}; start a version at least as new as the one that wrote it"),
+                &format!("its database has schema version {v}, this build knows up to {newest}; start a version at least as new as the one that wrote it"),
             )),
             v => schema::migrate(self.conn(), v, schema::STEPS).map_err(|e| self.failed("bringing its database up to date", e)),
         }
@@ -146,7 +146,7 @@ impl Open {
         let found = AgentKey::new(namespace, name);
         Err(self.refuse(
             ErrorKind::Corrupt,
-            format!("its file holds the database of agent {found}; files were moved, put each back in its place"),
+            &format!("its file holds the database of agent {found}; files were moved, put each back in its place"),
         ))
     }
 
@@ -208,8 +208,7 @@ impl Open {
         match &self.sync {
             Some(sync) if sync.has_failed() => Err(self.refuse(
                 ErrorKind::Failed,
-                "an earlier commit could not be made durable; the database must be rebuilt before it is written again"
-                    .to_owned(),
+                "an earlier commit could not be made durable; the database must be rebuilt before it is written again",
             )),
             _ => Ok(()),
         }
@@ -390,15 +389,12 @@ impl Open {
         }
     }
 
-    fn refuse(&self, kind: ErrorKind, why: String) -> Error {
+    fn refuse(&self, kind: ErrorKind, why: &str) -> Error {
         Error::new(kind, format!("{}: {why}", subject(&self.key)))
     }
 
     fn undone(&self, kind: ErrorKind) -> Error {
-        self.refuse(
-            kind,
-            "the turn was already undone by an earlier failure; roll it back and begin another".to_owned(),
-        )
+        self.refuse(kind, "the turn was already undone by an earlier failure; roll it back and begin another")
     }
 }
 

@@ -139,7 +139,7 @@ fn collect(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Resu
     for (index, value) in params.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, value)?;
     }
-    let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut found = statement.raw_query();
     let mut rows = Vec::new();

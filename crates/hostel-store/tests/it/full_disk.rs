@@ -1,0 +1,119 @@
+//! A full disk: nothing lost, nothing else wrong, over when there is space again.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use hostel_store::{AgentDb, Options, Store, make_durable};
+
+use super::keep;
+
+/// Writes until there is no space, and returns how many turns were acknowledged.
+fn fill(agent: &mut AgentDb) -> (i64, &'static str) {
+    let filler = "x".repeat(30_000);
+    for n in 1.. {
+        agent.begin().unwrap();
+        let written = agent
+            .sql("INSERT INTO t VALUES (?1, ?2)", &[n.into(), filler.as_str().into()])
+            .and_then(|_| agent.set_state(&n.to_string()))
+            .and_then(|()| agent.commit())
+            .and_then(|commit| make_durable(&commit.unwrap()));
+        if let Err(error) = written {
+            agent.rollback().unwrap();
+            return (n - 1, error.code());
+        }
+    }
+    unreachable!("no disk is that large")
+}
+
+fn assert_holds(agent: &mut AgentDb, acknowledged: i64) {
+    let rows = agent.sql("SELECT count(*), max(n) FROM t", &[]).unwrap();
+    assert_eq!(rows.rows, [[acknowledged.into(), acknowledged.into()]]);
+    agent.rollback().unwrap();
+    assert_eq!(agent.state().unwrap().as_deref(), Some(acknowledged.to_string().as_str()));
+}
+
+#[test]
+fn an_agent_at_its_limit_of_pages_keeps_what_it_has_and_shrinks_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { max_pages: Some(100), ..Options::default() };
+    let store = Store::open(dir.path(), options).unwrap();
+    let mut a = store.agent("counter", "a").unwrap();
+    a.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
+    let (acknowledged, code) = fill(&mut a);
+    assert_eq!(code, "storage_full");
+    assert!(acknowledged > 5);
+    assert_holds(&mut a, acknowledged);
+    a.sql("DELETE FROM t", &[]).unwrap();
+    a.commit().unwrap().unwrap();
+    let (again, code) = fill(&mut a);
+    assert_eq!((again, code), (acknowledged, "storage_full"));
+}
+
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(dir.path());
+        mount.output().is_ok_and(|output| output.status.success()).then(|| Self(dir))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// On a real small disk where mounting is allowed; elsewhere the test above has to do.
+#[test]
+fn a_full_disk_loses_nothing_and_is_over_when_there_is_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        return an_agent_at_its_limit_of_pages_keeps_what_it_has_and_shrinks_again();
+    };
+    let reserve = disk.0.path().join("reserve");
+    fs::write(&reserve, vec![0; 500_000]).unwrap();
+    let store = Store::open(disk.0.path(), Options::default()).unwrap();
+    let mut other = store.agent("counter", "other").unwrap();
+    keep(&mut other, "1");
+    let mut a = store.agent("counter", "a").unwrap();
+    a.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
+
+    let (acknowledged, code) = fill(&mut a);
+    assert_eq!(code, "storage_full");
+    assert!(acknowledged > 5);
+    assert_holds(&mut a, acknowledged);
+    use_up(disk.0.path());
+    refuses_while_full(&store, &mut other);
+
+    fs::remove_file(disk.0.path().join("rest")).unwrap();
+    fs::remove_file(&reserve).unwrap();
+    keep(&mut other, "2");
+    keep(&mut store.agent("counter", "new").unwrap(), "1");
+    a.sql("INSERT INTO t VALUES (?1, 'x')", &[(acknowledged + 1).into()]).unwrap();
+    a.set_state(&(acknowledged + 1).to_string()).unwrap();
+    make_durable(&a.commit().unwrap().unwrap()).unwrap();
+    a.release().unwrap();
+    assert_holds(&mut a, acknowledged + 1);
+}
+
+fn use_up(dir: &Path) {
+    use std::io::Write;
+    let mut rest = fs::File::create(dir.join("rest")).unwrap();
+    while rest.write(&[0; 4096]).is_ok() {}
+}
+
+fn refuses_while_full(store: &Store, other: &mut AgentDb) {
+    let mut large = || {
+        other.set_state(&"y".repeat(100_000))?;
+        other.commit()
+    };
+    assert_eq!(large().unwrap_err().code(), "storage_full");
+    other.rollback().unwrap();
+    assert_eq!(other.state().unwrap().as_deref(), Some("1"));
+    let refused = store.agent("counter", "new").unwrap().set_state("1").unwrap_err();
+    assert_eq!(refused.code(), "storage_full");
+    assert!(refused.to_string().contains("free some space"), "{refused}");
+}

@@ -1,0 +1,63 @@
+//! Which agents there are.
+
+use hostel_store::{Options, Store};
+
+use super::{Disk, keep};
+
+fn names(store: &Store, namespace: Option<&str>) -> Vec<String> {
+    let entries = store.agents(namespace, 100, None).unwrap();
+    let mut names: Vec<_> = entries.into_iter().map(|e| e.name.unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn open_and_closed_agents_are_listed_by_their_true_names() {
+    let disk = Disk::new();
+    let mut open = disk.agent("Ünï/code ../..");
+    keep(&mut open, "1");
+    keep(&mut disk.agent("closed"), "1");
+    keep(&mut disk.store.agent("other", "x").unwrap(), "1");
+    assert_eq!(names(&disk.store, Some("counter")), ["closed", "Ünï/code ../.."]);
+    assert_eq!(names(&disk.store, None), ["closed", "x", "Ünï/code ../.."]);
+    assert_eq!(disk.store.count("counter").unwrap(), 2);
+    assert_eq!(disk.store.count("nobody").unwrap(), 0);
+}
+
+#[test]
+fn a_listing_goes_on_behind_the_cursor() {
+    for store in [Disk::new().store, Store::in_memory(Options::default()).unwrap()] {
+        for n in 0..40 {
+            keep(&mut store.agent("counter", &format!("agent {n}")).unwrap(), "1");
+        }
+        let mut seen = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = store.agents(Some("counter"), 7, cursor.as_deref()).unwrap();
+            let Some(last) = page.last() else { break };
+            cursor = Some(last.cursor.clone());
+            seen.extend(page.into_iter().map(|e| e.name.unwrap()));
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 40);
+    }
+}
+
+#[test]
+fn listing_after_a_kill_reads_the_name_from_the_log_and_leaves_it_there() {
+    let disk = Disk::new();
+    let copy = tempfile::tempdir().unwrap();
+    let mut a = disk.agent("a");
+    keep(&mut a, "1");
+    let database = super::database(disk.dir.path(), "a-");
+    let there = copy.path().join(database.strip_prefix(disk.dir.path()).unwrap());
+    std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+    std::fs::copy(&database, &there).unwrap();
+    std::fs::copy(database.with_extension("db-wal"), there.with_extension("db-wal")).unwrap();
+
+    let store = Store::open(copy.path(), Options::default()).unwrap();
+    assert_eq!(names(&store, None), ["a"]);
+    assert!(std::fs::metadata(there.with_extension("db-wal")).unwrap().len() > 0);
+    assert_eq!(store.agent("counter", "a").unwrap().state().unwrap().as_deref(), Some("1"));
+}
