@@ -25,7 +25,7 @@ export function canonicaliser({ names, hosts }) {
   function string(input, key) {
     const nested = parseObject(input);
     if (nested !== undefined) return { "<json>": value(nested) };
-    const text = literal(input);
+    const text = literal(input).replace(/^([a-z]+)_\d{13}_[a-z0-9]{9}$/, "$1_<time>_<id:9>");
     return isOpaqueId(text, key) ? `<id:${text.length}>` : text;
   }
 

@@ -15,12 +15,23 @@ export function buildScript(lines) {
   const script = { steps: [], connections: [] };
   const open = new Map();
   let note = "";
-  for (const line of lines) {
-    if (line.note) note = line.note;
+  for (const [index, line] of lines.entries()) {
+    if (isDrop(line, index, lines)) script.steps.push({ do: "drop", note, connection: open.get(line.conn) });
+    else if (line.note) note = line.note;
     else if (line.http) script.steps.push({ do: "http", note, request: line.http, expected: answerOf(line) });
     else addConnectionLine(script, open, line, note);
   }
   return script;
+}
+
+// Between other actions, a 1006 on an open socket is the recording client pulling the plug. At the end of
+// a file it only tidied up.
+function isDrop(line, index, lines) {
+  if (line.event !== "close" || line.code !== 1006) return false;
+  const before = lines.slice(0, index).filter(({ conn, event }) => conn === line.conn && event);
+  const life = before.slice(before.findLastIndex(({ event }) => event === "connect")).map(({ event }) => event);
+  const alive = life.includes("open") && !life.includes("client-close") && !life.includes("error");
+  return alive && lines.slice(index).some(({ http, event, dir }) => http || event === "connect" || dir === "send");
 }
 
 // A connection name may be used again after its socket is gone, so each `connect` opens a new record.

@@ -33,6 +33,7 @@ async function perform(step, session) {
   if (step.do === "http") step.actual = await exchange(step.request, session);
   else if (step.do === "connect") await connect(connection, session);
   else if (step.do === "ping") connection.socket.ping(step.payload);
+  else if (step.do === "drop") connection.socket.terminate();
   else if (step.do === "close") connection.socket.close(step.code, step.reason);
   else if (connection.socket.readyState === WebSocket.OPEN) {
     connection.socket.send(step.binary ? Uint8Array.from(step.binary) : step.raw);
