@@ -1,14 +1,21 @@
-//! TypeScript types of methods and states, from their JSON schemas.
+//! TypeScript types of agent classes, from the JSON schemas of their Rust types.
+//!
+//! [`declarations`] prints what a page needs for `useAgent<Counter, CounterState>({agent: "counter"})`. Underneath, a
+//! [`TypeBook`] is shown every type twice: first to learn which named types there are, then to write them with their
+//! final names.
+
+mod book;
+mod declare;
+mod render;
+#[cfg(test)]
+mod tests;
 
 use std::marker::PhantomData;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 
-/// Collects the named types that signatures mention.
-#[derive(Debug, Default)]
-pub struct TypeBook {
-    generator: SchemaGenerator,
-}
+pub use book::TypeBook;
+pub use declare::{declaration, declarations};
 
 /// A method's signature in TypeScript.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,20 +71,8 @@ impl Default for Signature {
     }
 }
 
-impl TypeBook {
-    /// The TypeScript type of `T`.
-    pub fn ts<T: JsonSchema>(&mut self) -> String {
-        let schema = self.generator.subschema_for::<T>();
-        render(&schema)
-    }
-}
-
-fn render(_schema: &Schema) -> String {
-    "unknown".to_owned()
-}
-
-/// Finds the type of `T` if it has a JSON schema, and `unknown` otherwise. Used by generated code: the inherent method
-/// exists only for types with a schema, and wins over the trait's.
+/// Finds the type of `T` if it has a JSON schema, and `unknown` otherwise. Used by generated code: the inherent methods
+/// exist only for types with a schema, and win over the trait's.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct TypeProbe<T>(PhantomData<fn() -> T>);
@@ -100,19 +95,23 @@ impl<T: JsonSchema> TypeProbe<T> {
     }
 
     pub fn ts_input(&self, book: &mut TypeBook) -> String {
-        book.ts::<T>()
+        book.ts_input::<T>()
     }
 }
 
+/// What [`TypeProbe`] says of a type without a schema.
 #[doc(hidden)]
 pub trait WithoutSchema {
+    fn ts(&self, _book: &mut TypeBook) -> String;
+    fn ts_input(&self, _book: &mut TypeBook) -> String;
+}
+
+impl<T> WithoutSchema for TypeProbe<T> {
     fn ts(&self, _book: &mut TypeBook) -> String {
-        "unknown".to_owned()
+        book::unknown::<T>()
     }
 
     fn ts_input(&self, _book: &mut TypeBook) -> String {
-        "unknown".to_owned()
+        book::unknown::<T>()
     }
 }
-
-impl<T> WithoutSchema for TypeProbe<T> {}

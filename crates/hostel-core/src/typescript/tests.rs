@@ -1,0 +1,1 @@
+//! What the types of real Rust look like in TypeScript.

@@ -1,0 +1,133 @@
+//! A counter without a macro: what `#[agent]` writes, written by hand, on the second host.
+
+use std::time::Duration;
+
+use hostel_core::{
+    Agent, Args, Cx, Error, Handler, Hooks, Method, MethodKind, Reply, Result, Stub,
+    erased::ClassOf,
+    host::Effect,
+    typescript::{Signature, TypeBook},
+};
+use hostel_protocol::refusal::Code;
+use serde::{Deserialize, Serialize};
+
+use crate::second_host::{SecondHost, World};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+    #[serde(skip)]
+    woken: bool,
+}
+
+fn untyped(_: &mut TypeBook) -> Signature {
+    Signature::new()
+}
+
+const fn method(name: &'static str, kind: MethodKind<Counter>) -> Method<Counter> {
+    Method { name, doc: "", kind, cancel_on_disconnect: false, signature: untyped }
+}
+
+impl Agent for Counter {
+    const CLASS: &'static str = "Counter";
+    const METHODS: &'static [Method<Self>] = &[
+        method("increment", MethodKind::Plain(Handler::Turn(Self::increment))),
+        method("get", MethodKind::Plain(Handler::Read(|me, _, _| Reply::json(&(me.count, me.woken))))),
+        method("tick", MethodKind::Plain(Handler::Task(|cx, _| Box::pin(Self::tick(cx))))),
+        method("copy", MethodKind::Plain(Handler::Task(|cx, args| Box::pin(Self::copy(cx, args))))),
+        Method::closed("secret"),
+    ];
+    const HOOKS: Hooks<Self> = Hooks {
+        on_start: Some(Handler::Turn(|me, _, ()| {
+            me.woken = true;
+            Ok(())
+        })),
+        validate_state_change: Some(Handler::Read(|me, _, _| match me.count {
+            13 => Err(Error::msg("not that number")),
+            _ => Ok(()),
+        })),
+        ..Hooks::NONE
+    };
+
+    type Stub = Stub;
+}
+
+impl Counter {
+    fn increment(&mut self, cx: &Cx<Self>, args: Args) -> Result<Reply> {
+        self.count += args.reader("increment")?.next::<i64>("by")?;
+        cx.broadcast("changed");
+        if self.count < 0 {
+            return Err(Error::msg("a counter is not negative"));
+        }
+        Reply::json(&self.count)
+    }
+
+    async fn tick(cx: Cx<Self>) -> Result<Reply> {
+        cx.sleep(Duration::from_secs(60)).await;
+        let seconds = cx.now().as_second();
+        cx.update(|me| me.count = seconds)?;
+        cx.durable().await?;
+        Reply::json(&cx.read(|me| me.count)?)
+    }
+
+    async fn copy(cx: Cx<Self>, args: Args) -> Result<Reply> {
+        let other: String = args.reader("copy")?.next("other")?;
+        let count: i64 = cx.agent::<Self>(&other).call("increment", &(0,)).await?;
+        cx.update(|me| me.count = count)?;
+        Reply::json(&count)
+    }
+}
+
+fn world() -> std::sync::Arc<World> {
+    World::new(vec![Box::new(ClassOf::<Counter>::new())])
+}
+
+fn counter() -> std::sync::Arc<SecondHost> {
+    world().agent("Counter", "a").unwrap()
+}
+
+#[test]
+fn an_agent_lives_on_a_second_host() {
+    let counter = counter();
+    assert_eq!(counter.call("increment", "[2]").unwrap().as_json(), Some("2"));
+    assert_eq!(counter.call("get", "[]").unwrap().as_json(), Some("[2,true]"));
+    assert_eq!(counter.state(), r#"{"count":2}"#);
+    assert!(matches!(counter.take_effects()[..], [Effect::Broadcast { .. }, Effect::PushState]));
+}
+
+#[test]
+fn a_failing_turn_leaves_nothing_behind() {
+    let counter = counter();
+    let error = counter.call("increment", "[-1]").unwrap_err();
+    assert_eq!(error.message(), "a counter is not negative");
+    assert_eq!(counter.state(), r#"{"count":0}"#);
+    assert!(counter.take_effects().is_empty());
+}
+
+#[test]
+fn a_vetoed_state_leaves_nothing_behind() {
+    let counter = counter();
+    assert_eq!(counter.call("increment", "[13]").unwrap_err().message(), "not that number");
+    assert_eq!(counter.state(), r#"{"count":0}"#);
+}
+
+#[test]
+fn a_task_waits_between_turns() {
+    assert_eq!(counter().call("tick", "[]").unwrap().as_json(), Some("60"));
+}
+
+#[test]
+fn agents_call_each_other() {
+    let world = world();
+    world.agent("Counter", "a").unwrap().call("increment", "[7]").unwrap();
+    let b = world.agent("counter", "b").unwrap();
+    assert_eq!(b.call("copy", r#"["a"]"#).unwrap().as_json(), Some("7"));
+    assert_eq!(b.state(), r#"{"count":7}"#);
+}
+
+#[test]
+fn a_closed_method_exists_and_is_refused() {
+    let counter = counter();
+    assert_eq!(counter.call("secret", "[]").unwrap_err().code(), Some(Code::MethodNotCallable));
+    assert_eq!(counter.call("nothing", "[]").unwrap_err().code(), Some(Code::MethodNotFound));
+}
