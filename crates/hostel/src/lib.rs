@@ -1,1 +1,89 @@
-//! hostel
+//! A home for stateful agents, in ordinary Rust.
+//!
+//! An agent is a struct. Its fields are the state that clients see; its methods are what they may call; whatever happens
+//! to it survives a restart. The published JavaScript clients (`agents/client`, `agents/react`) talk to it unchanged.
+//!
+//! ```
+//! use hostel::prelude::*;
+//!
+//! /// A counter that several people share. Its fields are the state clients see.
+//! #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+//! struct Counter {
+//!     count: i64,
+//! }
+//!
+//! #[agent]
+//! impl Counter {
+//!     /// Adds `by` and returns the new count.
+//!     #[callable]
+//!     fn increment(&mut self, by: i64) -> i64 {
+//!         self.count += by;
+//!         self.count
+//!     }
+//!
+//!     /// Copies the count of another counter.
+//!     #[callable]
+//!     async fn follow(cx: &Cx<Self>, other: String) -> Result<i64> {
+//!         let theirs = cx.agent::<Counter>(&other).increment(0).await?;
+//!         cx.update(|me| me.count = theirs)?;
+//!         Ok(theirs)
+//!     }
+//!
+//!     fn on_connect(&self, connection: &Connection) {
+//!         connection.send(format!("hello {}, we are at {}", connection.id(), self.count));
+//!     }
+//! }
+//! ```
+//!
+//! # The three kinds of method
+//!
+//! | signature | what it is |
+//! | --- | --- |
+//! | `fn(&self, ..)` | a turn that looks |
+//! | `fn(&mut self, ..)` | a turn that changes: everything it does commits together, or, when it returns an error, not at all |
+//! | `async fn(cx: &Cx<Self>, ..)` | waits, while other turns run; changes the state with `cx.update(\|me\| ..)` |
+//!
+//! A turn never waits, so no method can block its own agent, and `self` is never stale. All three may take
+//! `cx: &Cx<Self>` for what is not a field: connections, private SQL rows, other agents, wake-ups.
+//!
+//! `#[callable]` opens a method to clients and other agents under its camelCase name. [Hooks] are known by their
+//! names. Everything else in the block is a private helper.
+//!
+//! # Dependencies of an application
+//!
+//! The derives write the names of their own crates, so an application lists those beside this one:
+//!
+//! ```toml
+//! [dependencies]
+//! hostel = "0.1"
+//! serde = { version = "1", features = ["derive"] }
+//! schemars = "1" # only for `JsonSchema`, which gives `hostel types` something to print
+//! ```
+//!
+//! Or name this crate's copies: `#[serde(crate = "hostel::serde")]` and `#[schemars(crate = "hostel::schemars")]` on the
+//! type do without.
+
+pub use hostel_core::{
+    Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx, Error,
+    Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue, Stream,
+    Stub, erased, typescript,
+};
+pub use hostel_macros::{agent, callable};
+pub use hostel_protocol::refusal::Code;
+pub use jiff::Timestamp;
+pub use schemars::{self, JsonSchema};
+pub use {bytes, http, serde, serde_json};
+
+#[doc(hidden)]
+pub use hostel_core::__private;
+
+/// What an agent's file needs: `use hostel::prelude::*;`.
+pub mod prelude {
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+
+    pub use crate::{
+        Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source, Stream,
+        agent, callable,
+    };
+}
