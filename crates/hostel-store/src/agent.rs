@@ -4,6 +4,7 @@ pub(crate) mod idempotency;
 mod open;
 mod query;
 mod replace;
+mod turn;
 
 use std::cell::RefCell;
 use std::fs;
@@ -42,6 +43,13 @@ enum Slot {
     Open(Box<Open>),
 }
 
+/// What opening does about a file that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    Create,
+    Refuse,
+}
+
 impl AgentDb {
     pub(crate) fn new(store: Arc<Inner>, key: AgentKey) -> Self {
         let path = store.layout.database(&key);
@@ -71,7 +79,8 @@ impl AgentDb {
         self.read(|open| Ok(open.alarm()))
     }
 
-    /// Whether anything was ever committed for this agent (or written in the current turn).
+    /// Whether anything was ever committed for this agent (or written in the current turn). `false` also if
+    /// the file cannot be read; [`state`](Self::state) says why.
     pub fn is_created(&self) -> bool {
         self.read(|open| Ok(Some(open.is_created()))).ok().flatten().unwrap_or(false)
     }
@@ -196,17 +205,24 @@ impl AgentDb {
         if !matches!(slot, Slot::Unopened) {
             return Ok(());
         }
-        *slot = if self.exists()? { Slot::Open(Box::new(self.open()?)) } else { Slot::Absent };
+        *slot = if self.exists()? { Slot::Open(Box::new(self.open(Absent::Refuse)?)) } else { Slot::Absent };
         Ok(())
     }
 
-    fn open(&self) -> Result<Open, Error> {
+    fn open(&self, absent: Absent) -> Result<Open, Error> {
         let (claim, parked) = self.store.registry.claim(&self.key)?;
-        match parked {
-            Some(conn) => Open::resume(&self.store, &self.key, conn, claim),
-            None if self.store.in_memory => Open::memory(&self.store, &self.key, claim),
-            None => Open::file(&self.store, &self.key, &self.path, claim),
+        if let Some(conn) = parked {
+            return Open::resume(&self.store, &self.key, conn, claim);
         }
+        if self.store.in_memory {
+            return Open::memory(&self.store, &self.key, claim);
+        }
+        // Only now, when nobody else can be doing the same.
+        if absent == Absent::Create && !self.exists()? {
+            let placed = self.store.blank()?.place(&self.path);
+            placed.map_err(|e| Error::io(&self.subject(), "creating its database", e))?;
+        }
+        Open::file(&self.store, &self.key, &self.path, claim)
     }
 
     fn exists(&self) -> Result<bool, Error> {
@@ -223,7 +239,8 @@ impl AgentDb {
     /// The open database inside its transaction, created if need be.
     fn writable(&mut self) -> Result<&mut Open, Error> {
         if !matches!(self.slot.get_mut(), Slot::Open(_)) {
-            self.open_or_create()?;
+            let open = self.open(Absent::Create)?;
+            *self.slot.get_mut() = Slot::Open(Box::new(open));
         }
         match self.slot.get_mut() {
             Slot::Open(open) => {
@@ -232,16 +249,6 @@ impl AgentDb {
             }
             Slot::Unopened | Slot::Absent => unreachable!("opened above"),
         }
-    }
-
-    fn open_or_create(&mut self) -> Result<(), Error> {
-        if !self.exists()? && !self.store.in_memory {
-            let placed = self.store.blank()?.place(&self.path);
-            placed.map_err(|e| Error::io(&self.subject(), "creating its database", e))?;
-        }
-        let open = self.open()?;
-        *self.slot.get_mut() = Slot::Open(Box::new(open));
-        Ok(())
     }
 
     /// Drops a connection whose turn did not end well; without a committed turn its files go too.

@@ -86,17 +86,19 @@ impl Blank {
         self.temporary.join(format!("{}.tmp", self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Puts an empty database at `path`. The content is synced before the name exists, so whoever sees
+    /// Puts an empty database at `path`, where nothing may be yet. The content is synced before the name exists, so whoever sees
     /// the name, even after a power cut, sees a whole file.
     pub(crate) fn place(&self, path: &Path) -> io::Result<()> {
         let shard = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         fs::create_dir_all(shard)?;
         remove_stale_wal(path, shard)?;
         let unfinished = self.unfinished();
-        let placed = write_synced(&unfinished, &self.bytes).and_then(|()| fs::hard_link(&unfinished, path));
-        // A failure to remove leaves a file that the next start removes.
-        let removed = fs::remove_file(&unfinished);
-        placed.and(removed)
+        let placed = write_synced(&unfinished, &self.bytes).and_then(|()| fs::rename(&unfinished, path));
+        if placed.is_err() {
+            // What cannot be removed now is removed on the next start.
+            fs::remove_file(&unfinished).unwrap_or_default();
+        }
+        placed
     }
 }
 

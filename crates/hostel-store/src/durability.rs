@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -42,7 +42,7 @@ impl Commit {
     /// Whether a sync has covered this commit already.
     pub fn is_durable(&self) -> bool {
         match &self.target {
-            Some((handle, sequence)) => handle.0.progress.lock().synced >= *sequence,
+            Some((handle, sequence)) => handle.0.synced.load(Ordering::Acquire) >= *sequence,
             None => true,
         }
     }
@@ -62,16 +62,13 @@ struct SyncState {
     wal: File,
     ledger: Arc<DirLedger>,
     shard: PathBuf,
+    /// How many commits there were, and how many of them a sync has covered. Read without the lock below:
+    /// the thread that runs turns must not wait for a sync.
     committed: AtomicU64,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Debug)]
-struct Progress {
-    synced: u64,
-    /// The log's own name may not be in the directory yet.
-    name_pending: bool,
-    failed: bool,
+    synced: AtomicU64,
+    failed: AtomicBool,
+    /// Held by who syncs. What it guards: the log's own name may not be in the directory yet.
+    name_pending: Mutex<bool>,
 }
 
 impl SyncHandle {
@@ -79,8 +76,16 @@ impl SyncHandle {
     /// writes. (Descriptors of the *database* file are never opened here: closing one would drop SQLite's
     /// lock on it, as POSIX wants.)
     pub(crate) fn new(key: AgentKey, wal: File, ledger: Arc<DirLedger>, shard: PathBuf) -> Self {
-        let progress = Mutex::new(Progress { synced: 0, name_pending: true, failed: false });
-        Self(Arc::new(SyncState { key, wal, ledger, shard, committed: AtomicU64::new(0), progress }))
+        Self(Arc::new(SyncState {
+            key,
+            wal,
+            ledger,
+            shard,
+            committed: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            name_pending: Mutex::new(true),
+        }))
     }
 
     /// Counts one more commit and returns its number.
@@ -99,24 +104,24 @@ impl SyncHandle {
 
     /// Whether a sync has failed; then the database must be rebuilt before it is written again.
     pub fn has_failed(&self) -> bool {
-        self.0.progress.lock().failed
+        self.0.failed.load(Ordering::Acquire)
     }
 
     fn sync_to(&self, sequence: u64) -> Result<(), Error> {
-        let mut progress = self.0.progress.lock();
-        if progress.failed {
+        let mut name_pending = self.0.name_pending.lock();
+        if self.has_failed() {
             return Err(self.failed_before());
         }
-        if progress.synced >= sequence {
+        if self.0.synced.load(Ordering::Acquire) >= sequence {
             return Ok(());
         }
         let covers = self.0.committed.load(Ordering::Acquire);
-        if let Err(cause) = self.sync_now(progress.name_pending) {
-            progress.failed = true;
+        if let Err(cause) = self.sync_now(*name_pending) {
+            self.0.failed.store(true, Ordering::Release);
             return Err(Error::io(&self.subject(), "making a commit durable", cause));
         }
-        progress.name_pending = false;
-        progress.synced = covers;
+        *name_pending = false;
+        self.0.synced.store(covers, Ordering::Release);
         Ok(())
     }
 
@@ -144,7 +149,7 @@ impl SyncHandle {
     /// Marks the database as needing a rebuild, as a failed sync does.
     #[cfg(test)]
     pub(crate) fn fail(&self) {
-        self.0.progress.lock().failed = true;
+        self.0.failed.store(true, Ordering::Release);
     }
 }
 

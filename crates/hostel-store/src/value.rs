@@ -21,6 +21,16 @@ pub enum SqlValue {
 }
 
 impl SqlValue {
+    /// Roughly what the value takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let beyond = match self {
+            Self::Text(text) => text.len(),
+            Self::Blob(blob) => blob.len(),
+            Self::Null | Self::Integer(_) | Self::Real(_) => 0,
+        };
+        size_of::<Self>() + beyond
+    }
+
     /// Copies a value out of a row. Text that is not UTF-8 becomes text with replacement characters,
     /// as in SQLite's own JavaScript bindings.
     pub(crate) fn from_ref(value: ValueRef<'_>) -> Self {

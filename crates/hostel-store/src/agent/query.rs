@@ -12,6 +12,9 @@ use super::{AgentDb, Slot};
 use crate::error::Blame;
 use crate::{AgentKey, Error, ErrorKind, Rows, SqlValue, connect, guard::Guard};
 
+/// What one query may return: it is all in memory before the agent sees it.
+const MAX_RESULT_BYTES: usize = 64 << 20;
+
 const DOING: &str = "its own SQL";
 
 impl AgentDb {
@@ -143,11 +146,22 @@ fn collect(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Resu
     let width = columns.len();
     let mut found = statement.raw_query();
     let mut rows = Vec::new();
+    let mut bytes = 0;
     while let Some(row) = found.next()? {
         let values = (0..width).map(|i| row.get_ref(i).map(SqlValue::from_ref));
-        rows.push(values.collect::<rusqlite::Result<Vec<_>>>()?);
+        let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
+        bytes += values.iter().map(SqlValue::bytes).sum::<usize>();
+        if bytes > MAX_RESULT_BYTES {
+            return Err(too_large());
+        }
+        rows.push(values);
     }
     Ok(Rows { columns, rows, changes: 0 })
+}
+
+fn too_large() -> rusqlite::Error {
+    let message = format!("the result is larger than {MAX_RESULT_BYTES} bytes; select less or add a LIMIT");
+    rusqlite::Error::ToSqlConversionFailure(message.into())
 }
 
 /// The agent's author reads this.

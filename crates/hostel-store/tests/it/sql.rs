@@ -137,6 +137,15 @@ fn foreign_keys_hold() {
     assert_eq!(a.sql("INSERT INTO c VALUES (7)", &[]).unwrap_err().code(), "sql_error");
 }
 
+#[test]
+fn a_result_that_would_fill_the_memory_is_refused() {
+    let (_store, mut a) = agent();
+    let many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT zeroblob(1000000) FROM n";
+    let refused = a.sql(many, &[]).unwrap_err();
+    assert_eq!(refused.code(), "sql_error");
+    assert!(refused.to_string().contains("LIMIT"), "{refused}");
+}
+
 /// Row 21 of the threat table.
 #[test]
 fn a_query_without_end_is_stopped_at_the_deadline_and_the_agent_lives() {

@@ -137,6 +137,19 @@ fn a_second_writer_of_an_agent_is_refused_until_the_first_has_closed() {
 }
 
 #[test]
+fn two_handles_that_create_the_same_agent_do_not_overwrite_each_other() {
+    let disk = Disk::new();
+    let (mut first, mut second) = (disk.agent("a"), disk.agent("a"));
+    assert_eq!((first.state().unwrap(), second.state().unwrap()), (None, None));
+    keep(&mut first, "1");
+    assert_eq!(second.set_state("2").unwrap_err().code(), "storage_locked");
+    first.close().unwrap();
+    second.set_alarm(Some(1)).unwrap();
+    second.commit().unwrap().unwrap();
+    assert_eq!(second.state().unwrap().as_deref(), Some("1"));
+}
+
+#[test]
 fn results_are_kept_under_their_key_and_expire() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { idempotency_retention: Duration::from_millis(100), ..Options::default() };
