@@ -1,0 +1,67 @@
+//! The node's timer: which agent to look at when.
+
+use std::collections::{BTreeSet, HashMap};
+
+use hostel_core::AgentId;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Wake-ups of the whole node, earliest first; one an agent.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_time: BTreeSet<(i64, AgentId)>,
+    by_agent: HashMap<AgentId, i64>,
+}
+
+impl Alarms {
+    /// Looks at `id` at `at` (Unix milliseconds), replacing what was set before.
+    pub(crate) fn set(&self, id: &AgentId, at: i64) {
+        let mut inner = self.inner.lock();
+        inner.remove(id);
+        inner.by_time.insert((at, id.clone()));
+        inner.by_agent.insert(id.clone(), at);
+        if inner.by_time.first().is_some_and(|(_, first)| first == id) {
+            self.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn remove(&self, id: &AgentId) {
+        self.inner.lock().remove(id);
+    }
+
+    /// Takes out everything due at `now`.
+    pub(crate) fn due(&self, now: i64) -> Vec<AgentId> {
+        let mut inner = self.inner.lock();
+        let mut due = Vec::new();
+        while inner.by_time.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, id)) = inner.by_time.pop_first() else { break };
+            inner.by_agent.remove(&id);
+            due.push(id);
+        }
+        due
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<i64> {
+        self.inner.lock().by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Resolves when an earlier wake-up has been set.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl Inner {
+    fn remove(&mut self, id: &AgentId) {
+        if let Some(at) = self.by_agent.remove(id) {
+            self.by_time.remove(&(at, id.clone()));
+        }
+    }
+}

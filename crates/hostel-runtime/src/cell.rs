@@ -1,0 +1,264 @@
+//! One agent in this process: inbox, instance, gate and connections.
+//!
+//! Whoever brings a job runs the inbox until it is empty; jobs brought meanwhile are appended. So turns of one agent are
+//! strictly one after another, without a task or a thread of its own. Only [`turn`] touches the instance.
+
+mod alarm;
+mod call;
+mod connect;
+mod frames;
+mod host;
+mod job;
+mod lifecycle;
+mod request;
+mod sync;
+mod task;
+mod turn;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use hostel_core::{AgentId, connection::ConnectionKey, erased::Class};
+use hostel_store::AgentDb;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use self::turn::Awake;
+pub(crate) use self::{connect::Opened, job::Job};
+use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer, reply::ReplyTo};
+
+/// Jobs run in one go before others get their turn on the thread.
+const DRAIN_BUDGET: usize = 64;
+/// Waiting jobs beyond which connections stop reading.
+const CROWDED: usize = 256;
+/// The alarm of an agent that has none.
+const NO_ALARM: i64 = i64::MAX;
+
+/// Agents that may run on one stack.
+const DEEPEST: usize = 8;
+
+thread_local! {
+    /// Agents that are running on this thread's stack.
+    static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// One agent of this process, awake or asleep.
+pub(crate) struct Cell {
+    pub(crate) id: AgentId,
+    pub(crate) class: Arc<dyn Class>,
+    pub(crate) metrics: Arc<ClassMetrics>,
+    node: Arc<Shared>,
+    me: Weak<Cell>,
+    /// Unique among all cells ever made; marks the thread that is inside one of its turns.
+    token: u64,
+    inbox: Mutex<Inbox>,
+    /// The instance. Holding this lock is being in a turn.
+    core: Mutex<Option<Awake>>,
+    /// The open database. Locked for one statement at a time, inside the turn.
+    store: Mutex<Option<AgentDb>>,
+    /// What the turn under way has asked for so far.
+    scratch: Mutex<turn::Scratch>,
+    gate: Gate,
+    peers: Mutex<BTreeMap<ConnectionKey, Arc<Peer>>>,
+    /// Async work under way; the agent stays awake meanwhile.
+    busy: AtomicUsize,
+    /// Milliseconds on the node's monotonic clock.
+    last_active: AtomicU64,
+    /// The wake-up as registered with the node, or [`NO_ALARM`].
+    registered_alarm: AtomicI64,
+    alarm_failures: AtomicU32,
+    /// A turn has set the wake-up since `on_alarm` began.
+    alarm_renewed: AtomicBool,
+    weight: Weight,
+    less_crowded: Notify,
+    props: Mutex<Option<Arc<Value>>>,
+    /// Async calls with an idempotency key under way, and who else waits for their answer.
+    keyed: Mutex<HashMap<String, Vec<ReplyTo>>>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    queue: VecDeque<Job>,
+    /// Somebody is running the jobs, or will.
+    running: bool,
+    /// `on_start` waits for something; no job may run yet.
+    starting: bool,
+    /// The cell is no longer in the registry.
+    retired: bool,
+}
+
+impl Cell {
+    pub(crate) fn new(
+        id: AgentId,
+        class: Arc<dyn Class>,
+        metrics: Arc<ClassMetrics>,
+        node: Arc<Shared>,
+        token: u64,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            id,
+            class,
+            metrics,
+            node,
+            me: me.clone(),
+            token,
+            inbox: Mutex::default(),
+            core: Mutex::default(),
+            store: Mutex::default(),
+            scratch: Mutex::default(),
+            gate: Gate::default(),
+            peers: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            last_active: AtomicU64::new(0),
+            registered_alarm: AtomicI64::new(NO_ALARM),
+            alarm_failures: AtomicU32::new(0),
+            alarm_renewed: AtomicBool::new(false),
+            weight: Weight::default(),
+            less_crowded: Notify::new(),
+            props: Mutex::default(),
+            keyed: Mutex::default(),
+        })
+    }
+
+    fn arc(&self) -> Arc<Self> {
+        self.me.upgrade().expect("a cell is only ever used through its Arc")
+    }
+
+    /// Gives the agent something to do, now if nobody is running it.
+    ///
+    /// # Errors
+    /// Gives the job back when the cell has left the registry: look the agent up again.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        {
+            let mut inbox = self.inbox.lock();
+            if inbox.retired {
+                return Err(job);
+            }
+            inbox.queue.push_back(job);
+            if inbox.running || inbox.starting {
+                return Ok(());
+            }
+            inbox.running = true;
+        }
+        self.run();
+        Ok(())
+    }
+
+    /// Runs the inbox, here or beside the event loop. Only for whoever set `running`.
+    fn run(&self) {
+        if self.weight.is_heavy() {
+            return self.run_beside();
+        }
+        // An agent that calls another runs it on this very stack; a long chain goes on in a task of its own.
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        let emptied = depth < DEEPEST && self.drain();
+        DEPTH.set(depth);
+        if !emptied {
+            let cell = self.arc();
+            self.node.spawn(async move { cell.run() });
+        }
+    }
+
+    fn run_beside(&self) {
+        let cell = self.arc();
+        let node = Arc::clone(&self.node);
+        self.node.spawn(async move {
+            let Ok(_lane) = node.heavy_lane.acquire().await else { return };
+            let ran = tokio::task::spawn_blocking(move || {
+                if !cell.drain() {
+                    cell.run()
+                }
+            })
+            .await;
+            debug_assert!(ran.is_ok(), "turns catch their own panics");
+        });
+    }
+
+    /// Runs jobs until the inbox is empty (`true`) or the budget is used up (`false`).
+    fn drain(&self) -> bool {
+        for _ in 0..DRAIN_BUDGET {
+            let Some(job) = self.next_job() else { return true };
+            let begun = Instant::now();
+            self.handle(job);
+            self.weight.judge(begun.elapsed(), self.node.options.heavy_turn);
+            if self.weight.is_heavy() {
+                break;
+            }
+        }
+        false
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let mut inbox = self.inbox.lock();
+        let job = if inbox.starting { None } else { inbox.queue.pop_front() };
+        if job.is_none() {
+            inbox.running = false;
+            inbox.queue.shrink_to(4);
+        }
+        if inbox.queue.len() == CROWDED {
+            self.less_crowded.notify_waiters();
+        }
+        job
+    }
+
+    /// Waits while too many jobs are queued.
+    pub(crate) async fn until_less_crowded(&self) {
+        loop {
+            let notified = self.less_crowded.notified();
+            if self.inbox.lock().queue.len() <= CROWDED {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.inbox.lock().queue.len() > CROWDED
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.node)
+    }
+
+    pub(crate) fn has_token(&self, token: u64) -> bool {
+        self.token == token
+    }
+
+    /// The state as of the last commit, if the agent is awake; the inner `None` is "never had one".
+    pub(crate) fn committed_state(&self) -> Option<Option<Arc<str>>> {
+        self.core.lock().as_ref().map(|awake| awake.state.clone())
+    }
+
+    fn touch(&self) {
+        self.last_active.store(self.node.uptime_ms(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_props(&self, props: Option<Arc<Value>>) {
+        if props.is_some() {
+            *self.props.lock() = props;
+        }
+    }
+
+    pub(crate) fn socket_count(&self) -> usize {
+        self.peers.lock().len()
+    }
+
+    pub(crate) fn is_awake(&self) -> bool {
+        self.core.lock().is_some()
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cell").field("id", &self.id).finish_non_exhaustive()
+    }
+}

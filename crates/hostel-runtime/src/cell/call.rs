@@ -1,0 +1,285 @@
+//! Calls of methods, as frames or from inside the process.
+
+use std::sync::Arc;
+
+use hostel_core::{
+    Args, Connection, Error, Reply, Result, Source,
+    erased::MethodInfo,
+    event::{Event, Output},
+    handler::Mode,
+    stream::StreamHandle,
+};
+use hostel_protocol::{name::nearest, refusal::Code};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Cell,
+    turn::{Awake, Turn},
+};
+use crate::{
+    peer::Peer,
+    reply::{ReplyTo, share},
+    storage,
+};
+
+/// Properties every JavaScript agent has: they exist, and are not callable (agents-protocol, 4.3).
+const BUILT_IN: &[&str] = &[
+    "toString",
+    "constructor",
+    "setState",
+    "getCallableMethods",
+    "valueOf",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "toLocaleString",
+    "propertyIsEnumerable",
+    "broadcast",
+    "schedule",
+    "destroy",
+    "sql",
+    "onStart",
+    "onConnect",
+    "onMessage",
+    "onClose",
+    "onError",
+    "onRequest",
+    "onStateChanged",
+    "onStateUpdate",
+    "validateStateChange",
+    "onAlarm",
+];
+
+/// Makes a repeated call recognisable, within one agent.
+struct Key {
+    key: String,
+    /// A digest of method and arguments: the same key for another call is a mistake.
+    fingerprint: String,
+}
+
+impl Key {
+    fn new(key: String, method: &str, args: &Args) -> Self {
+        let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(args.as_bytes()).finalize();
+        let fingerprint = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { key, fingerprint }
+    }
+}
+
+impl Cell {
+    /// Calls `method` and sees to it that `reply` is answered exactly once.
+    pub(super) fn call(
+        &self,
+        method: &str,
+        args: Args,
+        key: Option<String>,
+        reply: ReplyTo,
+        stream_id: Option<&Arc<str>>,
+    ) {
+        self.metrics.calls.increment(1);
+        let key = key.map(|key| Key::new(key, method, &args));
+        match self.callable(method, &reply) {
+            Ok((index, info)) => {
+                let stream = stream_id.filter(|_| info.streaming).and_then(|id| self.stream(&reply, id));
+                let cancel = info.cancel_on_disconnect;
+                self.call_handler(
+                    Event::Call { method: index, args, stream: stream.clone() },
+                    key,
+                    reply,
+                    stream,
+                    cancel,
+                );
+            }
+            Err(error) => self.release(vec![reply.deliver(Err(error))]),
+        }
+    }
+
+    fn callable(&self, method: &str, reply: &ReplyTo) -> Result<(usize, &MethodInfo)> {
+        let info = self.class.info();
+        let found = info.method(method).map(|index| (index, &info.methods[index]));
+        match found {
+            Some((_, info)) if info.callable && info.streaming && reply.peer().is_none() => Err(needs_socket(method)),
+            Some((index, info)) if info.callable => Ok((index, info)),
+            Some(_) => Err(self.not_callable(method)),
+            None if BUILT_IN.contains(&method) => Err(self.not_callable(method)),
+            None => Err(self.no_method(method)),
+        }
+    }
+
+    fn not_callable(&self, method: &str) -> Error {
+        let class = self.class.info().class;
+        Error::coded(Code::MethodNotCallable, format!("Method {method} is not callable")).with_fix(format!(
+            "mark it #[callable] in {class} to open it to clients; callable now: {}",
+            self.callables()
+        ))
+    }
+
+    fn no_method(&self, method: &str) -> Error {
+        let callables = self.class.info().methods.iter().filter(|m| m.callable).map(|m| m.name);
+        let fix = match nearest(method, callables) {
+            Some(near) => format!("did you mean \"{near}\"? Callable: {}", self.callables()),
+            None => format!("callable: {}", self.callables()),
+        };
+        Error::coded(Code::MethodNotFound, format!("Method {method} does not exist")).with_fix(fix)
+    }
+
+    fn callables(&self) -> String {
+        let names: Vec<_> = self.class.info().methods.iter().filter(|m| m.callable).map(|m| m.name).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    }
+
+    fn stream(&self, reply: &ReplyTo, id: &Arc<str>) -> Option<StreamHandle> {
+        let connection = Connection::new(Arc::clone(&reply.peer()?.record), self.arc());
+        Some(StreamHandle::new(connection, id))
+    }
+
+    fn call_handler(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
+        match self.class.mode(&event) {
+            Some(Mode::Task) => self.call_task(event, key, reply, stream, cancel),
+            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply),
+            None => self.release(vec![reply.deliver(Err(needs_socket("this method")))]),
+        }
+    }
+
+    /// A call that is one turn: its result is stored in the very transaction that made it.
+    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo) {
+        let peer = reply.peer().cloned();
+        let origin = self.origin(peer.as_ref());
+        let source = Source::Server;
+        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), source, ..Turn::own(mode) };
+        let work = |awake: &mut Awake| {
+            if let Some(stored) = self.stored(key)? {
+                return Ok(stored);
+            }
+            let Output::Reply(answer) = awake.instance.run(&origin, event)? else { return Ok(Reply::undefined()) };
+            self.store(key, &answer)?;
+            Ok(answer)
+        };
+        self.turn(&turn, work, |answer, deliveries| deliveries.push(reply.deliver(answer)));
+    }
+
+    /// A call that waits. With a key, a repetition under way joins the first.
+    fn call_task(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
+        let peer = reply.peer().cloned();
+        let reply = match self.begin_keyed(key.as_ref(), reply) {
+            Some(reply) => reply,
+            None => return,
+        };
+        let leaver = LeavingCaller { peer: peer.clone() };
+        let task = self.start_task(self.class.task(self.origin(peer.as_ref()), event), move |cell, outcome| {
+            leaver.stay();
+            let answer = outcome.map(|output| match output {
+                Output::Reply(answer) => answer,
+                _ => Reply::undefined(),
+            });
+            match stream {
+                Some(stream) => cell.end_stream(&stream, &reply, answer),
+                None => cell.finish_call(key, reply, answer),
+            }
+        });
+        if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
+            peer.cancel_with_me(task);
+        }
+    }
+
+    fn end_stream(&self, stream: &StreamHandle, reply: &ReplyTo, answer: Result<Reply>) {
+        if let Some(peer) = reply.peer() {
+            peer.end_call();
+        }
+        stream.finish(answer.map(|_| Reply::undefined()));
+    }
+
+    fn finish_call(&self, key: Option<Key>, reply: ReplyTo, answer: Result<Reply>) {
+        let Some(key) = key else { return self.release(vec![reply.deliver(answer)]) };
+        let mut stored = Ok(());
+        if let Ok(answer) = &answer {
+            self.turn(&Turn::own(Mode::Read), |_| self.store(Some(&key), answer), |result, _| stored = result);
+        }
+        let answer = stored.and(answer);
+        let others = self.keyed.lock().remove(&key.key).unwrap_or_default();
+        let again = |other: ReplyTo| other.deliver(answer.as_ref().map(Clone::clone).map_err(share));
+        let mut deliveries: Vec<_> = others.into_iter().map(again).collect();
+        deliveries.push(reply.deliver(answer));
+        self.release(deliveries);
+    }
+
+    /// Answers a repetition from the store, or lets it join; gives the reply back when the call is new.
+    fn begin_keyed(&self, key: Option<&Key>, reply: ReplyTo) -> Option<ReplyTo> {
+        let Some(key) = key else { return Some(reply) };
+        let mut found = Ok(None);
+        self.turn(&Turn::own(Mode::Read), |_| self.stored(Some(key)), |result, _| found = result);
+        match found {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
+                self.release(vec![reply.deliver(Ok(answer))]);
+                return None;
+            }
+            Err(error) => {
+                self.release(vec![reply.deliver(Err(error))]);
+                return None;
+            }
+        }
+        let mut keyed = self.keyed.lock();
+        match keyed.get_mut(&key.key) {
+            Some(waiting) => {
+                waiting.push(reply);
+                None
+            }
+            None => {
+                keyed.insert(key.key.clone(), Vec::new());
+                Some(reply)
+            }
+        }
+    }
+
+    fn stored(&self, key: Option<&Key>) -> Result<Option<Reply>> {
+        let Some(key) = key else { return Ok(None) };
+        let store = self.store.lock();
+        let Some(db) = store.as_ref() else { return Ok(None) };
+        match db.idempotent_result(&key.key).map_err(storage::error)? {
+            None => Ok(None),
+            Some(stored) if stored.fingerprint == key.fingerprint => Ok(Some(from_stored(&stored.result))),
+            Some(_) => Err(Error::coded(
+                Code::IdempotencyConflict,
+                format!("The idempotency key \"{}\" belongs to another call.", key.key),
+            )
+            .with_fix("use a new key for a new call; repeat method and arguments exactly with the old one")),
+        }
+    }
+
+    fn store(&self, key: Option<&Key>, answer: &Reply) -> Result<()> {
+        let Some(key) = key else { return Ok(()) };
+        let now = self.node.clock.now().as_millisecond();
+        let mut store = self.store.lock();
+        let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
+        // `undefined` is kept as the empty text, which is no JSON.
+        db.store_result(&key.key, &key.fingerprint, answer.as_json().unwrap_or(""), now).map_err(storage::error)
+    }
+}
+
+fn from_stored(json: &str) -> Reply {
+    if json.is_empty() { Reply::undefined() } else { Reply::from_json(json) }
+}
+
+fn needs_socket(method: &str) -> Error {
+    Error::coded(Code::MethodNotCallable, format!("Method {method} streams, and this caller cannot take a stream"))
+        .with_fix("call it over a WebSocket")
+}
+
+/// Counts a call out when its task is dropped half-way, because its caller left.
+struct LeavingCaller {
+    peer: Option<Arc<Peer>>,
+}
+
+impl LeavingCaller {
+    /// The call came to its end: its reply counts it out.
+    fn stay(mut self) {
+        self.peer = None;
+    }
+}
+
+impl Drop for LeavingCaller {
+    fn drop(&mut self) {
+        if let Some(peer) = &self.peer {
+            peer.end_call();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Connections: who may come in, what they are told first, and how they leave.
+
+use std::sync::Arc;
+
+use hostel_core::{
+    CloseEvent, ConnectRequest, Connection, Error, Result,
+    event::{Event, Output},
+    handler::Mode,
+};
+use hostel_protocol::{connection::close, refusal::Code, server};
+use tokio::sync::oneshot;
+
+use super::{
+    Cell,
+    job::answer,
+    turn::{Awake, Turn},
+};
+use crate::{gate::Delivery, peer::Peer};
+
+/// How a connection's first turn went.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// It is open, and `on_connect` is done.
+    Done,
+    /// It is open, and `on_connect` is still at work.
+    Connecting(oneshot::Receiver<Result<()>>),
+}
+
+impl Cell {
+    /// Runs a hook that decides about a connection.
+    pub(super) fn decide(&self, event: Event, done: oneshot::Sender<Result<Output>>) {
+        self.run_hook(event, None, |_, outcome| answer(done, outcome));
+    }
+
+    /// Adds a connection: identity, state and MCP servers first, then whatever `on_connect` sends, all in one turn.
+    pub(super) fn open(&self, peer: &Arc<Peer>, request: Arc<ConnectRequest>, done: oneshot::Sender<Result<Opened>>) {
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        let event = Event::Connect(connection, request);
+        self.join(peer);
+        match self.class.mode(&event) {
+            Some(Mode::Task) => {
+                self.greet(peer);
+                let (tell, hear) = oneshot::channel();
+                self.run_hook(event, Some(peer), |_, outcome| answer(tell, outcome.map(|_| ())));
+                answer(done, Ok(Opened::Connecting(hear)));
+            }
+            Some(mode) => self.connect_in_turn(mode, event, peer, done),
+            None => {
+                self.greet(peer);
+                answer(done, Ok(Opened::Done));
+            }
+        }
+    }
+
+    fn connect_in_turn(&self, mode: Mode, event: Event, peer: &Arc<Peer>, done: oneshot::Sender<Result<Opened>>) {
+        let origin = self.origin(Some(peer));
+        let work = |awake: &mut Awake| {
+            let greeting = self.greeting(peer, awake.state.as_deref());
+            awake.instance.run(&origin, event)?;
+            Ok(greeting)
+        };
+        self.turn(&Turn::own(mode), work, |outcome, deliveries| match outcome {
+            Ok(greeting) => {
+                deliveries.splice(0..0, greeting);
+                answer(done, Ok(Opened::Done));
+            }
+            Err(error) => answer(done, Err(error)),
+        });
+    }
+
+    fn greet(&self, peer: &Arc<Peer>) {
+        let work = |awake: &mut Awake| Ok(self.greeting(peer, awake.state.as_deref()));
+        self.turn(&Turn::own(Mode::Read), work, |greeting, deliveries| {
+            deliveries.extend(greeting.unwrap_or_default());
+        });
+    }
+
+    /// What a new connection is told, in this order (agents-protocol, 2.4).
+    fn greeting(&self, peer: &Arc<Peer>, state: Option<&str>) -> Vec<Delivery> {
+        if peer.record.no_protocol() {
+            return Vec::new();
+        }
+        let info = self.class.info();
+        let identity = info.options.send_identity_on_connect;
+        let identity = identity.then(|| server::identity(&info.namespace, self.id.name(), state.is_some()).into());
+        let state = state.map(|state| server::state_initial(state).into());
+        let frames = [identity, state, Some(server::MCP_SERVERS_EMPTY.into())];
+        frames.into_iter().flatten().map(|frame| Delivery::Send(Arc::clone(peer), frame)).collect()
+    }
+
+    fn join(&self, peer: &Arc<Peer>) {
+        self.peers.lock().insert(peer.record.key, Arc::clone(peer));
+        self.metrics.sockets.increment(1.0);
+    }
+
+    /// A connection that never was open is taken off the list.
+    pub(crate) fn forget_peer(&self, peer: &Arc<Peer>) {
+        self.forget(peer);
+    }
+
+    /// Takes a connection off the list. Its calls go on, except those that asked to end with it.
+    pub(super) fn forget(&self, peer: &Arc<Peer>) {
+        if self.peers.lock().remove(&peer.record.key).is_some() {
+            self.metrics.sockets.decrement(1.0);
+        }
+        peer.cancel_calls();
+    }
+
+    pub(super) fn close_event(&self, peer: &Arc<Peer>, close: &CloseEvent) -> Event {
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        Event::Close(connection, close.clone())
+    }
+
+    pub(super) fn close(&self, peer: &Arc<Peer>, close: CloseEvent) {
+        let event = self.close_event(peer, &close);
+        self.forget(peer);
+        self.hook(event, Some(peer), "on_close");
+    }
+
+    pub(super) fn peer(&self, key: hostel_core::connection::ConnectionKey) -> Option<Arc<Peer>> {
+        self.peers.lock().get(&key).cloned()
+    }
+
+    /// `on_connect` failed, or the connection's tags are not acceptable (agents-protocol, 2.3).
+    pub(crate) fn setup_failed(&self, peer: &Arc<Peer>, error: &Error) {
+        tracing::warn!(agent = %self.id, error = ?error, "a connection could not be set up");
+        match error.code() {
+            Some(code) if code != Code::TurnPanicked => self.turn_away(peer, error),
+            _ => {
+                peer.outbox.push(server::session_error(&format!("Error: {}", error.message())).into(), false);
+                peer.outbox.close(close::INTERNAL_ERROR, close::SETUP_FAILED_REASON);
+            }
+        }
+    }
+}

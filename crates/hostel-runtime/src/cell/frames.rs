@@ -1,0 +1,177 @@
+//! Messages of a connection: protocol frames, the application's own, and those nobody understands.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
+use hostel_protocol::{
+    client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
+    refusal::{Code, Refusal},
+    server,
+};
+
+use super::{
+    Cell,
+    turn::{Awake, Turn},
+};
+use crate::{peer::Peer, reply::ReplyTo, storage};
+
+/// What a frame asks for, free of the frame's text.
+enum Asked {
+    Call { id: Arc<str>, method: String, args: Args, key: Option<String> },
+    State(String),
+    Chat(Refusal),
+    Unknown(FrameFault),
+}
+
+impl Cell {
+    pub(super) fn message(&self, peer: &Arc<Peer>, message: Message) {
+        let asked = match &message {
+            Message::Text(text) => read(text.as_bytes(), text),
+            Message::Binary(_) => return self.application(peer, message, None),
+        };
+        match asked {
+            Asked::Call { id, method, args, key } => self.call_frame(peer, id, &method, args, key),
+            Asked::State(state) => self.state_frame_from(peer, &state),
+            Asked::Chat(refusal) => self.answer_refusal(peer, &refusal),
+            Asked::Unknown(fault) => self.application(peer, message, Some(fault)),
+        }
+    }
+
+    fn call_frame(&self, peer: &Arc<Peer>, id: Arc<str>, method: &str, args: Args, key: Option<String>) {
+        let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(&id) };
+        let limit = self.node.options.calls_per_connection;
+        if peer.begin_call(limit) {
+            return self.call(method, args, key, reply, Some(&id));
+        }
+        let error =
+            Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
+                .with_fix("wait for answers before calling again");
+        self.send(peer, hostel_core::stream::error_frame(&id, &error));
+    }
+
+    /// A client replaces the state. On success it hears nothing back; a refusal reaches it alone (agents-protocol, 3.2).
+    fn state_frame_from(&self, peer: &Arc<Peer>, state: &str) {
+        if peer.record.readonly() {
+            return self.send(peer, server::state_error("Connection is readonly", None));
+        }
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        let turn = Turn {
+            source: Source::Client(connection),
+            caller: Some(&peer.record),
+            replaces_state: true,
+            sender: Some(peer),
+            ..Turn::own(Mode::Turn)
+        };
+        self.turn(
+            &turn,
+            |awake| self.replace_state(awake, state),
+            |outcome, deliveries| {
+                if let Err(error) = outcome {
+                    deliveries.push(crate::gate::Delivery::Send(Arc::clone(peer), self.rejection(&error).into()));
+                }
+            },
+        );
+    }
+
+    fn replace_state(&self, awake: &mut Awake, state: &str) -> Result<()> {
+        let class = self.class.info().class;
+        awake.instance = self.class.load(state).map_err(|error| {
+            Error::coded(Code::StateShape, format!("The state does not have the shape of {class}: {}", error.message()))
+                .with_fix("send the whole state, every field included; `hostel types` prints its type")
+        })?;
+        Ok(())
+    }
+
+    /// The text is fixed by the protocol; what we know of the reason rides beside it.
+    fn rejection(&self, error: &Error) -> String {
+        tracing::info!(agent = %self.id, error = ?error, "a client's state was rejected");
+        let reason = error.code().map(|code| error.to_refusal(code));
+        server::state_error("State update rejected", reason.as_ref())
+    }
+
+    /// A message that is no protocol frame: the application's, or, if it takes none, a mistake that is answered.
+    fn application(&self, peer: &Arc<Peer>, message: Message, fault: Option<FrameFault>) {
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        let event = Event::Message(connection, message);
+        if self.class.mode(&event).is_some() {
+            return self.hook(event, Some(peer), "on_message");
+        }
+        match fault {
+            Some(fault) => self.answer_fault(peer, &fault),
+            None => self.answer_refusal(peer, &self.no_binary()),
+        }
+    }
+
+    fn answer_fault(&self, peer: &Arc<Peer>, fault: &FrameFault) {
+        let refusal = fault.refusal();
+        if let Some(id) = &fault.call_id {
+            self.note_refusal(peer, &refusal);
+            let extra = (refusal.code.as_str(), refusal.fix.as_deref());
+            return self.send(peer, server::rpc_error(id, &refusal.message, Some(extra)));
+        }
+        self.answer_refusal(peer, &refusal);
+    }
+
+    pub(super) fn answer_refusal(&self, peer: &Arc<Peer>, refusal: &Refusal) {
+        self.note_refusal(peer, refusal);
+        self.send(peer, refusal.to_error_frame());
+    }
+
+    fn note_refusal(&self, peer: &Arc<Peer>, refusal: &Refusal) {
+        self.metrics.frames_refused.increment(1);
+        tracing::warn!(
+            agent = %self.id, connection = %peer.record.id.escape_debug(), code = refusal.code.as_str(),
+            "a frame was refused: {}", refusal.message
+        );
+    }
+
+    fn no_binary(&self) -> Refusal {
+        let class = self.class.info().class;
+        Refusal::new(Code::UnknownFrame, format!("{class} takes no binary messages: it has no on_message."))
+            .with_fix(format!("add `on_message` to {class}, or send a text frame such as {{\"type\":\"rpc\", ..}}"))
+    }
+
+    /// Sends a frame that rests on no write, in its place among the others.
+    pub(super) fn send(&self, peer: &Arc<Peer>, frame: String) {
+        self.release(vec![crate::gate::Delivery::Send(Arc::clone(peer), frame.into())]);
+    }
+
+    /// The agent cannot be brought into memory: the client hears why, and comes back later.
+    pub(super) fn turn_away(&self, peer: &Arc<Peer>, error: &Error) {
+        let refusal = error.to_refusal(Code::AgentUnavailable);
+        peer.outbox.push(refusal.to_error_frame().into(), false);
+        peer.outbox.close(refusal.code.close_code(), &refusal.close_reason());
+    }
+
+    pub(super) fn sql_now(&self, query: &str, params: &[hostel_core::SqlValue]) -> Result<hostel_core::Rows> {
+        let mut store = self.store.lock();
+        let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
+        db.set_deadline(Some(std::time::Instant::now() + self.node.options.turn_deadline));
+        db.sql(query, &storage::params(params)).map(storage::rows).map_err(storage::error)
+    }
+}
+
+fn read(bytes: &[u8], text: &str) -> Asked {
+    match parse(text) {
+        ClientFrame::Rpc(rpc) => call_of(bytes, &rpc),
+        ClientFrame::State(update) => Asked::State(update.state.get().to_owned()),
+        ClientFrame::Chat(chat) => Asked::Chat(no_chat(&chat)),
+        ClientFrame::Unknown(fault) => Asked::Unknown(fault),
+    }
+}
+
+fn call_of(_frame: &[u8], rpc: &RpcRequest<'_>) -> Asked {
+    Asked::Call {
+        id: (&*rpc.id).into(),
+        method: rpc.method.clone().into_owned(),
+        args: Args::from_json(Bytes::copy_from_slice(rpc.args.get().as_bytes())),
+        key: rpc.idempotency_key.clone().map(std::borrow::Cow::into_owned),
+    }
+}
+
+fn no_chat(chat: &ChatFrame<'_>) -> Refusal {
+    let message = format!("This agent does not chat: it cannot answer a {} frame.", chat.kind.as_str());
+    Refusal::new(Code::ChatNotAvailable, message)
+        .with_fix("call its methods with `agent.call`, or use an agent that chats")
+}

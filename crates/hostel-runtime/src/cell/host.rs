@@ -1,0 +1,166 @@
+//! The cell as the host of its agent: what a `Cx` reaches.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+    time::Duration,
+};
+
+use hostel_core::{
+    AgentId, BoxFuture, Error, Result, Rows, SqlValue,
+    connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
+    handler::Mode,
+    host::{Caller, Effect, Host},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::{
+    Cell,
+    turn::{Turn, nested},
+};
+use crate::{gate::Delivery, ids};
+
+impl Cell {
+    /// Inside a turn: does `work` as part of it. Outside: as a turn of its own that cannot change the state.
+    fn as_turn<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        if self.in_turn() {
+            return work();
+        }
+        let mut outcome = None;
+        self.turn(&Turn::own(Mode::Read), |_| work(), |result, _| outcome = Some(result));
+        outcome.expect("a turn always shows its result")
+    }
+}
+
+impl Host for Cell {
+    fn id(&self) -> &AgentId {
+        &self.id
+    }
+
+    fn emit(&self, effect: Effect) {
+        if self.in_turn() {
+            let mut scratch = self.scratch.lock();
+            return match effect {
+                Effect::PushState => scratch.push_state = true,
+                effect => scratch.effects.push(effect),
+            };
+        }
+        match effect {
+            Effect::PushState => {
+                let push = || {
+                    self.scratch.lock().push_state = true;
+                    Ok(())
+                };
+                if let Err(error) = self.as_turn(push) {
+                    tracing::debug!(agent = %self.id, error = ?error, "the state could not be pushed");
+                }
+            }
+            effect => self.release(self.delivery(effect).into_iter().collect()),
+        }
+    }
+
+    fn change_connection(&self, record: &Arc<ConnectionRecord>, change: ConnectionChange) {
+        let undo = change.apply(record);
+        if self.in_turn() {
+            self.scratch.lock().undo.push((Arc::clone(record), undo));
+        }
+    }
+
+    fn connections(&self) -> Vec<Arc<ConnectionRecord>> {
+        self.peers.lock().values().map(|peer| Arc::clone(&peer.record)).collect()
+    }
+
+    fn is_connected(&self, key: ConnectionKey) -> bool {
+        self.peers.lock().contains_key(&key)
+    }
+
+    fn sql(&self, query: &str, params: &[SqlValue]) -> Result<Rows> {
+        self.as_turn(|| self.sql_now(query, params))
+    }
+
+    fn turn(
+        &self,
+        caller: Option<&Arc<ConnectionRecord>>,
+        work: &mut dyn FnMut(&mut dyn Any) -> Result<()>,
+    ) -> Result<()> {
+        let turn = Turn { caller, ..Turn::own(Mode::Turn) };
+        let mut outcome = Ok(());
+        Cell::turn(self, &turn, |awake| work(awake.instance.as_any_mut()), |result, _| outcome = result);
+        outcome
+    }
+
+    fn read(&self, work: &mut dyn FnMut(&dyn Any)) -> Result<()> {
+        if self.in_turn() {
+            return Err(nested());
+        }
+        let mut outcome = Ok(());
+        let look = |awake: &mut super::Awake| {
+            work(awake.instance.as_any());
+            Ok(())
+        };
+        Cell::turn(self, &Turn::own(Mode::Read), look, |result, _| outcome = result);
+        outcome
+    }
+
+    fn alarm(&self) -> Result<Option<Timestamp>> {
+        let at = self.as_turn(|| self.alarm_seen())?;
+        at.map(Timestamp::from_millisecond).transpose().map_err(Error::from)
+    }
+
+    fn set_alarm(&self, at: Option<Timestamp>) -> Result<()> {
+        self.as_turn(|| {
+            self.alarm_set(at);
+            Ok(())
+        })
+    }
+
+    fn durable(&self) -> BoxFuture<Result<()>> {
+        let (tell, hear) = oneshot::channel();
+        self.release(vec![Delivery::resolve(move |outcome| super::job::answer(tell, outcome))]);
+        Box::pin(async move { hear.await.unwrap_or_else(|_| Err(gone())) })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.node.clock.now()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        ids::fill(bytes);
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        self.node.clock.sleep(duration)
+    }
+
+    fn env(&self, service: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.node.env.get(&service).cloned()
+    }
+
+    fn props(&self) -> Option<Arc<Value>> {
+        self.props.lock().clone()
+    }
+
+    fn spawn(&self, work: BoxFuture<()>) {
+        self.spawn_busy(work);
+    }
+
+    fn caller(&self) -> Arc<dyn Caller> {
+        Arc::new(crate::node::GatedCaller::new(self.arc()))
+    }
+
+    fn destroy(&self) {
+        let mark = || {
+            self.scratch.lock().destroy = true;
+            Ok(())
+        };
+        if let Err(error) = self.as_turn(mark) {
+            tracing::debug!(agent = %self.id, error = ?error, "an agent out of memory was asked to destroy itself");
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::coded(hostel_protocol::refusal::Code::ShuttingDown, "The node is going down.")
+}

@@ -1,0 +1,88 @@
+//! What can be given to an agent to do. One closed list; each kind says how it is refused.
+
+use std::sync::Arc;
+
+use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event};
+use tokio::sync::oneshot;
+
+use super::{Cell, connect::Opened};
+use crate::{peer::Peer, reply::ReplyTo};
+
+/// One entry of the inbox.
+pub(crate) enum Job {
+    /// Bring the agent into memory and say how that went.
+    Wake(oneshot::Sender<Result<()>>),
+    /// Ask a hook that decides about a connection.
+    Decide(Event, oneshot::Sender<Result<hostel_core::event::Output>>),
+    /// Add a connection and greet it.
+    Open(Arc<Peer>, Arc<ConnectRequest>, oneshot::Sender<Result<Opened>>),
+    /// A connection's message.
+    Message(Arc<Peer>, Message),
+    /// A connection has ended.
+    Close(Arc<Peer>, CloseEvent),
+    /// An HTTP request.
+    Request(Request, oneshot::Sender<Result<Response>>),
+    /// A call that did not come as a frame.
+    Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
+    /// The wake-up may be due.
+    Alarm,
+}
+
+impl Cell {
+    /// Runs one job to its end, or to its first wait.
+    pub(super) fn handle(&self, job: Job) {
+        self.touch();
+        if let Job::Close(peer, close) = &job
+            && self.class.mode(&self.close_event(peer, close)).is_none()
+        {
+            return self.forget(peer);
+        }
+        match self.ensure_awake(job) {
+            Ready::Go(job) => self.perform(job),
+            Ready::Refused(job, error) => self.refuse(job, error),
+            Ready::Later => {}
+        }
+    }
+
+    fn perform(&self, job: Job) {
+        match job {
+            Job::Wake(done) => answer(done, Ok(())),
+            Job::Decide(event, done) => self.decide(event, done),
+            Job::Open(peer, request, done) => self.open(&peer, request, done),
+            Job::Message(peer, message) => self.message(&peer, message),
+            Job::Close(peer, close) => self.close(&peer, close),
+            Job::Request(request, done) => self.request(request, done),
+            Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
+            Job::Alarm => self.alarm_due(),
+        }
+    }
+
+    /// The agent cannot be brought into memory: says so to whoever waits.
+    pub(super) fn refuse(&self, job: Job, error: Error) {
+        match job {
+            Job::Wake(done) => answer(done, Err(error)),
+            Job::Decide(_, done) => answer(done, Err(error)),
+            Job::Open(_, _, done) => answer(done, Err(error)),
+            Job::Request(_, done) => answer(done, Err(error)),
+            Job::Call { reply, .. } => self.release(vec![reply.deliver(Err(error))]),
+            Job::Message(peer, _) => self.turn_away(&peer, &error),
+            Job::Close(peer, _) => self.forget(&peer),
+            Job::Alarm => self.retry_alarm(&error),
+        }
+    }
+}
+
+/// Whether a job may run now.
+pub(super) enum Ready {
+    /// The agent is awake.
+    Go(Job),
+    /// It cannot be.
+    Refused(Job, Error),
+    /// `on_start` waits; the job is back in the inbox.
+    Later,
+}
+
+/// Answers somebody who may have left.
+pub(super) fn answer<T>(to: oneshot::Sender<T>, with: T) {
+    let _receiver_may_have_left = to.send(with);
+}

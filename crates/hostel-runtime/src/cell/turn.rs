@@ -1,0 +1,367 @@
+//! A turn: one indivisible step of an agent. Everything it changes commits together, or nothing does.
+
+use std::{
+    any::Any,
+    cell::Cell as StdCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
+
+use hostel_core::{
+    Connection, Error, Result, Source,
+    connection::{ConnectionChange, ConnectionRecord},
+    erased::{Instance, Origin},
+    event::Event,
+    handler::Mode,
+    host::Effect,
+};
+use hostel_protocol::{connection::close, refusal::Code, server};
+use hostel_store::Commit;
+
+use super::Cell;
+use crate::{gate::Delivery, peer::Peer, storage};
+
+thread_local! {
+    /// The token of the cell whose turn runs on this thread, or 0.
+    static IN_TURN: StdCell<u64> = const { StdCell::new(0) };
+}
+
+/// An agent in memory.
+pub(crate) struct Awake {
+    pub(super) instance: Box<dyn Instance>,
+    /// The state as of the last commit, as JSON; `None` until there is one.
+    pub(super) state: Option<Arc<str>>,
+}
+
+/// What the turn under way has asked for, to be done when it commits.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(super) effects: Vec<Effect>,
+    pub(super) undo: Vec<(Arc<ConnectionRecord>, ConnectionChange)>,
+    pub(super) alarm: Option<Option<i64>>,
+    pub(super) push_state: bool,
+    pub(super) destroy: bool,
+}
+
+/// The circumstances of a turn.
+pub(crate) struct Turn<'a> {
+    /// May it change the state?
+    pub(super) mode: Mode,
+    /// Who changes it.
+    pub(super) source: Source,
+    /// On whose behalf; a read-only connection may not change the state.
+    pub(super) caller: Option<&'a Arc<ConnectionRecord>>,
+    /// A client set the state as a whole: store and show it even if it is equal.
+    pub(super) replaces_state: bool,
+    /// The socket whose state frame this is; it is not sent its own state back.
+    pub(super) sender: Option<&'a Arc<Peer>>,
+    /// Whether `on_state_changed` hears of it.
+    pub(super) notify: bool,
+}
+
+/// What follows a turn, once its lock is free.
+#[derive(Default)]
+struct After {
+    changed: bool,
+    destroyed: bool,
+}
+
+impl Turn<'_> {
+    /// A turn of the agent's own accord.
+    pub(super) fn own(mode: Mode) -> Self {
+        Self { mode, source: Source::Server, caller: None, replaces_state: false, sender: None, notify: true }
+    }
+}
+
+/// Clears the thread's mark when the turn ends, however it ends.
+struct InTurn;
+
+impl InTurn {
+    fn enter(token: u64) -> Self {
+        IN_TURN.set(token);
+        Self
+    }
+}
+
+impl Drop for InTurn {
+    fn drop(&mut self) {
+        IN_TURN.set(0);
+    }
+}
+
+impl Cell {
+    /// Whether this thread is inside a turn of this agent.
+    pub(super) fn in_turn(&self) -> bool {
+        IN_TURN.get() == self.token
+    }
+
+    pub(super) fn origin(&self, peer: Option<&Arc<Peer>>) -> Origin {
+        let host = self.arc();
+        let connection = peer.map(|peer| Connection::new(Arc::clone(&peer.record), host.clone()));
+        Origin { host, connection }
+    }
+
+    /// Runs `work` as one turn. `show` then adds what follows the turn's own effects, a reply for instance; it sees the
+    /// final result, after the commit, and runs before any other turn can.
+    pub(super) fn turn<R>(
+        &self,
+        turn: &Turn<'_>,
+        work: impl FnOnce(&mut Awake) -> Result<R>,
+        show: impl FnOnce(Result<R>, &mut Vec<Delivery>),
+    ) {
+        if IN_TURN.get() != 0 {
+            return show(Err(nested()), &mut Vec::new());
+        }
+        let after = {
+            let mut core = self.lock_core();
+            let Some(awake) = core.as_mut() else {
+                return show(Err(asleep(self)), &mut Vec::new());
+            };
+            self.turn_on(awake, turn, work, show)
+        };
+        if after.changed && turn.notify {
+            self.tell_state_changed(turn.source.clone());
+        }
+        if after.destroyed {
+            self.finish_destroy();
+        }
+    }
+
+    fn lock_core(&self) -> parking_lot::MutexGuard<'_, Option<Awake>> {
+        // Another thread's turn is under way only when an async method changes the agent from outside the inbox.
+        self.core.try_lock().unwrap_or_else(|| self.node.block(|| self.core.lock()))
+    }
+
+    fn turn_on<R>(
+        &self,
+        awake: &mut Awake,
+        turn: &Turn<'_>,
+        work: impl FnOnce(&mut Awake) -> Result<R>,
+        show: impl FnOnce(Result<R>, &mut Vec<Delivery>),
+    ) -> After {
+        self.metrics.turns.increment(1);
+        let mut deliveries = Vec::new();
+        let mut after = After::default();
+        let (result, commit) = match self.attempt(awake, turn, work) {
+            Ok((value, changed, commit)) => {
+                after.changed = changed;
+                after.destroyed = self.collect_effects(awake, turn, changed, &mut deliveries);
+                (Ok(value), commit)
+            }
+            Err(error) => {
+                self.roll_back(awake, turn.mode);
+                (Err(error), None)
+            }
+        };
+        show(result, &mut deliveries);
+        self.pass_gate(commit, deliveries);
+        after
+    }
+
+    /// Runs the work and commits, with nothing shown yet.
+    fn attempt<R>(
+        &self,
+        awake: &mut Awake,
+        turn: &Turn<'_>,
+        work: impl FnOnce(&mut Awake) -> Result<R>,
+    ) -> Result<(R, bool, Option<Commit>)> {
+        let value = {
+            let _mark = InTurn::enter(self.token);
+            catch_unwind(AssertUnwindSafe(|| work(awake))).unwrap_or_else(|panic| Err(self.panicked(&*panic)))?
+        };
+        let new_state = self.changed_state(awake, turn)?;
+        let commit = self.commit(new_state.as_ref())?;
+        let changed = new_state.is_some();
+        if let Some(state) = new_state {
+            awake.state = Some(state);
+        }
+        Ok((value, changed, commit))
+    }
+
+    /// The new state, checked, if the turn changed it.
+    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>) -> Result<Option<Arc<str>>> {
+        if turn.mode == Mode::Read {
+            return Ok(None);
+        }
+        let json = awake.instance.to_json()?;
+        let before = awake.state.as_deref().unwrap_or("null");
+        if json == before && !turn.replaces_state {
+            return Ok(None);
+        }
+        if turn.caller.is_some_and(|caller| caller.readonly()) {
+            return Err(Error::msg("Connection is readonly"));
+        }
+        self.check_size(json.len())?;
+        self.validate(awake, turn.source.clone())?;
+        Ok(Some(json.into()))
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<()> {
+        let limit = self.node.options.state_bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        let message = format!("The new state has {bytes} bytes; {limit} is the limit. The old state stays.");
+        Err(Error::coded(Code::StateTooLarge, message)
+            .with_fix("keep bulk data in rows (cx.sql), or raise the limit `state_bytes`"))
+    }
+
+    fn validate(&self, awake: &mut Awake, source: Source) -> Result<()> {
+        let event = Event::Validate(source);
+        match self.class.mode(&event) {
+            Some(Mode::Read | Mode::Turn) => {
+                let _mark = InTurn::enter(self.token);
+                let instance = &mut awake.instance;
+                let origin = self.origin(None);
+                catch_unwind(AssertUnwindSafe(|| instance.run(&origin, event)))
+                    .unwrap_or_else(|panic| Err(self.panicked(&*panic)))
+                    .map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn commit(&self, new_state: Option<&Arc<str>>) -> Result<Option<Commit>> {
+        let alarm = self.scratch.lock().alarm;
+        let mut store = self.store.lock();
+        let Some(db) = store.as_mut() else { return Err(asleep(self)) };
+        if let Some(state) = new_state {
+            db.set_state(state).map_err(storage::error)?;
+        }
+        if let Some(at) = alarm {
+            db.set_alarm(at).map_err(storage::error)?;
+            self.register_earlier(at)?;
+        }
+        let commit = db.commit().map_err(storage::error)?;
+        drop(store);
+        if let Some(at) = alarm {
+            self.alarm_renewed.store(at.is_some(), Ordering::Relaxed);
+            self.register_later(at);
+        }
+        Ok(commit)
+    }
+
+    /// Undoes everything the turn did: rows, alarm, connection records, effects, and the instance itself.
+    fn roll_back(&self, awake: &mut Awake, mode: Mode) {
+        self.metrics.rollbacks.increment(1);
+        if let Some(db) = self.store.lock().as_mut()
+            && let Err(error) = db.rollback()
+        {
+            tracing::error!(agent = %self.id, error = %error, "a turn could not be rolled back");
+        }
+        let scratch = std::mem::take(&mut *self.scratch.lock());
+        for (record, change) in scratch.undo.into_iter().rev() {
+            let _redo = change.apply(&record);
+        }
+        if mode != Mode::Read {
+            self.reload(awake);
+        }
+    }
+
+    fn reload(&self, awake: &mut Awake) {
+        let loaded = match &awake.state {
+            Some(state) => self.class.load(state),
+            None => Ok(self.class.fresh()),
+        };
+        match loaded {
+            Ok(instance) => awake.instance = instance,
+            Err(error) => {
+                tracing::error!(agent = %self.id, error = ?error, "the committed state could not be read back")
+            }
+        }
+    }
+
+    /// The turn's effects as deliveries: the state first, then the rest in order. Returns whether the agent ends here.
+    fn collect_effects(&self, awake: &Awake, turn: &Turn<'_>, changed: bool, deliveries: &mut Vec<Delivery>) -> bool {
+        let mut scratch = self.scratch.lock();
+        let scratch = std::mem::take(&mut *scratch);
+        if (changed || scratch.push_state)
+            && let Some(state) = &awake.state
+        {
+            deliveries.extend(self.state_frame(state, turn.sender));
+        }
+        deliveries.extend(scratch.effects.into_iter().filter_map(|effect| self.delivery(effect)));
+        if scratch.destroy {
+            deliveries.extend(self.farewells());
+        }
+        scratch.destroy
+    }
+
+    /// The state frame to every client that takes protocol frames, except one.
+    pub(super) fn state_frame(&self, state: &str, except: Option<&Arc<Peer>>) -> Option<Delivery> {
+        let wanted =
+            |peer: &&Arc<Peer>| !peer.record.no_protocol() && !except.is_some_and(|except| Arc::ptr_eq(except, peer));
+        let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
+        (!peers.is_empty()).then(|| Delivery::Fan { peers, message: server::state(state).into(), is_state: true })
+    }
+
+    /// Who receives an effect is settled when it is made: later arrivals do not get what was said before them.
+    pub(super) fn delivery(&self, effect: Effect) -> Option<Delivery> {
+        match effect {
+            Effect::Send { to, message } => Some(Delivery::Send(self.peer(to)?, message)),
+            Effect::Close { to, code, reason } => Some(Delivery::Close(self.peer(to)?, code, reason)),
+            Effect::Broadcast { message, except } => {
+                let wanted = |peer: &&Arc<Peer>| !except.iter().any(|id| **id == *peer.record.id);
+                let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
+                (!peers.is_empty()).then_some(Delivery::Fan { peers, message, is_state: false })
+            }
+            Effect::PushState => None,
+        }
+    }
+
+    fn farewells(&self) -> Vec<Delivery> {
+        let close = |peer: &Arc<Peer>| {
+            Delivery::Close(Arc::clone(peer), close::GOING_AWAY, "Durable Object destroyed".to_owned())
+        };
+        self.peers.lock().values().map(close).collect()
+    }
+
+    pub(super) fn pass_gate(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) {
+        if commit.is_none() && deliveries.is_empty() {
+            return;
+        }
+        if self.gate.push(commit, deliveries) == crate::gate::Then::Sync {
+            self.start_sync();
+        }
+    }
+
+    /// Shows something that rests on no write of its own.
+    pub(super) fn release(&self, deliveries: Vec<Delivery>) {
+        self.pass_gate(None, deliveries);
+    }
+
+    fn tell_state_changed(&self, source: Source) {
+        let event = Event::StateChanged(source);
+        if self.class.mode(&event).is_some() {
+            self.hook(event, None, "on_state_changed");
+        }
+    }
+
+    /// A panic is a failed turn, and counts against the agent.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Error {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        self.metrics.panics.increment(1);
+        tracing::error!(agent = %self.id, panic = text, "an agent's code panicked; its turn was rolled back");
+        if self.node.quarantine.record(&self.id, &format!("panic: {text}")) {
+            self.node.evict_later(self.arc());
+        }
+        Error::coded(Code::TurnPanicked, "The agent's code panicked; nothing was changed.")
+            .with_fix("see the server's log for the panic and its backtrace")
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.busy.load(Ordering::Acquire) > 0
+    }
+}
+
+pub(super) fn nested() -> Error {
+    Error::coded(Code::NestedTurn, "A turn cannot begin inside a turn.").with_fix(
+        "inside a `&self` or `&mut self` method change `self`; `cx.update` and `cx.read` are for async methods",
+    )
+}
+
+pub(super) fn asleep(cell: &Cell) -> Error {
+    Error::coded(Code::AgentUnavailable, format!("{} is not in memory; this context outlived it.", cell.id))
+        .with_fix("reach the agent through `cx.agent::<..>(name)` instead of keeping its context")
+}

@@ -1,0 +1,266 @@
+//! All agents of one process.
+
+mod caller;
+mod overview;
+mod session;
+mod shared;
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use hostel_core::{
+    Agent, AgentId, Args, ConnectRequest, Error, Reply, Request, Response, Result, Stub,
+    erased::{Class, ClassOf},
+    host::OutgoingCall,
+};
+use hostel_store::Store;
+use serde_json::Value;
+
+pub(crate) use self::{caller::GatedCaller, shared::Shared};
+pub use self::{
+    overview::{AgentOverview, ClassOverview, SafeState},
+    session::Session,
+};
+use crate::{
+    cell::Job,
+    clock::{Clock, SystemClock},
+    directory::{Collision, Directory},
+    options::Options,
+    quarantine::Quarantined,
+    reply::ReplyTo,
+};
+
+/// All agents of one process. Cheap to clone.
+///
+/// ```no_run
+/// # async fn demo(store: hostel_store::Store) -> anyhow::Result<()> {
+/// let node = hostel_runtime::Node::builder(store).start().await?;
+/// # let _ = node; Ok(()) }
+/// # mod anyhow { pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>; }
+/// ```
+#[derive(Clone)]
+pub struct Node(pub(crate) Arc<Shared>);
+
+/// Collects what a [`Node`] is made of.
+pub struct NodeBuilder {
+    store: Store,
+    directory: Directory,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    env: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl NodeBuilder {
+    /// Serves the class `A` under its own name.
+    ///
+    /// # Errors
+    /// When its name collides with another class's.
+    pub fn agent<A: Agent>(self) -> Result<Self, Collision> {
+        self.bind(A::CLASS, Arc::new(ClassOf::<A>::new()))
+    }
+
+    /// Serves a class under a name of your choice; several names of one class share its agents.
+    ///
+    /// # Errors
+    /// When the name collides with another class's.
+    pub fn bind(mut self, name: &str, class: Arc<dyn Class>) -> Result<Self, Collision> {
+        self.directory.bind(name, class)?;
+        Ok(self)
+    }
+
+    /// Sets limits and delays.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Replaces the clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Shares a service with all agents; they find it with `cx.env::<T>()`.
+    #[must_use]
+    pub fn env<T: Any + Send + Sync>(self, service: T) -> Self {
+        self.env_arc(TypeId::of::<T>(), Arc::new(service))
+    }
+
+    /// [`NodeBuilder::env`] for a service whose type is known elsewhere.
+    #[must_use]
+    pub fn env_arc(mut self, id: TypeId, service: Arc<dyn Any + Send + Sync>) -> Self {
+        self.env.insert(id, service);
+        self
+    }
+
+    /// Starts the node: sets the timers of all registered wake-ups; overdue ones run at once.
+    ///
+    /// # Errors
+    /// When the register of wake-ups cannot be read.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn start(self) -> Result<Node> {
+        Shared::start(self).map(Node)
+    }
+}
+
+impl Node {
+    /// Begins a node on `store`.
+    pub fn builder(store: Store) -> NodeBuilder {
+        NodeBuilder {
+            store,
+            directory: Directory::default(),
+            options: Options::default(),
+            clock: Arc::new(SystemClock),
+            env: HashMap::new(),
+        }
+    }
+
+    /// Which classes are served, under which names.
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// The limits in force.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// A typed handle to an agent. Nothing happens until one of its calls is awaited.
+    pub fn agent<A: Agent>(&self, name: &str) -> A::Stub {
+        self.stub(AgentId::new(A::CLASS, name)).into()
+    }
+
+    /// An untyped handle to an agent.
+    pub fn stub(&self, id: AgentId) -> Stub {
+        Stub::new(id, Arc::new(self.clone()))
+    }
+
+    /// Opens a connection on an agent. Never fails: what is wrong is in the session's outbox, in words, before its close.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it ends may leave the connection opened and closed again; nothing else.
+    pub async fn open(
+        &self,
+        id: &AgentId,
+        request: ConnectRequest,
+        connection_id: Option<&str>,
+        props: Option<Arc<Value>>,
+    ) -> Session {
+        session::open(&self.0, id, request, connection_id, props).await
+    }
+
+    /// Brings an agent into memory.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub async fn wake(&self, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
+        self.0.set_props(id, props)?;
+        self.0.ask(id, Job::Wake).await
+    }
+
+    /// Hands an HTTP request to an agent.
+    ///
+    /// # Errors
+    /// When the agent cannot be started, or its `on_request` fails.
+    pub async fn request(&self, id: &AgentId, request: Request, props: Option<Arc<Value>>) -> Result<Response> {
+        self.wake(id, props).await?;
+        let mut request = Some(request);
+        self.0.ask(id, |done| Job::Request(request.take().unwrap_or_default_request(), done)).await
+    }
+
+    /// Calls a method from inside the process.
+    ///
+    /// # Errors
+    /// The method's own, `method_not_found` and its like, `call_timeout`, or why the agent cannot be reached.
+    pub async fn call(&self, call: OutgoingCall) -> Result<Reply> {
+        let work = self.0.ask(&call.target, |done| Job::Call {
+            method: call.method.clone(),
+            args: Args::from_json(call.args.clone()),
+            key: call.idempotency_key.clone(),
+            reply: ReplyTo::Waiting(done),
+        });
+        let Some(limit) = call.timeout else { return work.await };
+        tokio::select! {
+            answer = work => answer,
+            () = self.0.clock.sleep(limit) => Err(timed_out(&call, limit)),
+        }
+    }
+
+    /// Lifts an agent's quarantine. Returns whether there was one.
+    pub fn clear_quarantine(&self, id: &AgentId) -> bool {
+        self.0.quarantine.clear(id)
+    }
+
+    /// The agents that keep failing.
+    pub fn quarantined(&self) -> Vec<Quarantined> {
+        self.0.quarantine.list()
+    }
+
+    /// Classes with their instances and sockets.
+    ///
+    /// # Errors
+    /// When the data directory cannot be read.
+    pub async fn overview(&self) -> Result<Vec<ClassOverview>> {
+        overview::classes(&self.0).await
+    }
+
+    /// Instances of a namespace, by name, at most `limit`, after `after`.
+    ///
+    /// # Errors
+    /// When the data directory cannot be read.
+    pub async fn agents(&self, namespace: &str, limit: usize, after: Option<&str>) -> Result<Vec<AgentOverview>> {
+        overview::agents(&self.0, namespace, limit, after).await
+    }
+
+    /// An agent's stored state, without running any of its code.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub async fn safe_state(&self, id: &AgentId) -> Result<SafeState> {
+        overview::safe_state(&self.0, id).await
+    }
+
+    /// Stops: tells every client to come back (1012), waits for work under way until `grace` is over, then puts every
+    /// agent to sleep. Afterwards nothing is served.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.0.shutdown(grace).await;
+    }
+}
+
+fn timed_out(call: &OutgoingCall, limit: Duration) -> Error {
+    let message = format!("{} did not answer {} within {limit:?}.", call.target, call.method);
+    Error::coded(hostel_protocol::refusal::Code::CallTimeout, message)
+        .with_fix("the call goes on; ask again with an idempotency key, or allow it more time")
+}
+
+/// A request moved out of a closure that may, in theory, be called again.
+trait TakenRequest {
+    fn unwrap_or_default_request(self) -> Request;
+}
+
+impl TakenRequest for Option<Request> {
+    fn unwrap_or_default_request(self) -> Request {
+        self.unwrap_or_else(|| Request::new(hostel_core::Body::empty()))
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("directory", &self.0.directory).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NodeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeBuilder").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}

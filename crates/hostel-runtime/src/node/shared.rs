@@ -1,0 +1,315 @@
+//! What all cells of a node share: registry, store, timers, and where work runs.
+
+use std::{
+    any::{Any, TypeId},
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hostel_core::{AgentId, Error, Result, connection::ConnectionKey};
+use hostel_protocol::refusal::Code;
+use hostel_store::{AgentKey, Store};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Semaphore, oneshot},
+    task::AbortHandle,
+};
+use tokio_util::task::TaskTracker;
+
+use super::NodeBuilder;
+use crate::{
+    alarms::Alarms,
+    cell::{Cell, Job},
+    clock::Clock,
+    directory::Directory,
+    options::Options,
+    quarantine::Quarantine,
+    sleep::{self, Sleepers},
+    storage,
+};
+
+const SHARDS: usize = 32;
+
+/// One part of the registry: agents by identity.
+type Shard = Mutex<HashMap<AgentId, Arc<Cell>>>;
+
+/// What all cells of a node share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) store: Store,
+    pub(crate) directory: Directory,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) env: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) heavy_lane: Semaphore,
+    shards: [Shard; SHARDS],
+    hasher: RandomState,
+    alarms: Alarms,
+    /// Held while the register of wake-ups is changed, so that a late "later" cannot overtake an "earlier".
+    alarm_order: Mutex<()>,
+    /// Agents whose file must be written anew before it is used: a sync of theirs failed.
+    rebuilds: Mutex<HashSet<AgentId>>,
+    runtime: Handle,
+    tasks: TaskTracker,
+    started: Instant,
+    next_token: AtomicU64,
+    next_connection: AtomicU64,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn start(builder: NodeBuilder) -> Result<Arc<Self>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shared = Arc::new(Self {
+            options: builder.options,
+            store: builder.store,
+            directory: builder.directory,
+            clock: builder.clock,
+            env: builder.env,
+            quarantine: Quarantine::default(),
+            sleepers: Sleepers::default(),
+            heavy_lane: Semaphore::new((cores / 2).max(1)),
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            alarms: Alarms::default(),
+            alarm_order: Mutex::new(()),
+            rebuilds: Mutex::default(),
+            runtime: Handle::current(),
+            tasks: TaskTracker::new(),
+            started: Instant::now(),
+            next_token: AtomicU64::new(1),
+            next_connection: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+        });
+        shared.set_stored_alarms()?;
+        shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared)));
+        shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared)));
+        Ok(shared)
+    }
+
+    fn set_stored_alarms(&self) -> Result<()> {
+        for (key, at) in self.store.alarms().map_err(storage::error)? {
+            self.alarms.set(&AgentId::in_namespace(key.namespace().into(), key.name()), at);
+        }
+        Ok(())
+    }
+
+    fn shard(&self, id: &AgentId) -> &Shard {
+        &self.shards[self.hasher.hash_one(id) as usize % SHARDS]
+    }
+
+    /// The cell of an agent, made if there is none.
+    pub(crate) fn cell(self: &Arc<Self>, id: &AgentId) -> Result<Arc<Cell>> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"));
+        }
+        let mut shard = self.shard(id).lock();
+        if let Some(cell) = shard.get(id) {
+            return Ok(Arc::clone(cell));
+        }
+        let binding = self.directory.by_namespace(id.namespace()).ok_or_else(|| unknown(id))?;
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let (class, metrics) = (Arc::clone(&binding.class), Arc::clone(&binding.metrics));
+        let cell = Cell::new(id.clone(), class, metrics, Arc::clone(self), token);
+        shard.insert(id.clone(), Arc::clone(&cell));
+        Ok(cell)
+    }
+
+    pub(crate) fn existing_cell(&self, id: &AgentId) -> Option<Arc<Cell>> {
+        self.shard(id).lock().get(id).cloned()
+    }
+
+    pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// Takes a cell that nobody needs out of the registry.
+    pub(crate) fn forget(&self, id: &AgentId, token: u64) {
+        let mut shard = self.shard(id).lock();
+        if shard.get(id).is_some_and(|cell| cell.has_token(token)) {
+            shard.remove(id);
+            if shard.len() * 4 < shard.capacity() {
+                let room = shard.len() * 2;
+                shard.shrink_to(room);
+            }
+        }
+    }
+
+    /// Gives an agent a job and waits for its answer.
+    pub(crate) async fn ask<T>(
+        self: &Arc<Self>,
+        id: &AgentId,
+        mut job: impl FnMut(oneshot::Sender<Result<T>>) -> Job,
+    ) -> Result<T> {
+        let (done, answer) = oneshot::channel();
+        self.give(id, job(done))?;
+        answer.await.unwrap_or_else(|_| {
+            Err(Error::coded(Code::AgentUnavailable, format!("{id} went away before it answered."))
+                .with_fix("ask again"))
+        })
+    }
+
+    /// Gives an agent a job, in whatever cell it has by then.
+    pub(crate) fn give(self: &Arc<Self>, id: &AgentId, mut job: Job) -> Result<()> {
+        loop {
+            match self.cell(id)?.submit(job) {
+                Ok(()) => return Ok(()),
+                Err(back) => job = back,
+            }
+        }
+    }
+
+    pub(crate) fn set_props(self: &Arc<Self>, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
+        if props.is_some() {
+            self.cell(id)?.set_props(props);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn next_connection_key(&self) -> ConnectionKey {
+        ConnectionKey(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn note_awake(&self, cell: &Arc<Cell>) {
+        self.sleepers.add(cell, &self.options);
+    }
+
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Runs `work` where waiting for the disk or a lock is allowed, without leaving this thread's stack.
+    pub(crate) fn block<T>(&self, work: impl FnOnce() -> T) -> T {
+        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        }
+    }
+
+    /// Runs async work of an agent; a shutdown waits for it.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.tasks.spawn_on(work, &self.runtime).abort_handle()
+    }
+
+    pub(crate) fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
+        self.tasks.spawn_blocking_on(work, &self.runtime);
+    }
+
+    pub(crate) fn evict_later(&self, cell: Arc<Cell>) {
+        self.spawn_blocking(move || cell.quarantine());
+    }
+
+    pub(crate) fn rebuild_later(&self, id: &AgentId) {
+        self.rebuilds.lock().insert(id.clone());
+    }
+
+    /// Writes an agent's file anew if a sync of it has failed.
+    pub(crate) fn rebuild_if_due(&self, id: &AgentId) -> Result<()> {
+        if !self.rebuilds.lock().contains(id) {
+            return Ok(());
+        }
+        let mut db = self.store.agent(id.namespace(), id.name()).map_err(storage::error)?;
+        self.block(|| db.rebuild()).map_err(storage::error)?;
+        self.rebuilds.lock().remove(id);
+        Ok(())
+    }
+
+    pub(crate) fn ring_at(&self, id: &AgentId, at: i64) {
+        self.alarms.set(id, at);
+    }
+
+    /// Registers a wake-up durably. Blocks.
+    pub(crate) fn register_alarm(&self, cell: &Cell, at: i64) -> Result<()> {
+        let _order = self.alarm_order.lock();
+        self.store.register_alarm(&key_of(&cell.id), at).map_err(storage::error)?;
+        cell.note_registered(at);
+        self.alarms.set(&cell.id, at);
+        Ok(())
+    }
+
+    /// Moves a wake-up back, or clears it, unless an earlier one was registered meanwhile.
+    pub(crate) fn move_alarm_later(&self, cell: Arc<Cell>, at: Option<i64>) {
+        match at {
+            Some(at) => self.alarms.set(&cell.id, at),
+            None => self.alarms.remove(&cell.id),
+        }
+        let node = cell.shared();
+        self.spawn_blocking(move || {
+            let _order = node.alarm_order.lock();
+            if !cell.is_registered(at) {
+                return;
+            }
+            let moved = match at {
+                Some(at) => node.store.register_alarm(&key_of(&cell.id), at),
+                None => node.store.clear_alarm(&key_of(&cell.id), None),
+            };
+            if let Err(error) = moved {
+                tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
+            }
+        });
+    }
+
+    pub(crate) fn clear_alarm(&self, id: &AgentId) -> Result<()> {
+        self.alarms.remove(id);
+        self.store.clear_alarm(&key_of(id), None).map_err(storage::error)
+    }
+
+    pub(super) async fn shutdown(self: &Arc<Self>, grace: Duration) {
+        self.stopping.store(true, Ordering::Release);
+        let reason = format!("{}: the server is restarting, come back in a moment", Code::ShuttingDown.as_str());
+        for cell in self.cells() {
+            cell.farewell(&reason);
+        }
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "work was still under way when the time to finish it was over");
+        }
+        let shared = Arc::clone(self);
+        let slept = tokio::task::spawn_blocking(move || shared.cells().iter().for_each(|cell| cell.put_out()));
+        if slept.await.is_err() {
+            tracing::error!("not every agent could be put to sleep");
+        }
+    }
+}
+
+fn key_of(id: &AgentId) -> AgentKey {
+    AgentKey::new(id.namespace(), id.name())
+}
+
+fn unknown(id: &AgentId) -> Error {
+    Error::coded(Code::UnknownAgent, format!("There is no agent class for {id} here."))
+        .with_fix("register it with `App::agent` before it is called")
+}
+
+/// Gives every due wake-up to its agent, until the node is dropped.
+async fn ring_alarms(node: Weak<Shared>) {
+    loop {
+        let Some(shared) = node.upgrade() else { return };
+        let now = shared.clock.now().as_millisecond();
+        for id in shared.alarms.due(now) {
+            if let Err(error) = shared.give(&id, Job::Alarm) {
+                tracing::error!(agent = %id, error = ?error, "a wake-up is due, and its agent cannot be reached");
+            }
+        }
+        // Wall-clock time may jump, so no wait is longer than this.
+        let wait = shared.alarms.next().map_or(LONGEST_WAIT, |at| until(at, now));
+        tokio::select! {
+            () = shared.clock.sleep(wait) => {}
+            () = shared.alarms.changed() => {}
+        }
+    }
+}
+
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+fn until(at: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0)).min(LONGEST_WAIT)
+}

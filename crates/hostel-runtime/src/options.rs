@@ -1,0 +1,40 @@
+//! What an operator may choose about running agents.
+
+use std::time::Duration;
+
+/// Limits and delays of a [`crate::Node`]. Every field has a sensible default.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long an agent stays in memory after its last event. Default 10 s.
+    pub idle_after: Duration,
+    /// How many agents may be awake with nothing to do; beyond it the longest idle ones are put to sleep at once.
+    /// Default 1,024. An open database costs about 70 KB.
+    pub max_idle_awake: usize,
+    /// Bytes that may wait for one slow client before it is closed with 1013. Default 8 MiB.
+    pub outbox_bytes: usize,
+    /// Largest state, as JSON. Default 1 MiB.
+    pub state_bytes: usize,
+    /// Calls of one connection that may be under way at a time. Default 1,024.
+    pub calls_per_connection: usize,
+    /// How long SQL of one turn may run. Default 2 s.
+    pub turn_deadline: Duration,
+    /// A turn beyond this makes its agent run beside the event loop, where it delays nobody else. Default 5 ms.
+    pub heavy_turn: Duration,
+    /// Whether refusals may name agents that exist. Off in production.
+    pub development: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            idle_after: Duration::from_secs(10),
+            max_idle_awake: 1024,
+            outbox_bytes: 8 << 20,
+            state_bytes: 1 << 20,
+            calls_per_connection: 1024,
+            turn_deadline: Duration::from_secs(2),
+            heavy_turn: Duration::from_millis(5),
+            development: false,
+        }
+    }
+}

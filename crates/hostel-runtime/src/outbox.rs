@@ -1,0 +1,146 @@
+//! Messages on their way to one client, bounded in bytes.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    task::{Context, Poll},
+};
+
+use futures_util::task::AtomicWaker;
+use hostel_core::Message;
+use hostel_protocol::{connection::close, refusal::Code};
+use parking_lot::Mutex;
+
+/// Beyond this many waiting bytes, a newer state replaces an older one that still waits.
+const COALESCE_BYTES: usize = 64 << 10;
+
+/// What the owner of a socket writes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A message.
+    Message(Message),
+    /// The close frame; nothing follows.
+    Close {
+        /// Close code.
+        code: u16,
+        /// Close reason.
+        reason: String,
+    },
+}
+
+/// Messages on their way to one client.
+///
+/// Agents push without waiting; the one task that owns the socket polls. A client that does not read fills its outbox,
+/// and is closed with 1013 and a reason: it delays nobody. While much is waiting, only the latest state is kept.
+pub struct Outbox {
+    inner: Mutex<Inner>,
+    waker: AtomicWaker,
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    queue: VecDeque<Item>,
+    bytes: usize,
+    closing: bool,
+}
+
+struct Item {
+    outgoing: Outgoing,
+    is_state: bool,
+}
+
+impl Outbox {
+    /// An empty outbox that holds at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { inner: Mutex::default(), waker: AtomicWaker::new(), limit }
+    }
+
+    pub(crate) fn push(&self, message: Message, is_state: bool) {
+        let mut inner = self.inner.lock();
+        if inner.closing {
+            return;
+        }
+        if is_state && inner.bytes > COALESCE_BYTES {
+            inner.drop_waiting_state();
+        }
+        inner.bytes += message.len();
+        if inner.bytes > self.limit {
+            inner.overflow(self.limit);
+        } else {
+            inner.queue.push_back(Item { outgoing: Outgoing::Message(message), is_state });
+        }
+        drop(inner);
+        self.waker.wake();
+    }
+
+    /// Queues a close after everything that waits; later messages are dropped.
+    pub fn close(&self, code: u16, reason: &str) {
+        let mut inner = self.inner.lock();
+        if !inner.closing {
+            inner.close(code, reason.to_owned());
+        }
+        drop(inner);
+        self.waker.wake();
+    }
+
+    /// The next thing to write, if any. Registers no waker.
+    pub fn try_next(&self) -> Option<Outgoing> {
+        let mut inner = self.inner.lock();
+        let item = inner.queue.pop_front()?;
+        if let Outgoing::Message(message) = &item.outgoing {
+            inner.bytes -= message.len();
+        }
+        if inner.queue.is_empty() {
+            inner.queue.shrink_to(8);
+        }
+        Some(item.outgoing)
+    }
+
+    /// Resolves when something waits to be written.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        match self.inner.lock().queue.is_empty() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    }
+
+    /// Forgets the waker: until the next poll, pushing wakes nobody. For the task that is about to drain it anyway.
+    pub fn quiet(&self) {
+        self.waker.take();
+    }
+
+    /// Bytes that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.inner.lock().bytes
+    }
+}
+
+impl Inner {
+    fn drop_waiting_state(&mut self) {
+        if let Some(index) = self.queue.iter().rposition(|item| item.is_state)
+            && let Some(Item { outgoing: Outgoing::Message(message), .. }) = self.queue.remove(index)
+        {
+            self.bytes -= message.len();
+        }
+    }
+
+    fn overflow(&mut self, limit: usize) {
+        self.queue.clear();
+        self.bytes = 0;
+        let reason = format!("{}: more than {limit} bytes were waiting to be read", Code::SlowConsumer.as_str());
+        self.close(close::TRY_AGAIN_LATER, reason);
+    }
+
+    fn close(&mut self, code: u16, reason: String) {
+        self.closing = true;
+        self.queue.push_back(Item { outgoing: Outgoing::Close { code, reason }, is_state: false });
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("waiting_bytes", &self.waiting_bytes()).finish_non_exhaustive()
+    }
+}

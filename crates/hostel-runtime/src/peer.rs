@@ -1,0 +1,64 @@
+//! One connection as its agent's cell sees it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use hostel_core::connection::ConnectionRecord;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use crate::outbox::Outbox;
+
+/// A connection: what hooks may see of it, its outbox, and its calls under way.
+pub(crate) struct Peer {
+    pub(crate) record: Arc<ConnectionRecord>,
+    pub(crate) outbox: Outbox,
+    calls: AtomicUsize,
+    cancellable: Mutex<Vec<AbortHandle>>,
+}
+
+impl Peer {
+    pub(crate) fn new(record: ConnectionRecord, outbox_bytes: usize) -> Self {
+        Self {
+            record: Arc::new(record),
+            outbox: Outbox::new(outbox_bytes),
+            calls: AtomicUsize::new(0),
+            cancellable: Mutex::default(),
+        }
+    }
+
+    /// Counts a call in, unless `limit` are under way.
+    pub(crate) fn begin_call(&self, limit: usize) -> bool {
+        let begun = self.calls.fetch_add(1, Ordering::Relaxed) < limit;
+        if !begun {
+            self.end_call();
+        }
+        begun
+    }
+
+    pub(crate) fn end_call(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Has the call ended when this connection does.
+    pub(crate) fn cancel_with_me(&self, call: AbortHandle) {
+        let mut calls = self.cancellable.lock();
+        calls.retain(|call| !call.is_finished());
+        calls.push(call);
+    }
+
+    pub(crate) fn cancel_calls(&self) {
+        self.cancellable.lock().drain(..).for_each(|call| call.abort());
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("record", &self.record).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! Where the answer of a call goes.
+
+use std::{fmt, sync::Arc};
+
+use hostel_core::{Error, Reply, Result, stream::error_frame};
+use hostel_protocol::server;
+use tokio::sync::oneshot;
+
+use crate::{gate::Delivery, peer::Peer};
+
+/// Where the answer of a call goes.
+pub(crate) enum ReplyTo {
+    /// An rpc frame's sender.
+    Frame { peer: Arc<Peer>, id: Arc<str> },
+    /// Another agent, the application, or an HTTP handler.
+    Waiting(oneshot::Sender<Result<Reply>>),
+}
+
+impl ReplyTo {
+    /// The answer as something the gate lets out.
+    pub(crate) fn deliver(self, answer: Result<Reply>) -> Delivery {
+        match self {
+            Self::Frame { peer, id } => {
+                peer.end_call();
+                let frame = match &answer {
+                    Ok(reply) => server::rpc_result(&id, reply.as_json()),
+                    Err(error) => error_frame(&id, error),
+                };
+                Delivery::Send(peer, frame.into())
+            }
+            Self::Waiting(sender) => Delivery::resolve(move |durable| {
+                let _caller_may_have_left = sender.send(durable.and(answer));
+            }),
+        }
+    }
+
+    pub(crate) fn peer(&self) -> Option<&Arc<Peer>> {
+        match self {
+            Self::Frame { peer, .. } => Some(peer),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for ReplyTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Frame { .. } => "Frame",
+            Self::Waiting(_) => "Waiting",
+        })
+    }
+}
+
+/// Copies an error for a second receiver; its cause stays with the first, for the log.
+pub(crate) fn share(error: &Error) -> Error {
+    let copy = match error.code() {
+        Some(code) => Error::coded(code, error.message()),
+        None => Error::msg(error.message()),
+    };
+    match error.fix() {
+        Some(fix) => copy.with_fix(fix),
+        None => copy,
+    }
+}

@@ -1,0 +1,71 @@
+//! Puts idle agents to sleep: after a while, or at once when too many are awake.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{cell::Cell, node::Shared, options::Options};
+
+/// How often the awake agents are looked through.
+const ROUND: Duration = Duration::from_millis(500);
+/// Under pressure, an agent that did nothing for this long may go.
+const PRESSED_IDLE_MS: u64 = 20;
+
+/// The awake agents of a node, in the order they woke.
+#[derive(Debug, Default)]
+pub(crate) struct Sleepers {
+    awake: Mutex<VecDeque<Weak<Cell>>>,
+    pressed: Notify,
+}
+
+impl Sleepers {
+    /// Notes that an agent woke.
+    pub(crate) fn add(&self, cell: &Arc<Cell>, options: &Options) {
+        let mut awake = self.awake.lock();
+        awake.push_back(Arc::downgrade(cell));
+        if awake.len() > options.max_idle_awake {
+            self.pressed.notify_one();
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.awake.lock().len()
+    }
+
+    /// Looks at every awake agent once.
+    fn round(&self, options: &Options) {
+        let idle_ms = u64::try_from(options.idle_after.as_millis()).unwrap_or(u64::MAX);
+        for _ in 0..self.count() {
+            let Some(next) = self.awake.lock().pop_front() else { return };
+            let Some(cell) = next.upgrade() else { continue };
+            let pressed = self.count() >= options.max_idle_awake;
+            let enough = if pressed { PRESSED_IDLE_MS.min(idle_ms) } else { idle_ms };
+            let sleeps = cell.idle_ms() >= enough && cell.hibernate();
+            if !sleeps && cell.is_awake() {
+                self.awake.lock().push_back(next);
+            }
+        }
+    }
+}
+
+/// Runs until the node is dropped.
+pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
+    loop {
+        let Some(shared) = node.upgrade() else { return };
+        let round = shared.options.idle_after.min(ROUND).max(Duration::from_millis(10));
+        tokio::select! {
+            () = tokio::time::sleep(round) => {}
+            () = shared.sleepers.pressed.notified() => {}
+        }
+        // Closing a database touches the disk.
+        let round = tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options));
+        if round.await.is_err() {
+            return;
+        }
+    }
+}
