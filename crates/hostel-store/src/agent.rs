@@ -149,12 +149,11 @@ impl AgentDb {
         let slot = self.slot.get_mut();
         let Slot::Open(open) = slot else { return Ok(()) };
         let clean = open.rollback();
-        if open.is_created() && clean {
+        if clean && !open.is_unused() {
             return Ok(());
         }
-        let created = open.is_created();
         if let Slot::Open(open) = std::mem::replace(slot, Slot::Unopened) {
-            self.discard(*open, created);
+            self.discard(*open);
         }
         Ok(())
     }
@@ -218,11 +217,14 @@ impl AgentDb {
             return Open::memory(&self.store, &self.key, claim);
         }
         // Only now, when nobody else can be doing the same.
-        if absent == Absent::Create && !self.exists()? {
+        let fresh = absent == Absent::Create && !self.exists()?;
+        if fresh {
             let placed = self.store.blank()?.place(&self.path);
             placed.map_err(|e| Error::io(&self.subject(), "creating its database", e))?;
         }
-        Open::file(&self.store, &self.key, &self.path, claim)
+        let mut open = Open::file(&self.store, &self.key, &self.path, claim)?;
+        open.fresh = fresh;
+        Ok(open)
     }
 
     fn exists(&self) -> Result<bool, Error> {
@@ -251,9 +253,9 @@ impl AgentDb {
         }
     }
 
-    /// Drops a connection whose turn did not end well; without a committed turn its files go too.
-    fn discard(&self, open: Open, created: bool) {
-        if created {
+    /// Drops a connection whose turn did not end well. A file that was put there for this turn goes too.
+    fn discard(&self, open: Open) {
+        if !open.is_unused() {
             return drop(open);
         }
         if let Err(error) = open.remove_files() {

@@ -23,6 +23,8 @@ pub(crate) const OURS: &str = "/*hostel*/";
 
 const LOAD: &str = "/*hostel*/ SELECT m.namespace, m.name, m.alarm_ms,
     (SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id') FROM hostel_meta m";
+const EMPTY: &str = "/*hostel*/ SELECT NOT EXISTS (SELECT 1 FROM cf_agents_state) AND NOT EXISTS
+    (SELECT 1 FROM sqlite_schema WHERE tbl_name NOT LIKE 'hostel\\_%' ESCAPE '\\' AND tbl_name <> 'cf_agents_state')";
 const STATE: &str = "/*hostel*/ SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
 const SET_STATE: &str = "/*hostel*/ INSERT INTO cf_agents_state (id, state) VALUES ('cf_state_row_id', ?1)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state";
@@ -37,6 +39,8 @@ pub(crate) struct Open {
     pub(super) store: Arc<Inner>,
     /// `None` for a database in memory.
     pub(super) path: Option<PathBuf>,
+    /// The database was put there by this very opening.
+    pub(super) fresh: bool,
     pub(super) turn: Turn,
     pub(super) facts: Facts,
     pub(super) before: Facts,
@@ -64,7 +68,9 @@ impl Open {
     pub(crate) fn memory(store: &Arc<Inner>, key: &AgentKey, claim: Claim) -> Result<Self, Error> {
         let conn = connect::open_memory()
             .map_err(|e| Error::sqlite(&subject(key), "opening its database", Blame::Store, e))?;
-        Self::resume(store, key, conn, claim)
+        let mut open = Self::resume(store, key, conn, claim)?;
+        open.fresh = true;
+        Ok(open)
     }
 
     /// A database in memory that was put aside.
@@ -82,6 +88,7 @@ impl Open {
             key: key.clone(),
             store: Arc::clone(store),
             path,
+            fresh: false,
             turn: Turn::Idle,
             facts,
             before: facts,
@@ -100,12 +107,27 @@ impl Open {
             Ok((identity, row.get::<_, Option<i64>>(2)?, row.get::<_, Option<Arc<str>>>(3)?))
         });
         let loaded = row.optional().map_err(|e| self.failed("reading its identity and state", e))?;
-        if let Some((identity, alarm, state)) = loaded {
-            self.check_identity(&identity.0, &identity.1)?;
-            self.facts = Facts { created: true, alarm };
-            self.preloaded = state;
+        match loaded {
+            Some((identity, alarm, state)) => {
+                self.check_identity(&identity.0, &identity.1)?;
+                self.facts = Facts { created: true, alarm };
+                self.preloaded = state;
+            }
+            None => self.check_empty()?,
         }
         self.limit()
+    }
+
+    /// A file without an identity is one whose first turn was never committed, if there is nothing else in it.
+    fn check_empty(&self) -> Result<(), Error> {
+        let empty = self.conn().query_row(EMPTY, [], |row| row.get(0));
+        if empty.map_err(|e| self.failed("opening its database", e))? {
+            return Ok(());
+        }
+        Err(self.refuse(
+            ErrorKind::Corrupt,
+            "its file holds data but no longer says whose; it was left as it is, restore it from a backup",
+        ))
     }
 
     fn check_schema(&mut self) -> Result<(), Error> {
@@ -140,6 +162,11 @@ impl Open {
 
     pub(crate) fn is_created(&self) -> bool {
         self.facts.created
+    }
+
+    /// Whether the database exists only for a turn that was never committed.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.fresh && !self.facts.created
     }
 
     pub(crate) fn alarm(&self) -> Option<i64> {

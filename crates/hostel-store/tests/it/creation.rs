@@ -56,9 +56,32 @@ fn a_file_without_a_committed_turn_is_an_agent_that_does_not_exist_yet() {
     conn.close().unwrap();
     let mut a = disk.agent("template");
     assert!(!a.is_created());
-    assert!(disk.store.agents(None, 10, None).unwrap().is_empty() || a.state().unwrap().is_none());
+    assert_eq!(disk.store.agents(None, 10, None).unwrap().len(), 1, "open, so it is listed");
+    a.release().unwrap();
+    assert_eq!(disk.store.agents(None, 10, None).unwrap(), []);
+    a.set_state("2").unwrap();
+    a.rollback().unwrap();
     keep(&mut a, "3");
     assert_eq!(a.state().unwrap().as_deref(), Some("3"));
+}
+
+#[test]
+fn a_file_with_data_but_without_identity_is_not_taken_for_an_agent_that_does_not_exist() {
+    for damage in
+        ["DELETE FROM hostel_meta", "DELETE FROM hostel_meta; DELETE FROM cf_agents_state; CREATE TABLE t (n)"]
+    {
+        let disk = Disk::new();
+        keep(&mut disk.agent("a"), "1");
+        let file = super::database(disk.dir.path(), "a-");
+        let conn = rusqlite::Connection::open(&file).unwrap();
+        conn.execute_batch(damage).unwrap();
+        conn.close().unwrap();
+        let mut a = disk.agent("a");
+        assert_eq!(a.state().unwrap_err().code(), "storage_corrupt");
+        assert_eq!(a.set_state("2").unwrap_err().code(), "storage_corrupt");
+        drop(a);
+        assert!(file.exists());
+    }
 }
 
 #[test]
