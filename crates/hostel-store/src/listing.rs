@@ -87,18 +87,24 @@ fn walk(
         let of_class = format!("agents/{namespace}");
         for shard in names(&root.join(&of_class))? {
             let dir = format!("{of_class}/{shard}");
-            if after.is_some_and(|after| after > dir.as_str() && !after.starts_with(&dir)) {
+            if after.is_some_and(|after| steps(after).take(3).gt(steps(&dir))) {
                 continue;
             }
             for name in names(&root.join(&dir))?.iter().filter(|name| name.ends_with(".db")) {
                 let file = format!("{dir}/{name}");
-                if after.is_none_or(|after| file.as_str() > after) && !visit(&file) {
+                if after.is_none_or(|after| steps(&file).gt(steps(after))) && !visit(&file) {
                     return Ok(());
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The steps of a path: compared one by one they give the order of the walk, which the order of the texts
+/// is not (`a-b/x` sorts before `a/x`).
+fn steps(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
 }
 
 /// The names in a directory, sorted; none if there is no directory.

@@ -26,14 +26,16 @@ fn open_and_closed_agents_are_listed_by_their_true_names() {
 
 #[test]
 fn a_listing_goes_on_behind_the_cursor() {
-    for store in [Disk::new().store, Store::in_memory(Options::default()).unwrap()] {
+    let disk = Disk::new();
+    for store in [disk.store.clone(), Store::in_memory(Options::default()).unwrap()] {
         for n in 0..40 {
-            keep(&mut store.agent("counter", &format!("agent {n}")).unwrap(), "1");
+            let namespace = ["counter", "counter-two", "counter2"][n % 3];
+            keep(&mut store.agent(namespace, &format!("agent {n}")).unwrap(), "1");
         }
         let mut seen = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let page = store.agents(Some("counter"), 7, cursor.as_deref()).unwrap();
+            let page = store.agents(None, 7, cursor.as_deref()).unwrap();
             let Some(last) = page.last() else { break };
             cursor = Some(last.cursor.clone());
             seen.extend(page.into_iter().map(|e| e.name.unwrap()));

@@ -138,6 +138,19 @@ fn foreign_keys_hold() {
 }
 
 #[test]
+fn a_commit_that_breaks_a_deferred_foreign_key_keeps_nothing_of_the_turn() {
+    let (_store, mut a) = agent();
+    a.sql("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p)", &[]).unwrap();
+    a.commit().unwrap().unwrap();
+    a.set_state("2").unwrap();
+    a.sql("PRAGMA defer_foreign_keys = ON; INSERT INTO c VALUES (7)", &[]).unwrap();
+    assert_eq!(a.commit().unwrap_err().code(), "sql_error");
+    assert_eq!(a.state().unwrap().as_deref(), Some("{}"));
+    a.set_state("3").unwrap();
+    a.commit().unwrap().unwrap();
+}
+
+#[test]
 fn a_result_that_would_fill_the_memory_is_refused() {
     let (_store, mut a) = agent();
     let many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT zeroblob(1000000) FROM n";
