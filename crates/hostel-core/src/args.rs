@@ -58,17 +58,64 @@ impl ArgsReader<'_> {
         self.next += 1;
         let given = self.values.next();
         let text = given.map_or("null", |raw| raw.get());
-        serde_json::from_str(text).map_err(|source| self.refuse(name, given.is_some(), &source))
+        serde_json::from_str(text).map_err(|_| self.refuse(name, given.map(|_| reason::<T>(text))))
     }
 
-    fn refuse(&self, name: &str, given: bool, source: &serde_json::Error) -> Error {
+    fn refuse(&self, name: &str, reason: Option<String>) -> Error {
         let Self { method, next, .. } = self;
-        let message = if given {
-            format!("Argument {next} (`{name}`) of {method} does not fit: {source}")
-        } else {
-            format!("Argument {next} (`{name}`) of {method} is missing")
+        let message = match reason {
+            Some(reason) => format!("Argument {next} (`{name}`) of {method} does not fit: {reason}"),
+            None => format!("Argument {next} (`{name}`) of {method} is missing"),
         };
         Error::coded(Code::InvalidArguments, message)
             .with_fix(format!("pass `{name}` as argument {next} of {method}; `hostel types` prints the signature"))
+    }
+}
+
+/// Why a text is no `T`, and where in it. Reads it once more, because keeping track of where costs time.
+fn reason<T: DeserializeOwned>(text: &str) -> String {
+    match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text)) {
+        Err(error) if error.path().iter().next().is_some() => error.to_string(),
+        Err(error) => error.into_inner().to_string(),
+        Ok(_) => "it goes on after its end".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Point {
+        #[serde(rename = "x")]
+        _x: Vec<i32>,
+    }
+
+    fn refusal<T: DeserializeOwned + std::fmt::Debug>(args: &'static str) -> String {
+        Args::from_json(args).reader("move").and_then(|mut args| args.next::<T>("to")).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn a_refusal_names_method_position_parameter_and_field() {
+        let message = refusal::<Point>(r#"[{"x":[1,"2"]}]"#);
+        assert!(
+            message.starts_with("Argument 1 (`to`) of move does not fit: x[1]: invalid type: string \"2\""),
+            "{message}"
+        );
+        assert!(refusal::<i32>(r#"["2"]"#).starts_with("Argument 1 (`to`) of move does not fit: invalid type: string"));
+    }
+
+    #[test]
+    fn a_missing_argument_is_null() {
+        assert_eq!(refusal::<i32>("[]"), "Argument 1 (`to`) of move is missing");
+        let args = Args::none();
+        assert_eq!(args.reader("move").unwrap().next::<Option<i32>>("to").unwrap(), None);
+    }
+
+    #[test]
+    fn arguments_that_are_no_array_are_refused() {
+        assert!(refusal::<i32>("{}").starts_with("The arguments of move are not a JSON array"));
     }
 }

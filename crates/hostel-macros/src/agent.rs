@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let block = match read_block(item.clone()) {
         Ok(block) => block,
-        Err(error) => return with_error(item, &error),
+        Err(error) => return with_error(&item, &error),
     };
     let (class, mut block) = block;
     let mut faults = Faults::default();
@@ -30,9 +30,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// `#[callable] fn ..` that no `#[agent]` block has taken off.
-pub(crate) fn callable_alone(item: TokenStream) -> TokenStream {
+pub(crate) fn callable_alone(item: &TokenStream) -> TokenStream {
     let message = "`#[callable]` marks a method of an `impl` block that has `#[agent]` above it";
-    with_error(item.clone(), &Error::new(item.span(), message))
+    with_error(item, &Error::new(item.span(), message))
 }
 
 /// The block, and the name of its class.
@@ -190,12 +190,12 @@ impl Faults {
 
 fn with_errors(item: TokenStream, faults: Faults) -> TokenStream {
     match faults.0 {
-        Some(error) => with_error(item, &error),
+        Some(error) => with_error(&item, &error),
         None => item,
     }
 }
 
-fn with_error(item: TokenStream, error: &Error) -> TokenStream {
+fn with_error(item: &TokenStream, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     quote!(#item #error)
 }

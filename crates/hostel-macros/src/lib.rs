@@ -61,5 +61,5 @@ pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `cancel_on_disconnect` | the call ends when its caller leaves; by default it goes on |
 #[proc_macro_attribute]
 pub fn callable(_options: TokenStream, item: TokenStream) -> TokenStream {
-    agent::callable_alone(item.into()).into()
+    agent::callable_alone(&item.into()).into()
 }

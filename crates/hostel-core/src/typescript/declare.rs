@@ -22,9 +22,10 @@ pub fn declarations<'a>(classes: impl IntoIterator<Item = &'a dyn Class>) -> Str
     for class in &classes {
         interface(*class, &mut book);
     }
-    // A state that is a named type gets the class's name for it.
+    // The struct that is an agent shares its name with the class; as a type it is the state.
+    let named_alike = classes.iter().zip(&states).filter(|(class, state)| class.info().class == *state);
     let wished: BTreeMap<String, String> =
-        classes.iter().zip(&states).map(|(class, state)| (state.clone(), state_name(*class))).collect();
+        named_alike.map(|(class, state)| (state.clone(), state_name(*class))).collect();
     let taken: BTreeSet<String> =
         classes.iter().flat_map(|class| [class.info().class.to_owned(), state_name(*class)]).collect();
     book.settle(&wished, &taken);

@@ -31,7 +31,7 @@ const fn method(name: &'static str, kind: MethodKind<Counter>) -> Method<Counter
 impl Agent for Counter {
     const CLASS: &'static str = "Counter";
     const METHODS: &'static [Method<Self>] = &[
-        method("increment", MethodKind::Plain(Handler::Turn(Self::increment))),
+        method("increment", MethodKind::Plain(Handler::Turn(|me, cx, args| me.increment(cx, &args)))),
         method("get", MethodKind::Plain(Handler::Read(|me, _, _| Reply::json(&(me.count, me.woken))))),
         method("tick", MethodKind::Plain(Handler::Task(|cx, _| Box::pin(Self::tick(cx))))),
         method("copy", MethodKind::Plain(Handler::Task(|cx, args| Box::pin(Self::copy(cx, args))))),
@@ -53,7 +53,7 @@ impl Agent for Counter {
 }
 
 impl Counter {
-    fn increment(&mut self, cx: &Cx<Self>, args: Args) -> Result<Reply> {
+    fn increment(&mut self, cx: &Cx<Self>, args: &Args) -> Result<Reply> {
         self.count += args.reader("increment")?.next::<i64>("by")?;
         cx.broadcast("changed");
         if self.count < 0 {
@@ -83,7 +83,7 @@ fn world() -> std::sync::Arc<World> {
 }
 
 fn counter() -> std::sync::Arc<SecondHost> {
-    world().agent("Counter", "a").unwrap()
+    world().agent("Counter", "a").expect("it starts")
 }
 
 #[test]
