@@ -43,6 +43,7 @@ struct Inner {
     queue: VecDeque<Item>,
     bytes: usize,
     closing: bool,
+    overflowed: bool,
 }
 
 struct Item {
@@ -111,6 +112,11 @@ impl Outbox {
         self.waker.take();
     }
 
+    /// Whether the client fell so far behind that what waited was dropped; only the close is left.
+    pub fn overflowed(&self) -> bool {
+        self.inner.lock().overflowed
+    }
+
     /// Bytes that wait.
     pub fn waiting_bytes(&self) -> usize {
         self.inner.lock().bytes
@@ -129,6 +135,7 @@ impl Inner {
     fn overflow(&mut self, limit: usize) {
         self.queue.clear();
         self.bytes = 0;
+        self.overflowed = true;
         let reason = format!("{}: more than {limit} bytes were waiting to be read", Code::SlowConsumer.as_str());
         self.close(close::TRY_AGAIN_LATER, reason);
     }
