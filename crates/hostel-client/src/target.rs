@@ -39,7 +39,7 @@ pub enum BadTarget {
 
 impl Target {
     /// Reads `ws(s)://` and `http(s)://` URLs, `host:port/path`, and `agent/name`, which is
-    /// looked for at `base`.
+    /// looked for at `base`, whose path, if it has one, is the prefix instead of `agents`.
     ///
     /// The agent of `agent/name` is spelled as the published clients spell it
     /// (`CoderAgent` becomes `coder-agent`); a URL is taken as it is.
@@ -56,7 +56,11 @@ impl Target {
         if first.contains(':') || first.contains('.') || first == "localhost" {
             return Self::from_url(&format!("http://{text}"));
         }
-        Self::from_url(base)?.agent(text, "agents")
+        let base = Self::from_url(base)?;
+        match base.path().trim_matches('/') {
+            "" => base.agent(text, "agents"),
+            prefix => base.agent(text, prefix),
+        }
     }
 
     fn from_url(text: &str) -> Result<Self, BadTarget> {
@@ -222,6 +226,12 @@ mod tests {
         ] {
             assert_eq!(parsed(text), url, "{text}");
         }
+    }
+
+    #[test]
+    fn the_path_of_the_base_is_the_prefix() {
+        let target = Target::parse("Counter/a", "https://h/api/v1/").unwrap();
+        assert_eq!(target.ws_url(), "wss://h/api/v1/counter/a");
     }
 
     #[test]

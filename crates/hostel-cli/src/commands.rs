@@ -1,0 +1,39 @@
+//! One file per command.
+
+mod agents;
+mod call;
+mod config;
+mod connect;
+mod doctor;
+mod serve;
+mod state;
+mod types;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Some(command) = cli.command else {
+        return serve::run(&cli.settings);
+    };
+    match command {
+        Command::Serve(settings) => serve::run(&settings),
+        Command::Config(settings) => config::run(&settings),
+        Command::Types => types::run(),
+        Command::Connect(args) => wait_for(connect::run(&args)),
+        Command::Call(args) => wait_for(call::run(args)),
+        Command::State(command) => wait_for(state::run(&command)),
+        Command::Agents(args) => wait_for(agents::run(&args)),
+        Command::Doctor(args) => wait_for(doctor::run(&args)),
+    }
+}
+
+/// Runs a command of the client on a small runtime.
+fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("the runtime cannot be started")?.block_on(command)
+}

@@ -1,0 +1,83 @@
+//! `hostel state get|set|watch`.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use hostel_client::{Client, Error, Event, http};
+use hostel_protocol::name::{AgentPath, Route, kebab, route};
+use hostel_protocol::server::ServerFrame;
+use serde_json::Value;
+
+use crate::cli::{ServerArgs, StateCommand};
+use crate::failure::{Refused, Usage};
+use crate::output;
+
+pub(super) async fn run(command: &StateCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        StateCommand::Get { target, safe: false, server } => get(target, server).await?,
+        StateCommand::Get { target, safe: true, server } => get_safe(target, server).await?,
+        StateCommand::Set { target, state, server } => set(target, state, server).await?,
+        StateCommand::Watch { target, server } => watch(target, server).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn get(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
+    let client = Client::connect(&server.target(target)?, &server.options()).await?;
+    let state = client.state().await?;
+    client.close().await;
+    output::line(&state.unwrap_or(Value::Null).to_string())?;
+    Ok(())
+}
+
+/// Through the server's own door, which does not wake the agent.
+async fn get_safe(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
+    let target = server.target(target)?;
+    let (agent, name) = agent_and_name(target.path())?;
+    let door = target.with_path(&format!("/_hostel/agents/{}/{name}/state", kebab(&agent)));
+    let answer = http::get(&door, &server.options()).await?;
+    if answer.status != 200 {
+        return Err(Refused::answer(&answer).into());
+    }
+    output::line(answer.text().trim_end())?;
+    Ok(())
+}
+
+fn agent_and_name(path: &str) -> anyhow::Result<(String, String)> {
+    match route(path, "agents") {
+        Route::Agent(AgentPath { agent, name, .. }) => Ok((agent.to_owned(), name.to_owned())),
+        Route::NoMatch(_) => Err(Usage(format!("{path} is not the path of an agent")).into()),
+    }
+}
+
+async fn set(target: &str, state: &str, server: &ServerArgs) -> anyhow::Result<()> {
+    let state: Value = match state {
+        "-" => serde_json::from_str(&stdin()?),
+        text => serde_json::from_str(text),
+    }
+    .map_err(|error| Usage(format!("the new state is no JSON: {error}")))?;
+    let client = Client::connect(&server.target(target)?, &server.options()).await?;
+    client.set_state(&state).await?;
+    client.close().await;
+    Ok(())
+}
+
+fn stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("the new state cannot be read from stdin")?;
+    Ok(text)
+}
+
+async fn watch(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
+    let target = server.target(target)?;
+    let (_client, mut events) = Client::connect_with_events(&target, &server.options()).await?;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Text { frame: ServerFrame::State { state }, .. } => output::line(state.get())?,
+            Event::Closed(closed) => return Err(Error::Closed(closed).into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
