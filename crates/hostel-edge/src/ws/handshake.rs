@@ -188,7 +188,7 @@ mod tests {
                 .header("sec-websocket-extensions", "permessage-deflate; client_max_window_bits")
                 .body(())
                 .unwrap();
-            let policy = WsPolicy { compression, ..WsPolicy::default() };
+            let policy = WsPolicy::new(&crate::Limits::default(), compression);
             let (response, _) = handshake(&mut request, &policy).unwrap();
             assert_eq!(response.headers().contains_key("sec-websocket-extensions"), expect);
         }

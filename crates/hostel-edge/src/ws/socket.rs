@@ -68,6 +68,8 @@ const BATCH: usize = 64 << 10;
 /// Pings taken before their pongs must have left: a peer that pings and does
 /// not read is no longer read either.
 const PINGS_AHEAD: u32 = 64;
+/// Payload bytes of a control frame.
+const MAX_CONTROL: usize = 125;
 
 /// A server's end of a WebSocket.
 ///
@@ -225,6 +227,11 @@ impl Socket {
             };
             self.heard = true;
             match frame.opcode() {
+                // The library checks this for pings only.
+                OpCode::Close | OpCode::Pong if frame.payload().len() > MAX_CONTROL => {
+                    let error = WsError::Protocol("a control frame has more than 125 bytes");
+                    return Poll::Ready(Some(Err(error)));
+                }
                 OpCode::Ping => self.pings += 1,
                 OpCode::Pong => {}
                 OpCode::Close => return Poll::Ready(Some(Ok(closed(&frame)))),
