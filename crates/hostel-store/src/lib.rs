@@ -58,3 +58,12 @@ pub use listing::AgentEntry;
 pub use options::Options;
 pub use store::Store;
 pub use value::{Rows, SqlValue};
+
+/// The compiler's word that a store is shared by threads, and that a database and a commit may change threads.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    const fn sendable<T: Send>() {}
+    shared::<Store>();
+    shared::<Commit>();
+    sendable::<AgentDb>();
+};
