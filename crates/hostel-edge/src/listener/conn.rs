@@ -228,9 +228,14 @@ async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, servic
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = leave(edge, &activity) => {
+        () = edge.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = idle(limits.keep_alive, &activity) => {
+            connection.as_mut().graceful_shutdown();
+            // A silent peer never confirms the goodbye.
+            timeout(limits.handshake_deadline, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -238,21 +243,15 @@ async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, servic
     }
 }
 
-/// Completes when the server shuts down or a connection has been idle too long.
-async fn leave(edge: &Edge, activity: &Activity) {
-    let idle = async {
-        let mut before = None;
-        loop {
-            let (begun, all_ended) = activity.seen();
-            if all_ended && before == Some(begun) {
-                return;
-            }
-            before = Some(begun);
-            sleep(edge.limits.keep_alive).await;
+/// Completes when a connection has had no request for so long.
+async fn idle(patience: Duration, activity: &Activity) {
+    let mut before = None;
+    loop {
+        let (begun, all_ended) = activity.seen();
+        if all_ended && before == Some(begun) {
+            return;
         }
-    };
-    tokio::select! {
-        () = idle => {}
-        () = edge.shutdown.cancelled() => {}
+        before = Some(begun);
+        sleep(patience).await;
     }
 }

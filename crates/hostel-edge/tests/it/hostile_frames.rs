@@ -142,7 +142,7 @@ async fn broken_frames_are_closed_with_the_code_of_the_rfc() {
         ("fragmented ping", frame(0x09, b"x"), 1002),
         ("long ping", frame(0x89, &[0; 126]), 1002),
         ("long pong", frame(0x8a, &[0; 126]), 1002),
-        ("long close", frame(0x88, &[3, 232].repeat(63)), 1002),
+        ("long close", frame(0x88, &[&close(1000)[..], &[b'x'; 124]].concat()), 1002),
         ("unmasked", vec![0x81, 1, b'x'], 1002),
         ("continuation of nothing", frame(0x80, b"x"), 1002),
         ("message in a message", [frame(0x01, b"x"), frame(0x81, b"x")].concat(), 1002),

@@ -188,6 +188,13 @@ pub(super) async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
+/// The statuses of the answers in what a connection brought.
+pub(super) fn statuses(answers: &str) -> Vec<&str> {
+    let lines = answers.match_indices("HTTP/1.1 ");
+    let statuses = lines.map(|(at, line)| &answers[at + line.len()..][..3]);
+    statuses.filter(|status| status.bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
 /// A masked client frame; the mask is zero, so the payload stays readable.
 pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
