@@ -14,7 +14,7 @@ import { chromium } from "playwright-core";
 import { freshName } from "./lib/harness.mjs";
 import { pageServer } from "./lib/page-server.mjs";
 import { fill, freePort, server } from "./lib/process.mjs";
-import { kebab } from "./lib/versions.mjs";
+import { kebab, VERSIONS } from "./lib/versions.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: flags } = parseArgs({
@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
     serve: { type: "string" },
     url: { type: "string" },
     agent: { type: "string", default: "CounterAgent" },
-    versions: { type: "string", default: "0.32.0,0.2.35" },
+    versions: { type: "string", default: Object.keys(VERSIONS).reverse().join(",") },
     origin: { type: "string", default: "both" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
     screenshot: { type: "string" },
@@ -74,7 +74,9 @@ function story(origin, version) {
     pages = await pageServer({ bundles, upstream: origin === "same" ? url : undefined });
     const context = await browser.newContext();
     tabs = [await context.newPage(), await context.newPage()];
-    const query = new URLSearchParams({ v: version, agent: flags.agent, name });
+    // The oldest clients send the name as it is, and their users wrote the slug themselves.
+    const agent = VERSIONS[version].kebab ? flags.agent : kebab(flags.agent);
+    const query = new URLSearchParams({ v: version, agent, name });
     if (origin === "other") query.set("host", url.host);
     for (const tab of tabs) await tab.goto(`http://127.0.0.1:${pages.port}/page?${query}`);
   });
@@ -87,7 +89,7 @@ function story(origin, version) {
 
   test(`${label}: both tabs connect and show the initial state`, async () => {
     for (const tab of tabs) await shows(tab, "#count", "0");
-    if (version !== "0.2.35") await shows(tabs[0], "#identity", `${kebab(flags.agent)}/${name}`);
+    if (VERSIONS[version].identity) await shows(tabs[0], "#identity", `${kebab(flags.agent)}/${name}`);
   });
 
   test(`${label}: state set in one tab is seen in the other`, async () => {
