@@ -60,7 +60,9 @@ impl Body {
     /// # Errors
     /// `body_too_large` beyond `limit`, otherwise whatever the connection failed with.
     pub async fn bytes(self, limit: usize) -> Result<Bytes> {
-        match Limited::new(self.0, limit).collect().await {
+        // Boxed: in an agent's own async method the compiler fails to see that a future holding `Limited` is `Send`.
+        let whole: crate::BoxFuture<_> = Box::pin(Limited::new(self.0, limit).collect());
+        match whole.await {
             Ok(whole) => Ok(whole.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 Err(Error::coded(Code::BodyTooLarge, format!("The body is larger than {limit} bytes.")))

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use syn::{
     Attribute, Error, FnArg, GenericParam, Generics, Ident, ImplItemFn, Pat, PatType, Receiver, ReceiverKind,
-    ReturnType, Type, spanned::Spanned,
+    ReturnType, Type, ext::IdentExt, spanned::Spanned,
 };
 
 use crate::{doc, naming, types};
@@ -36,6 +36,8 @@ pub(crate) struct Param {
     pub(crate) ident: Ident,
     /// Its name for clients.
     pub(crate) wire: String,
+    /// Where a pattern stands in place of a plain name.
+    pub(crate) pattern: Option<Span>,
     /// Its type as written.
     pub(crate) ty: Type,
 }
@@ -190,15 +192,21 @@ fn param(argument: &PatType) -> syn::Result<Param> {
     {
         return Err(Error::new(argument.ty.span(), "a parameter is handed over by value or by `&`; drop the `mut`"));
     }
-    match &*argument.pat {
-        Pat::Ident(name) if name.subpat.is_none() && name.by_ref.is_none() => Ok(Param {
-            ident: name.ident.clone(),
-            wire: naming::camel(name.ident.to_string().trim_start_matches("r#").trim_start_matches('_')),
-            ty: (*argument.ty).clone(),
-        }),
-        pattern => Err(Error::new(
-            pattern.span(),
-            "a parameter needs a plain name, which clients read in errors and types; take the value apart in the body",
-        )),
+    let ty = (*argument.ty).clone();
+    Ok(match &*argument.pat {
+        Pat::Ident(name) if name.subpat.is_none() && name.by_ref.is_none() => {
+            Param { wire: wire_name(&name.ident), ident: name.ident.clone(), pattern: None, ty }
+        }
+        pattern => {
+            Param { ident: Ident::new("_", pattern.span()), wire: String::new(), pattern: Some(pattern.span()), ty }
+        }
+    })
+}
+
+fn wire_name(ident: &Ident) -> String {
+    let text = ident.unraw().to_string();
+    match text.trim_start_matches('_') {
+        "" => text,
+        name => naming::camel(name),
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Error, ImplItemFn, Path, spanned::Spanned};
+use syn::{Error, ImplItemFn, Path, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     expand,
@@ -120,7 +120,7 @@ pub(crate) fn closed(function: &ImplItemFn, home: &Path) -> TokenStream {
 
 /// The name on the wire of a function that chose no other.
 pub(crate) fn wire_name(ident: &Ident) -> String {
-    naming::camel(ident.to_string().trim_start_matches("r#"))
+    naming::camel(&ident.unraw().to_string())
 }
 
 fn take_stream(function: &mut Function, streaming: bool) -> syn::Result<Option<Param>> {
@@ -165,6 +165,12 @@ fn stream_type(ty: &syn::Type) -> &syn::Type {
 }
 
 fn check_argument(param: &Param) -> syn::Result<()> {
+    if let Some(span) = param.pattern {
+        return Err(Error::new(
+            span,
+            "a parameter needs a plain name, which clients read in errors and types; take the value apart in the body",
+        ));
+    }
     if types::has_borrow_or_impl(types::owned(&param.ty)) {
         return Err(Error::new(
             param.ty.span(),

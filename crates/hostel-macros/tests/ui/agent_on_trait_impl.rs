@@ -1,0 +1,13 @@
+use hostel_macros::agent;
+
+#[derive(Default)]
+struct Counter;
+
+#[agent]
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    #[callable]
+    async fn increment(&mut self, by: i64) -> i64 {
+        self.count += by;
+        self.count
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    #[callable]
+    fn rename(&mut self, name: Option<&str>) {}
+
+    #[callable]
+    fn fill(&mut self, names: &mut Vec<String>) {}
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+impl Counter {
+    #[callable]
+    fn get(&self) -> i64 {
+        self.count
+    }
+}
+
+fn main() {}

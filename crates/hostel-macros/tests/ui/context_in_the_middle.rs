@@ -1,0 +1,16 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    #[callable]
+    fn increment(&mut self, by: i64, cx: &Cx<Self>) {}
+}
+
+fn main() {}

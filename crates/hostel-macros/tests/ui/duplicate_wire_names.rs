@@ -1,0 +1,19 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    #[callable]
+    fn set_branch(&mut self, branch: String) {}
+
+    #[callable(name = "setBranch")]
+    fn change_branch(&mut self, branch: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    fn should_connection_be_readonly(&self) -> String {
+        String::new()
+    }
+}
+
+fn main() {}

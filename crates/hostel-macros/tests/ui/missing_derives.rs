@@ -1,0 +1,15 @@
+use hostel_macros::{agent, callable};
+
+struct Counter {
+    count: i64,
+}
+
+#[agent]
+impl Counter {
+    #[callable]
+    fn get(&self) -> i64 {
+        self.count
+    }
+}
+
+fn main() {}

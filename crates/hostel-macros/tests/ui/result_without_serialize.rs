@@ -1,0 +1,20 @@
+use hostel::*;
+use hostel_macros::{agent, callable};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize)]
+struct Counter {
+    count: i64,
+}
+
+struct Point;
+
+#[agent]
+impl Counter {
+    #[callable]
+    fn place(&self) -> Point {
+        Point
+    }
+}
+
+fn main() {}
