@@ -82,5 +82,9 @@ fn own_fix(error: &Error) -> Option<String> {
 }
 
 fn sentence(error: &anyhow::Error) -> String {
-    format!("{error:#}")
+    match error.downcast_ref::<Error>() {
+        // Its text has that of its source in it already.
+        Some(error) => error.to_string(),
+        None => format!("{error:#}"),
+    }
 }

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hostel_client::{Client, Event, Events};
+use hostel_client::{Client, Event, Events, Part};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -88,9 +88,10 @@ impl Session {
                 drop(self.client.send_text(frame).await);
             }
             Ok(Input::Call(call)) => {
-                let client = self.client.clone();
                 // Its answer is shown as a frame; what is waited for here is only that it comes.
-                self.calls.spawn(async move { drop(client.call(call).await) });
+                if let Ok(mut parts) = self.client.call_streaming(call).await {
+                    self.calls.spawn(async move { while let Ok(Part::Chunk(_)) = parts.next().await {} });
+                }
             }
             Ok(Input::Close { code, reason }) => {
                 let client = self.client.clone();
