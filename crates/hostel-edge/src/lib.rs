@@ -2,19 +2,35 @@
 //!
 //! # What this is for
 //!
-//! [`listener`] accepts connections, keeps them within [`limits`] and hands
-//! checked requests to any tower service; [`ws`] turns an upgrade into a small
-//! socket that one task can both read and write.
+//! [`AgentRouter`] is `routeAgentRequest` as a tower service: it finds the agent a URL names and hands it the request or
+//! the socket. [`Edge`] holds what all routers of an application share and reaches agents by name
+//! ([`Edge::get_agent_by_name`]). [`listener`] accepts connections, keeps them within [`limits`] and hands checked requests
+//! to any tower service; [`ws`] turns an upgrade into a small socket that one task can both read and write.
 //!
 //! # What is not here
 //!
-//! Agents, turns and storage (the runtime), the meaning of frames (the
-//! protocol crate), configuration files (the server).
+//! Agents, turns and storage (the runtime), the meaning of frames (the protocol crate), configuration files (the server).
 
+pub mod admission;
 pub mod limits;
 pub mod listener;
+pub mod router;
 pub mod ws;
 
+mod address;
+mod answer;
+mod brake;
+mod drive;
+mod edge;
+mod headers;
+mod host;
+mod request_id;
 mod stream;
 
+pub use admission::Admission;
+pub use answer::problem;
+pub use edge::{AgentHandle, Edge};
+pub use host::AgentHost;
 pub use limits::Limits;
+pub use request_id::RequestId;
+pub use router::{AgentRouter, Before, Cors, Lobby, RoutingRetry};

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use yawc::{Role, WebSocket};
@@ -86,7 +86,7 @@ fn unwrap(upgraded: Upgraded) -> Wire {
     match upgraded.downcast::<TokioIo<HttpIo>>() {
         Ok(parts) => {
             let (stream, unread, permit) = parts.io.into_inner().into_parts();
-            Wire::new(stream, join(parts.read_buf, &unread), Some(permit))
+            Wire::new(stream, join(&parts.read_buf, &unread), Some(permit))
         }
         Err(upgraded) => {
             let stream = Stream::Foreign(Box::new(TokioIo::new(upgraded)));
@@ -95,11 +95,10 @@ fn unwrap(upgraded: Upgraded) -> Wire {
     }
 }
 
-fn join(first: Bytes, second: &[u8]) -> Bytes {
-    if second.is_empty() {
-        return first;
+/// Copies: even an empty slice would keep the HTTP library's whole buffer.
+fn join(first: &[u8], second: &[u8]) -> Bytes {
+    match (first, second) {
+        (b"", b"") => Bytes::new(),
+        (first, second) => [first, second].concat().into(),
     }
-    let mut both = BytesMut::from(first);
-    both.extend_from_slice(second);
-    both.freeze()
 }

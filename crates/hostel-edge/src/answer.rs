@@ -1,0 +1,73 @@
+//! Refusals and failures as HTTP responses and as short-lived sockets.
+
+use axum::body::Body;
+use hostel_core::Error;
+use hostel_protocol::refusal::{Code, Refusal, connection_issues_text};
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    headers,
+    request_id::RequestId,
+    ws::{Outgoing, Socket},
+};
+
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A refusal as `application/problem+json` (RFC 9457), with `Retry-After` where coming back helps.
+pub fn problem(refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
+    let body = refusal.to_problem_json(id.map(RequestId::as_str));
+    finish(refusal.code, Body::from(body), PROBLEM)
+}
+
+/// What HTTP hears when an agent cannot be reached, or its handler fails.
+pub(crate) fn failure(class: &str, name: &str, error: &Error, development: bool, id: &RequestId) -> Response<Body> {
+    match error.code() {
+        Some(code) if code.http_status() == 503 => unavailable(class, name, code, error, development),
+        Some(code) => problem(&error.to_refusal(code), Some(id)),
+        None => thrown(error),
+    }
+}
+
+/// The text old clients know for an agent that cannot be started.
+fn unavailable(class: &str, name: &str, code: Code, error: &Error, development: bool) -> Response<Body> {
+    let mut text = connection_issues_text(class, name, code);
+    if development {
+        text.push_str("\n\n");
+        text.push_str(error.message());
+        if let Some(fix) = error.fix() {
+            text.push_str("\nFix: ");
+            text.push_str(fix);
+        }
+    }
+    finish(code, Body::from(text), PLAIN)
+}
+
+/// A handler's own error: 500, and the first line a JavaScript stack would have (agents-protocol, 8).
+fn thrown(error: &Error) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("Error: {}", error.message())));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, PLAIN);
+    response
+}
+
+fn finish(code: Code, body: Body, content_type: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert("x-hostel-code", HeaderValue::from_static(code.as_str()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(value) = code.retry_after_secs().and_then(|seconds| headers::value(&seconds.to_string())) {
+        headers.insert(header::RETRY_AFTER, value);
+    }
+    response
+}
+
+/// Tells a client why its socket is refused: one frame, then the close (design, 5).
+pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal) {
+    socket.feed(Outgoing::Text(refusal.to_error_frame().into()));
+    socket.close(refusal.code.close_code(), &refusal.close_reason());
+    socket.finish().await;
+}

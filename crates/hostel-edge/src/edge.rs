@@ -1,0 +1,140 @@
+//! What all routers of one application share, and agents by name.
+
+use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
+
+use axum::body::Body;
+use hostel_core::{Agent, AgentId, Error, Result};
+use hostel_runtime::Node;
+use http::{Request, Response};
+use serde_json::Value;
+
+use crate::{
+    address::Address, admission::Admission, brake::Brake, host::AgentHost, limits::Limits, router::AgentRouter,
+    ws::WsPolicy,
+};
+
+/// What all routers of one application share. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    pub(crate) node: Node,
+    pub(crate) limits: Limits,
+    pub(crate) sockets: WsPolicy,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) brake: Brake,
+}
+
+impl Edge {
+    /// The edge of `node`, with default limits, compression on, and same-origin sockets only.
+    pub fn new(node: Node) -> Self {
+        let limits = Limits::default();
+        let sockets = WsPolicy::new(&limits, true);
+        Self { node, limits, sockets, admission: Arc::default(), brake: Brake::default() }
+    }
+
+    /// Sets the limits, and whether sockets compress.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits, compression: bool) -> Self {
+        self.limits = limits.clamped();
+        self.sockets = WsPolicy::new(&self.limits, compression);
+        self
+    }
+
+    /// Sets which sites may talk to us.
+    #[must_use]
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = Arc::new(admission);
+        self
+    }
+
+    /// The node behind it.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// `routeAgentRequest` as a tower service: `/agents/{agent}/{name}` reaches the agent.
+    pub fn route_agent_request(&self) -> AgentRouter {
+        AgentRouter::new(self.clone())
+    }
+
+    /// The host of the class `A`: answers requests that the router addressed, and refuses all others.
+    ///
+    /// # Errors
+    /// `unknown_agent` when the class is not served.
+    pub fn host<A: Agent>(&self) -> Result<AgentHost> {
+        AgentHost::new(self.clone(), A::CLASS)
+    }
+
+    /// A handle to the agent `name` of class `A`, once its `on_start` has run: typed calls, and `fetch` under any path.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub async fn get_agent_by_name<A: Agent>(&self, name: &str) -> Result<AgentHandle<A>> {
+        self.get_agent_with_props(name, None).await
+    }
+
+    /// The older name of [`Edge::get_agent_by_name`].
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub async fn get_server_by_name<A: Agent>(&self, name: &str) -> Result<AgentHandle<A>> {
+        self.get_agent_by_name(name).await
+    }
+
+    /// [`Edge::get_agent_by_name`], handing `props` to the agent's `on_start`.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub async fn get_agent_with_props<A: Agent>(&self, name: &str, props: Option<Value>) -> Result<AgentHandle<A>> {
+        hostel_protocol::name::check_name(name).map_err(Error::from_refusal)?;
+        let id = AgentId::new(A::CLASS, name);
+        let props = props.map(Arc::new);
+        self.node.wake(&id, props.clone()).await?;
+        Ok(AgentHandle {
+            stub: self.node.agent::<A>(name),
+            host: self.host::<A>()?,
+            address: Address { id, props },
+            _class: PhantomData,
+        })
+    }
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// One agent by name. Its stub's calls are methods of the handle.
+pub struct AgentHandle<A: Agent> {
+    stub: A::Stub,
+    host: AgentHost,
+    address: Address,
+    _class: PhantomData<fn() -> A>,
+}
+
+impl<A: Agent> AgentHandle<A> {
+    /// Hands over an HTTP request or a socket, under any path: the server half of a client's `basePath`.
+    pub async fn fetch(&self, mut request: Request<Body>) -> Response<Body> {
+        self.address.clone().write(&mut request);
+        self.host.answer(request).await
+    }
+
+    /// Typed calls.
+    pub fn stub(&self) -> &A::Stub {
+        &self.stub
+    }
+}
+
+impl<A: Agent> Deref for AgentHandle<A> {
+    type Target = A::Stub;
+
+    fn deref(&self) -> &A::Stub {
+        &self.stub
+    }
+}
+
+impl<A: Agent> fmt::Debug for AgentHandle<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AgentHandle").field(&self.address.id).finish()
+    }
+}

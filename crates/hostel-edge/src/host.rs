@@ -1,0 +1,165 @@
+//! Answers requests that were addressed to an agent; the last stop before the runtime.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use hostel_core::{ConnectRequest, Error, Result};
+use hostel_protocol::refusal::{Refusal, missing_namespace_or_room};
+use hostel_runtime::Binding;
+use http::{Request, Response, Uri, header};
+use tracing::Instrument;
+
+use crate::{
+    address::Address,
+    answer::{failure, problem, refuse_socket},
+    drive::drive,
+    edge::Edge,
+    listener::ConnInfo,
+    request_id::RequestId,
+    ws,
+};
+
+/// Answers the requests of one agent class, as a tower service.
+///
+/// It takes an agent's identity from the router alone. A request that reaches it any other way, whatever headers it
+/// carries, is refused with the sentence people know, and with what to change.
+#[derive(Clone)]
+pub struct AgentHost {
+    edge: Edge,
+    binding: Arc<Binding>,
+}
+
+impl AgentHost {
+    pub(crate) fn new(edge: Edge, class: &str) -> Result<Self> {
+        let found = edge.node.directory().resolve(class, edge.node.options().development).cloned();
+        let binding = found.map_err(Error::from_refusal)?;
+        Ok(Self { edge, binding })
+    }
+
+    pub(crate) fn of(edge: Edge, binding: Arc<Binding>) -> Self {
+        Self { edge, binding }
+    }
+
+    fn class(&self) -> &'static str {
+        self.binding.class.info().class
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+        let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        let address = Address::read(&mut request);
+        match (address, ws::is_upgrade(request.headers())) {
+            (Some(address), true) => self.socket(request, address, &id),
+            (Some(address), false) => self.http(request, &address, &id).await,
+            (None, true) => refuse_upgrade(&self.edge, request, missing_namespace_or_room(self.class()), &id),
+            (None, false) => problem(&missing_namespace_or_room(self.class()), Some(&id)),
+        }
+    }
+
+    async fn http(&self, mut request: Request<Body>, address: &Address, id: &RequestId) -> Response<Body> {
+        make_absolute(&mut request);
+        request.extensions_mut().clear();
+        let request = request.map(hostel_core::Body::new);
+        tracing::debug!(step = "wake", agent = %address.id);
+        match self.edge.node.request(&address.id, request, address.props.clone()).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::warn!(agent = %address.id, error = ?error, "a request failed");
+                failure(self.class(), address.id.name(), &error, self.edge.node.options().development, id)
+            }
+        }
+    }
+
+    fn socket(&self, mut request: Request<Body>, address: Address, id: &RequestId) -> Response<Body> {
+        make_absolute(&mut request);
+        let (response, upgrade) = match ws::handshake(&mut request, &self.edge.sockets) {
+            Ok(accepted) => accepted,
+            Err(bad) => return bad_upgrade(&bad, id),
+        };
+        tracing::info!(step = "upgrade", agent = %address.id);
+        let uri = request.uri().to_string();
+        let connect = ConnectRequest { uri, headers: std::mem::take(request.headers_mut()) };
+        let edge = self.edge.clone();
+        let span = tracing::Span::current();
+        upgrade.spawn(move |socket| {
+            async move {
+                let pk = connect.query("_pk");
+                let session = edge.node.open(&address.id, connect, pk.as_deref(), address.props).await;
+                tracing::info!(step = "identify", connection = %session.id().escape_debug());
+                let limits = edge.limits;
+                // The task of an idle socket holds the socket and its session, and nothing of how it came about.
+                drop(edge);
+                drop(tokio::spawn(drive(socket, session, limits)));
+            }
+            .instrument(span)
+        });
+        response.map(|()| Body::empty())
+    }
+}
+
+/// Accepts an upgrade only to say why there is no agent behind it: a browser shows nothing of a refused handshake.
+pub(crate) fn refuse_upgrade(
+    edge: &Edge,
+    mut request: Request<Body>,
+    refusal: Refusal,
+    id: &RequestId,
+) -> Response<Body> {
+    let (response, upgrade) = match ws::handshake(&mut request, &edge.sockets) {
+        Ok(accepted) => accepted,
+        Err(bad) => return bad_upgrade(&bad, id),
+    };
+    tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
+    let delay = request.extensions().get::<ConnInfo>().map(|info| edge.brake.delay(info.peer.ip()));
+    upgrade.spawn(move |socket| async move {
+        tokio::time::sleep(delay.unwrap_or_default()).await;
+        refuse_socket(socket, refusal).await;
+    });
+    response.map(|()| Body::empty())
+}
+
+fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
+    tracing::warn!(step = "refuse", code = bad.refusal.code.as_str(), "{}", bad.refusal.message);
+    let mut response = problem(&bad.refusal, Some(id));
+    *response.status_mut() = bad.status;
+    response.headers_mut().extend(bad.headers());
+    response
+}
+
+/// Gives a request its full URL, as agents see it.
+pub(crate) fn make_absolute<B>(request: &mut Request<B>) {
+    let scheme = match request.extensions().get::<ConnInfo>() {
+        Some(info) if info.tls => "https",
+        _ => "http",
+    };
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Ok(uri) = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build() {
+        *request.uri_mut() = uri;
+    }
+}
+
+impl tower::Service<Request<Body>> for AgentHost {
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let host = self.clone();
+        Box::pin(async move { Ok(host.answer(request).await) })
+    }
+}
+
+impl fmt::Debug for AgentHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AgentHost").field(&self.class()).finish()
+    }
+}

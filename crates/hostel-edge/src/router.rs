@@ -1,0 +1,313 @@
+//! `routeAgentRequest` as a tower service.
+
+mod cors;
+mod hooks;
+mod retry;
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use hostel_core::AgentId;
+use hostel_protocol::{
+    name::{NoMatch, Route, check_name, route},
+    refusal::{Code, Refusal},
+};
+use hostel_runtime::Binding;
+use http::{Method, Request, Response};
+use serde_json::Value;
+use tracing::Instrument;
+
+use self::hooks::Hook;
+pub use self::{
+    cors::Cors,
+    hooks::{Before, Lobby},
+    retry::RoutingRetry,
+};
+use crate::{
+    address::Address,
+    admission::authority,
+    answer::problem,
+    edge::Edge,
+    headers::{self, Beliefs},
+    host::{AgentHost, refuse_upgrade},
+    request_id::RequestId,
+    ws,
+};
+
+/// Routes `/{prefix}/{agent}/{name}` to agents, over HTTP and WebSocket.
+///
+/// An ordinary tower service: mount it in any axum router, or ask it with [`AgentRouter::try_route`] and do what you like
+/// with the requests that are not for agents.
+///
+/// ```no_run
+/// # fn demo(edge: hostel_edge::Edge) -> axum::Router {
+/// use hostel_edge::{Before, Cors};
+///
+/// let agents = edge.route_agent_request().prefix("api/v1").cors(Cors::permissive());
+/// axum::Router::new().nest_service("/health", axum::routing::get(|| async { "fine" })).fallback_service(agents)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AgentRouter {
+    edge: Edge,
+    options: Arc<Options>,
+}
+
+#[derive(Clone)]
+struct Options {
+    prefix: String,
+    cors: Option<Cors>,
+    props: Option<Arc<Value>>,
+    before_connect: Option<Hook>,
+    before_request: Option<Hook>,
+    retry: RoutingRetry,
+}
+
+/// Where a request goes.
+struct Destination {
+    binding: Arc<Binding>,
+    name: String,
+}
+
+impl AgentRouter {
+    pub(crate) fn new(edge: Edge) -> Self {
+        let options = Options {
+            prefix: "agents".to_owned(),
+            cors: None,
+            props: None,
+            before_connect: None,
+            before_request: None,
+            retry: RoutingRetry::default(),
+        };
+        Self { edge, options: Arc::new(options) }
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.options));
+        self
+    }
+
+    /// Sets the leading path segments; several are joined with `/`. Default `agents`.
+    #[must_use]
+    pub fn prefix(self, prefix: &str) -> Self {
+        self.set(|options| options.prefix = prefix.trim_matches('/').to_owned())
+    }
+
+    /// Answers preflight requests and adds CORS headers to every answer of a matched request.
+    #[must_use]
+    pub fn cors(self, cors: Cors) -> Self {
+        self.set(|options| options.cors = Some(cors))
+    }
+
+    /// Hands a JSON value to the `on_start` of the agents it reaches: `cx.props()`.
+    #[must_use]
+    pub fn props(self, props: Value) -> Self {
+        self.set(|options| options.props = Some(Arc::new(props)))
+    }
+
+    /// Runs before a socket reaches its agent.
+    #[must_use]
+    pub fn on_before_connect<F, Fut>(self, hook: F) -> Self
+    where
+        F: Fn(Request<Body>, Lobby) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Before> + Send + 'static,
+    {
+        self.set(|options| options.before_connect = Some(hooks::boxed(hook)))
+    }
+
+    /// Runs before an HTTP request reaches its agent.
+    #[must_use]
+    pub fn on_before_request<F, Fut>(self, hook: F) -> Self
+    where
+        F: Fn(Request<Body>, Lobby) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Before> + Send + 'static,
+    {
+        self.set(|options| options.before_request = Some(hooks::boxed(hook)))
+    }
+
+    /// Sets how often reaching an agent is tried again.
+    #[must_use]
+    pub fn routing_retry(self, retry: RoutingRetry) -> Self {
+        self.set(|options| options.retry = retry)
+    }
+
+    /// Answers a request that is for an agent; gives every other one back, untouched.
+    ///
+    /// # Errors
+    /// The request, when its path does not match: `routeAgentRequest` returning `null`.
+    pub async fn try_route(&self, request: Request<Body>) -> Result<Response<Body>, Box<Request<Body>>> {
+        match route(request.uri().path(), &self.options.prefix) {
+            Route::Agent(_) => Ok(self.matched(request).await),
+            Route::NoMatch(_) => Err(Box::new(request)),
+        }
+    }
+
+    /// Answers any request; one that is for no agent with a reason.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+        let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        request.extensions_mut().insert(id.clone());
+        match self.try_route(request).await {
+            Ok(response) => response,
+            Err(request) => self.not_routed(*request, &id),
+        }
+    }
+
+    fn not_routed(&self, request: Request<Body>, id: &RequestId) -> Response<Body> {
+        let refusal = self.edge.admission.check(request.headers()).err();
+        let refusal = refusal.unwrap_or_else(|| match route(request.uri().path(), &self.options.prefix) {
+            Route::NoMatch(NoMatch::MissingAgent { .. }) if self.edge.node.options().development => self.listing(),
+            Route::NoMatch(no_match) => no_match.refusal(request.uri().path(), &self.options.prefix),
+            Route::Agent(_) => Refusal::new(Code::NoRoute, "This path is not served."),
+        });
+        self.refuse(request, refusal, id)
+    }
+
+    /// In development, `/agents` alone says what there is.
+    fn listing(&self) -> Refusal {
+        let slugs: Vec<_> = self.edge.node.directory().bindings().iter().map(|b| b.slug.as_str()).collect();
+        let prefix = &self.options.prefix;
+        Refusal::new(Code::NoRoute, format!("An agent is reached at /{prefix}/{{agent}}/{{name}}."))
+            .with_fix(format!("agents here: {}", slugs.join(", ")))
+    }
+
+    async fn matched(&self, mut request: Request<Body>) -> Response<Body> {
+        let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        request.extensions_mut().insert(id.clone());
+        let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %shown_path(&request));
+        self.decide(request, &id).instrument(span).await
+    }
+
+    /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
+    async fn decide(&self, mut request: Request<Body>, id: &RequestId) -> Response<Body> {
+        take_host_from_uri(&mut request);
+        let beliefs = Beliefs::read(request.headers());
+        headers::drop_reserved(request.headers_mut());
+        let destination = match self.destination(&request, &beliefs) {
+            Ok(destination) => destination,
+            Err(refusal) => return self.refuse(request, refusal, id),
+        };
+        tracing::debug!(step = "route", agent = destination.binding.slug);
+        if let (Some(cors), &Method::OPTIONS) = (&self.options.cors, request.method()) {
+            return cors.preflight();
+        }
+        let mut response = self.reach(request, destination, id).await;
+        if let Some(cors) = &self.options.cors
+            && response.status() != http::StatusCode::SWITCHING_PROTOCOLS
+        {
+            cors.add(response.headers_mut());
+        }
+        response
+    }
+
+    fn destination(&self, request: &Request<Body>, beliefs: &Beliefs) -> Result<Destination, Refusal> {
+        self.edge.admission.check(request.headers())?;
+        tracing::debug!(step = "authorise");
+        let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else {
+            return Err(Refusal::new(Code::NoRoute, "This path is not served."));
+        };
+        let development = self.edge.node.options().development;
+        let binding = self.edge.node.directory().resolve(path.agent, development)?;
+        check_name(path.name)?;
+        self.check_beliefs(beliefs, ws::is_upgrade(request.headers()))?;
+        if path.agent != binding.slug {
+            tracing::info!(
+                step = "route",
+                spelled = path.agent,
+                canonical = binding.slug,
+                "reached by a loose spelling"
+            );
+        }
+        Ok(Destination { binding: Arc::clone(binding), name: path.name.to_owned() })
+    }
+
+    fn check_beliefs(&self, beliefs: &Beliefs, is_upgrade: bool) -> Result<(), Refusal> {
+        let prefix = &self.options.prefix;
+        if let Some(believed) = &beliefs.prefix
+            && believed != prefix
+        {
+            let shown: String = believed.chars().take(80).collect();
+            let message = format!("X-Agents-Namespace says \"{shown}\"; agents are served under \"{prefix}\" here.");
+            return Err(Refusal::new(Code::NamespaceMismatch, message)
+                .with_fix(format!("set the client's `prefix` option to \"{prefix}\", or leave the header out")));
+        }
+        if beliefs.wants_socket && !is_upgrade {
+            let message = "The client wanted a WebSocket, but the request arrived without an Upgrade header.";
+            return Err(Refusal::new(Code::UpgradeStripped, message).with_fix(
+                "a proxy between client and server removes it: let it pass `Upgrade` and `Connection` on (HTTP/1.1)",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn reach(&self, request: Request<Body>, destination: Destination, id: &RequestId) -> Response<Body> {
+        let hook = match ws::is_upgrade(request.headers()) {
+            true => self.options.before_connect.as_ref(),
+            false => self.options.before_request.as_ref(),
+        };
+        let lobby = Lobby { class_name: destination.binding.name.clone(), name: destination.name.clone() };
+        let mut request = match hook {
+            None => request,
+            Some(hook) => match hook(request, lobby).await {
+                Before::Continue(request) => request,
+                Before::Respond(response) => return response,
+            },
+        };
+        let namespace = Arc::clone(&destination.binding.class.info().namespace);
+        let agent = AgentId::in_namespace(namespace, &destination.name);
+        let props = self.options.props.clone();
+        if request.extensions().get::<RequestId>().is_none() {
+            request.extensions_mut().insert(id.clone());
+        }
+        self.options.retry.wake(&self.edge.node, &agent, props.clone()).await;
+        Address { id: agent, props }.write(&mut request);
+        AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
+    }
+
+    fn refuse(&self, request: Request<Body>, refusal: Refusal, id: &RequestId) -> Response<Body> {
+        if ws::is_upgrade(request.headers()) {
+            return refuse_upgrade(&self.edge, request, refusal, id);
+        }
+        tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
+        problem(&refusal, Some(id))
+    }
+}
+
+/// HTTP/2 has the host in the URI; everything after reads it from `Host`.
+fn take_host_from_uri(request: &mut Request<Body>) {
+    if !request.headers().contains_key(http::header::HOST)
+        && let Some(value) = authority(request.uri()).and_then(headers::value)
+    {
+        request.headers_mut().insert(http::header::HOST, value);
+    }
+}
+
+/// The path for the log: without the query, which may carry a token, and one line whatever it contains.
+fn shown_path(request: &Request<Body>) -> String {
+    request.uri().path().chars().take(200).flat_map(char::escape_debug).collect()
+}
+
+impl tower::Service<Request<Body>> for AgentRouter {
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let router = self.clone();
+        Box::pin(async move { Ok(router.answer(request).await) })
+    }
+}
+
+impl fmt::Debug for AgentRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentRouter").field("prefix", &self.options.prefix).finish_non_exhaustive()
+    }
+}
