@@ -46,6 +46,11 @@ impl Edge {
         self
     }
 
+    /// The limits in force.
+    pub fn bounds(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The node behind it.
     pub fn node(&self) -> &Node {
         &self.node

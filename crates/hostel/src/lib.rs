@@ -63,16 +63,25 @@
 //! Or name this crate's copies: `#[serde(crate = "hostel::serde")]` and `#[schemars(crate = "hostel::schemars")]` on the
 //! type do without.
 
+mod app;
+
+pub use app::{App, Home, StartError};
 pub use hostel_core::{
     Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx, Error,
     Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue, Stream,
     Stub, erased, typescript,
 };
+pub use hostel_edge::{
+    Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
+    listener::{ConnInfo, Tls, TlsError},
+    problem,
+};
 pub use hostel_macros::{agent, callable};
-pub use hostel_protocol::refusal::Code;
+pub use hostel_protocol::refusal::{Code, Refusal};
+pub use hostel_runtime::{Clock, Node, Options, Quarantined};
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
-pub use {bytes, http, serde, serde_json};
+pub use {axum, bytes, http, serde, serde_json};
 
 #[doc(hidden)]
 pub use hostel_core::__private;
@@ -83,7 +92,7 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source, Stream,
-        agent, callable,
+        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source,
+        Stream, agent, callable,
     };
 }

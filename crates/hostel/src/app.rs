@@ -1,0 +1,315 @@
+//! An application: its agent classes, where they live, and how they are reached.
+
+use std::{
+    any::{Any, TypeId},
+    fmt, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use axum::Router;
+use hostel_core::{
+    Agent,
+    erased::{Class, ClassOf},
+};
+use hostel_edge::{
+    Admission, AgentRouter, Edge, Limits,
+    listener::{self, Tls},
+};
+use hostel_runtime::{Collision, Node, Options};
+use hostel_store::Store;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio_util::sync::CancellationToken;
+
+type Service = Arc<dyn Any + Send + Sync>;
+type Routes = Box<dyn FnOnce(&Edge) -> Router + Send>;
+type Routing = Box<dyn FnOnce(AgentRouter) -> AgentRouter + Send>;
+
+/// An application: its agent classes, where they live, and how they are reached.
+///
+/// ```no_run
+/// use hostel::prelude::*;
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Counter {
+///     count: i64,
+/// }
+///
+/// #[agent]
+/// impl Counter {
+///     #[callable]
+///     fn increment(&mut self, by: i64) -> i64 {
+///         self.count += by;
+///         self.count
+///     }
+/// }
+///
+/// # async fn run() -> Result<()> {
+/// App::new().agent::<Counter>().serve("127.0.0.1:8787").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an application does nothing until it is served"]
+pub struct App {
+    classes: Vec<(String, Arc<dyn Class>)>,
+    env: Vec<(TypeId, Service)>,
+    data: Option<PathBuf>,
+    options: Options,
+    store_options: hostel_store::Options,
+    limits: Limits,
+    compression: bool,
+    admission: Admission,
+    tls: Option<Tls>,
+    routing: Option<Routing>,
+    routes: Option<Routes>,
+    public_without_auth: bool,
+}
+
+/// Why an application could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two classes have a spelling in common.
+    #[error(transparent)]
+    Collision(#[from] Collision),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] hostel_store::Error),
+    /// The register of wake-ups cannot be read.
+    #[error("the node could not be started: {0:?}")]
+    Node(hostel_core::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address, as far as it is known.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The address can be reached from elsewhere, and nobody would be asked who they are.
+    #[error(
+        "{0} can be reached from other machines, and this application asks nobody who they are: whoever reaches the port \
+         can read and steer every agent. Listen on 127.0.0.1, or call `App::insecure_without_auth` if that is what you want"
+    )]
+    Public(SocketAddr),
+}
+
+impl App {
+    /// An application without agents that keeps its data in `.hostel`.
+    pub fn new() -> Self {
+        Self {
+            classes: Vec::new(),
+            env: Vec::new(),
+            data: Some(PathBuf::from(".hostel")),
+            options: Options::default(),
+            store_options: hostel_store::Options::default(),
+            limits: Limits::default(),
+            compression: true,
+            admission: Admission::default(),
+            tls: None,
+            routing: None,
+            routes: None,
+            public_without_auth: false,
+        }
+    }
+
+    /// Serves the class `A` under its own name.
+    pub fn agent<A: Agent>(self) -> Self {
+        self.agent_as::<A>(A::CLASS)
+    }
+
+    /// Serves the class `A` under another name as well. All names reach the same agents.
+    pub fn agent_as<A: Agent>(mut self, name: &str) -> Self {
+        self.classes.push((name.to_owned(), Arc::new(ClassOf::<A>::new())));
+        self
+    }
+
+    /// Shares a service with all agents; they find it with `cx.env::<T>()`.
+    pub fn env<T: Any + Send + Sync>(mut self, service: T) -> Self {
+        self.env.push((TypeId::of::<T>(), Arc::new(service)));
+        self
+    }
+
+    /// Sets the data directory. Default `.hostel`.
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
+
+    /// Keeps everything in memory: for tests.
+    pub fn in_memory(mut self) -> Self {
+        self.data = None;
+        self
+    }
+
+    /// Sets limits and delays of running agents.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sets limits of connections, requests and messages.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets whether messages are compressed for clients that offer it. On by default.
+    pub fn compression(mut self, on: bool) -> Self {
+        self.compression = on;
+        self
+    }
+
+    /// Sets which hosts and origins are let in. Default: same origin only.
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
+    /// Speaks TLS.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Changes the router of agents: prefix, CORS, props, hooks.
+    pub fn routing(mut self, change: impl FnOnce(AgentRouter) -> AgentRouter + Send + 'static) -> Self {
+        self.routing = Some(Box::new(change));
+        self
+    }
+
+    /// Adds routes of your own, which come before the agents'.
+    pub fn routes(mut self, routes: impl FnOnce(&Edge) -> Router + Send + 'static) -> Self {
+        self.routes = Some(Box::new(routes));
+        self
+    }
+
+    /// Listens on any address although nobody is asked who they are.
+    pub fn insecure_without_auth(mut self) -> Self {
+        self.public_without_auth = true;
+        self
+    }
+
+    /// Opens the data directory and starts the node, without listening yet.
+    ///
+    /// # Errors
+    /// Colliding class names, or a data directory that cannot be used.
+    pub async fn start(self) -> Result<Home, StartError> {
+        let store = match &self.data {
+            Some(directory) => Store::open(directory, self.store_options)?,
+            None => Store::in_memory(self.store_options)?,
+        };
+        let mut node = Node::builder(store).options(Options { outbox_bytes: self.limits.outbox_bytes, ..self.options });
+        for (name, class) in self.classes {
+            node = node.bind(&name, class)?;
+        }
+        for (id, service) in self.env {
+            node = node.env_arc(id, service);
+        }
+        let node = node.start().await.map_err(StartError::Node)?;
+        let edge = Edge::new(node).limits(self.limits, self.compression).admission(self.admission);
+        let agents = edge.route_agent_request();
+        let agents = self.routing.into_iter().fold(agents, |agents, change| change(agents));
+        let routes = self.routes.map_or_else(Router::new, |routes| routes(&edge));
+        Ok(Home {
+            service: routes.fallback_service(agents),
+            edge,
+            tls: self.tls,
+            public_without_auth: self.public_without_auth,
+        })
+    }
+
+    /// Serves until the process is asked to stop (Ctrl-C, SIGTERM), then drains.
+    ///
+    /// # Errors
+    /// Those of [`App::start`], an address that cannot be listened on, or one beyond loopback.
+    pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), StartError> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| StartError::Listen { address: "the address".to_owned(), source })?;
+        let stop = CancellationToken::new();
+        let signal = stop.clone();
+        tokio::spawn(async move {
+            stop_signal().await;
+            signal.cancel();
+        });
+        self.start().await?.serve(listener, stop).await
+    }
+}
+
+/// A started application: agents can be reached by name, and it can be served.
+pub struct Home {
+    service: Router,
+    edge: Edge,
+    tls: Option<Tls>,
+    public_without_auth: bool,
+}
+
+impl Home {
+    /// The edge: agents by name, routers, the node.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// The whole application as a tower service, to mount elsewhere or to test without a port.
+    pub fn service(&self) -> Router {
+        self.service.clone()
+    }
+
+    /// Serves on `listener` until `stop` is cancelled, then drains: tells every client to come back, lets work under way
+    /// finish, and puts all agents to sleep.
+    ///
+    /// # Errors
+    /// When the address is beyond loopback and [`App::insecure_without_auth`] was not called.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), StartError> {
+        let address = listener.local_addr();
+        let address = address.map_err(|source| StartError::Listen { address: "a socket".to_owned(), source })?;
+        if !address.ip().is_loopback() && !self.public_without_auth {
+            return Err(StartError::Public(address));
+        }
+        let node = self.edge.node().clone();
+        let grace = self.edge.bounds().drain_deadline;
+        let accepting = listener::serve(vec![listener], self.tls, *self.edge.bounds(), self.service, stop.clone());
+        let draining = async {
+            stop.cancelled().await;
+            tracing::info!("stopping: clients are asked to come back, work under way is finished");
+            node.shutdown(grace).await;
+        };
+        let (drained, ()) = tokio::join!(accepting, draining);
+        tracing::info!(cut = drained.cut, "stopped");
+        Ok(())
+    }
+}
+
+/// Resolves when the process is asked to stop.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _interrupted = interrupt.await;
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("classes", &self.classes).field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("edge", &self.edge).finish_non_exhaustive()
+    }
+}
