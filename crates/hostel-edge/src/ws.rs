@@ -29,6 +29,7 @@ mod handshake;
 mod offer;
 mod policy;
 mod socket;
+mod text_watch;
 mod upgrade;
 mod wire;
 

@@ -55,6 +55,11 @@ impl WsError {
             E::InvalidCloseCode => Self::Protocol("a close code that may not be sent"),
             // The library reports a corrupt deflate stream as invalid input.
             E::IoError(error) if error.kind() == io::ErrorKind::InvalidInput => Self::Deflate,
+            // Our own wire, about text that is still arriving; TLS has this kind too,
+            // with a source.
+            E::IoError(error) if error.kind() == io::ErrorKind::InvalidData && error.get_ref().is_none() => {
+                Self::NotUtf8
+            }
             E::IoError(error) => Self::Lost(Some(error)),
             E::ConnectionClosed => Self::Lost(None),
             _ => Self::Protocol("a frame is not masked, or out of order"),

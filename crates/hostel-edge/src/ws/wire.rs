@@ -14,6 +14,7 @@ use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::text_watch::TextWatch;
 use crate::listener::Permit;
 use crate::stream::Stream;
 
@@ -27,6 +28,9 @@ struct Inner {
     stream: Stream,
     /// Read from the peer and not yet taken.
     ahead: Bytes,
+    watch: TextWatch,
+    /// Text that came last is bad; said once what came before has been taken.
+    bad_text: bool,
     /// Keeps the connection counted for as long as the socket lives.
     _permit: Option<Permit>,
 }
@@ -37,7 +41,9 @@ pub(super) struct Wire(Arc<Mutex<Inner>>);
 
 impl Wire {
     pub(super) fn new(stream: Stream, ahead: Bytes, permit: Option<Permit>) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, ahead, _permit: permit })))
+        let mut watch = TextWatch::default();
+        let bad_text = !watch.accepts(&ahead);
+        Self(Arc::new(Mutex::new(Inner { stream, ahead, watch, bad_text, _permit: permit })))
     }
 
     /// A stand-in for a wire that has been dropped.
@@ -67,6 +73,7 @@ impl Inner {
         let mut buf = ReadBuf::new(scratch);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
         let read = buf.filled();
+        self.bad_text = !self.watch.accepts(read);
         let (now, later) = read.split_at(read.len().min(out.remaining()));
         out.put_slice(now);
         if !later.is_empty() {
@@ -92,8 +99,14 @@ impl AsyncRead for Wire {
             inner.take_ahead(out);
             return Poll::Ready(Ok(()));
         }
+        if inner.bad_text {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         if out.remaining() >= SCRATCH {
-            return Pin::new(&mut inner.stream).poll_read(cx, out);
+            let before = out.filled().len();
+            ready!(Pin::new(&mut inner.stream).poll_read(cx, out))?;
+            inner.bad_text = !inner.watch.accepts(&out.filled()[before..]);
+            return Poll::Ready(Ok(()));
         }
         BUFFER.with_borrow_mut(|scratch| inner.poll_fill(cx, scratch, out))
     }

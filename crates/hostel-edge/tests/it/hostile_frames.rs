@@ -167,3 +167,14 @@ async fn text_that_turns_bad_in_a_fragment_is_closed_before_the_message_ends() {
     socket.write_all(&frame(0x00, b"\xf4\x90\x80\x80")).await.unwrap();
     assert_eq!(read_close(&mut socket).await.0, 1007);
 }
+
+#[tokio::test]
+async fn text_that_turns_bad_inside_a_frame_is_closed_before_the_frame_ends() {
+    let server = Server::start(Limits::default()).await;
+    let mut socket = server.raw_socket("").await;
+    let bad = frame(0x81, b"\xce\xba\xf4\x90\x80\x80\x65\x64");
+    socket.write_all(&frame(0x81, b"before")).await.unwrap();
+    socket.write_all(&bad[..bad.len() - 2]).await.unwrap();
+    assert_eq!(read_frame(&mut socket).await.1, b"before");
+    assert_eq!(read_close(&mut socket).await.0, 1007);
+}
