@@ -51,6 +51,14 @@ impl Edge {
         &self.limits
     }
 
+    /// Whether a request's `Host` and `Origin` may come in; for routes that are not agents'.
+    ///
+    /// # Errors
+    /// `host_refused` or `origin_refused`.
+    pub fn check_site(&self, headers: &http::HeaderMap) -> std::result::Result<(), hostel_protocol::refusal::Refusal> {
+        self.admission.check(headers)
+    }
+
     /// The node behind it.
     pub fn node(&self) -> &Node {
         &self.node

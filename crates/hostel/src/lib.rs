@@ -78,7 +78,7 @@ pub use hostel_edge::{
 };
 pub use hostel_macros::{agent, callable};
 pub use hostel_protocol::refusal::{Code, Refusal};
-pub use hostel_runtime::{Clock, Node, Options, Quarantined};
+pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, SafeState};
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
 pub use {axum, bytes, http, serde, serde_json};

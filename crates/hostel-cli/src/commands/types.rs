@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use crate::output;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    output::line(&types()?)?;
+    output::line(&hostel_server::types())?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn types() -> anyhow::Result<String> {
-    anyhow::bail!("this build has no agents in it yet")
 }

@@ -1,0 +1,131 @@
+//! Puts every part together: the built-in agents, the operator's endpoints, and the listener.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use hostel::{
+    Admission, App, Edge, Home, Limits, Options, Tls,
+    axum::{Router, middleware},
+    erased::{Class, ClassOf},
+};
+use hostel_coder::CoderAgent;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{admin, banner::Banner, config::Config, health};
+
+/// A server that listens, and is about to serve.
+#[derive(Debug)]
+pub struct Server {
+    home: Home,
+    listener: TcpListener,
+    banner: Banner,
+}
+
+impl Server {
+    /// Opens the data directory, starts the node, and listens.
+    ///
+    /// # Errors
+    /// An unsafe configuration, a data directory or address that cannot be used, or unreadable certificates.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        config.check()?;
+        let metrics = install_metrics()?;
+        // Listening comes first: a taken port is the commonest mistake, and should cost nothing else.
+        let listener = TcpListener::bind(*config.listen).await;
+        let listener = listener.with_context(|| cannot_listen(*config.listen))?;
+        let address = listener.local_addr().context("the socket has no address")?;
+        let home = app(config, metrics)?.start().await?;
+        let banner = Banner::new(address, config.is_tls(), &config.prefix, &config.data);
+        Ok(Self { home, listener, banner })
+    }
+
+    /// What to show the person who started it.
+    pub fn banner(&self) -> &Banner {
+        &self.banner
+    }
+
+    /// Serves until `stop` is cancelled, then drains.
+    ///
+    /// # Errors
+    /// When the address may not be served.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        Ok(self.home.serve(self.listener, stop).await?)
+    }
+}
+
+fn cannot_listen(address: SocketAddr) -> String {
+    format!("cannot listen on {address}; if another server has the port, stop it or choose one with --listen")
+}
+
+fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
+    let prefix = config.prefix.value.clone();
+    let mut app = App::new()
+        .agent::<CoderAgent>()
+        .agent_as::<CoderAgent>("coder")
+        .data(config.data.value.clone())
+        .options(options(config))
+        .limits(limits(config))
+        .compression(*config.compression)
+        .admission(admission(config))
+        .routing(move |router| router.prefix(&prefix))
+        .routes(move |edge| routes(edge, metrics));
+    if *config.insecure_no_auth {
+        app = app.insecure_without_auth();
+    }
+    if let (Some(cert), Some(key)) = (&*config.tls_cert, &*config.tls_key) {
+        app = app.tls(Tls::from_pem_files(cert, key)?);
+    }
+    Ok(app)
+}
+
+fn routes(edge: &Edge, metrics: PrometheusHandle) -> Router {
+    let guarded = admin::routes(edge.clone()).merge(health::metrics(metrics));
+    let guarded = guarded.layer(middleware::from_fn(admin::from_this_machine));
+    guarded.merge(health::routes()).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
+}
+
+fn options(config: &Config) -> Options {
+    Options {
+        idle_after: *config.hibernate_after,
+        turn_deadline: *config.turn_deadline,
+        development: config.is_development(),
+        ..Options::default()
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: *config.max_connections,
+        connections_per_ip: *config.max_connections_per_ip,
+        handshake_deadline: *config.handshake_deadline,
+        header_deadline: *config.header_deadline,
+        keep_alive: *config.keep_alive,
+        header_bytes: config.max_header_bytes.as_usize(),
+        body_bytes: config.max_body_bytes.0,
+        message_bytes: config.max_message_bytes.as_usize(),
+        outbox_bytes: config.outbox_bytes.as_usize(),
+        ping_interval: *config.ping_interval,
+        drain_deadline: *config.drain_deadline,
+        ..Limits::default()
+    }
+}
+
+fn admission(config: &Config) -> Admission {
+    let origins = config.allow_origins.iter();
+    let admission = origins.fold(Admission::default(), |admission, origin| admission.allow_origin(origin));
+    config.allow_hosts.iter().fold(admission, |admission, host| admission.allow_host(host))
+}
+
+fn install_metrics() -> anyhow::Result<PrometheusHandle> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok().context("another recorder of metrics is installed")?;
+    Ok(handle)
+}
+
+/// TypeScript of the built-in agents.
+pub fn types() -> String {
+    let classes: [&dyn Class; 1] = [&ClassOf::<CoderAgent>::new()];
+    hostel::typescript::declarations(classes)
+}
