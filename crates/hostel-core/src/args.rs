@@ -40,6 +40,16 @@ impl Args {
     }
 }
 
+/// What an argument must be: readable from JSON, and owned by the call.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument: nothing says how to read it from JSON",
+    label = "this type does not implement `serde::Deserialize`",
+    note = "put `#[derive(Deserialize)]` on it"
+)]
+pub trait Argument: DeserializeOwned {}
+
+impl<T: DeserializeOwned> Argument for T {}
+
 /// Hands out arguments by position; see [`Args::reader`].
 #[derive(Debug)]
 pub struct ArgsReader<'a> {
@@ -54,7 +64,7 @@ impl ArgsReader<'_> {
     ///
     /// # Errors
     /// `invalid_arguments`, naming method, position, parameter and what was wrong.
-    pub fn next<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+    pub fn next<T: Argument>(&mut self, name: &str) -> Result<T> {
         self.next += 1;
         let given = self.values.next();
         let text = given.map_or("null", |raw| raw.get());

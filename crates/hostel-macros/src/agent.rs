@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Path, Type, parse_quote, spanned::Spanned};
+use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Path, Type, parse_quote};
 
 use crate::{
     doc, function,
@@ -15,12 +15,11 @@ use crate::{
 };
 
 /// `#[agent(options)] item`.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let block = match read_block(item.clone()) {
-        Ok(block) => block,
-        Err(error) => return with_error(&item, &error),
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let (class, mut block) = match read_block(item.clone()) {
+        Ok(read) => read,
+        Err(error) => return with_error(item, &error),
     };
-    let (class, mut block) = block;
     let mut faults = Faults::default();
     let options = faults.keep(AgentOptions::parse(options)).unwrap_or_default();
     let home = options.home.clone().unwrap_or_else(|| parse_quote!(::hostel));
@@ -32,7 +31,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[callable] fn ..` that no `#[agent]` block has taken off.
 pub(crate) fn callable_alone(item: &TokenStream) -> TokenStream {
     let message = "`#[callable]` marks a method of an `impl` block that has `#[agent]` above it";
-    with_error(item, &Error::new(item.span(), message))
+    let place = syn::parse2::<ImplItemFn>(item.clone()).map(|function| function.sig.ident.into_token_stream());
+    with_error(item, &Error::new_spanned(place.unwrap_or_else(|_| item.clone()), message))
 }
 
 /// The block, and the name of its class.
@@ -42,18 +42,18 @@ fn read_block(item: TokenStream) -> syn::Result<(Ident, ItemImpl)> {
         return Err(Error::new(proc_macro2::Span::call_site(), WHERE));
     };
     if let Some((path, _)) = &block.trait_ {
-        return Err(Error::new(path.span(), format!("hooks are functions of the type itself; {WHERE}")));
+        return Err(Error::new_spanned(path, format!("hooks are functions of the type itself; {WHERE}")));
     }
     if !block.generics.params.is_empty() {
         let message = "an agent class cannot be generic: its name in URLs stands for one type";
-        return Err(Error::new(block.generics.span(), message));
+        return Err(Error::new_spanned(&block.generics, message));
     }
     match &*block.self_ty {
         Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
             Some(last) if last.arguments.is_none() => Ok((last.ident.clone(), block)),
-            _ => Err(Error::new(path.span(), "an agent class has no type arguments: its name stands for one type")),
+            _ => Err(Error::new_spanned(path, "an agent class has no type arguments: its name stands for one type")),
         },
-        other => Err(Error::new(other.span(), WHERE)),
+        other => Err(Error::new_spanned(other, WHERE)),
     }
 }
 
@@ -90,7 +90,7 @@ impl Members {
             }
             ([mark], Some(hook)) => return Err(callable_hook(mark, hook)),
             ([mark], None) => self.methods.push(Method::read(function, &CallableOptions::parse(mark)?)?),
-            ([_, second, ..], _) => return Err(Error::new(second.span(), "one `#[callable]` is enough")),
+            ([_, second, ..], _) => return Err(Error::new_spanned(second, "one `#[callable]` is enough")),
         }
         Ok(())
     }
@@ -130,7 +130,8 @@ impl Members {
                 #[allow(unused_imports, reason = "not every class needs every fallback")]
                 use #home::__private::{Infallible as _, IntoReply as _, WithoutSchema as _};
 
-                #[allow(deprecated, reason = "callers of a deprecated method are told, not its table")]
+                #[allow(deprecated, clippy::needless_update,
+                    reason = "callers of a deprecated method are told, not its table; a class may have every hook")]
                 #head {
                     const CLASS: &'static str = #name;
                     const DOC: &'static str = #doc;
@@ -160,7 +161,7 @@ impl Members {
 
 fn callable_hook(mark: &Attribute, hook: &Hook) -> Error {
     let message = format!("`{}` is a hook: the host calls it, clients cannot; remove `#[callable]`", hook.name());
-    Error::new(mark.span(), message)
+    Error::new_spanned(mark, message)
 }
 
 /// Takes our attributes off a function.

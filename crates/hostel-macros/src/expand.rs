@@ -1,7 +1,7 @@
 //! The pieces that callables and hooks share: calling the user's function, and wrapping the call as a handler.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 
 use crate::function::{Context, Form, Function};
@@ -17,6 +17,7 @@ pub(crate) fn call(function: &Function, arguments: Vec<TokenStream>, home: &Path
         _ => Some(quote!(__cx)),
     };
     let arguments = me.into_iter().chain(cx).chain(arguments);
+    let home = at(home, function.output_span());
     let wait = (function.form == Form::Task).then(|| quote!(.await));
     quote_spanned!(function.output_span()=> #home::__private::Returned(Self::#ident(#(#arguments),*)#wait).outcome())
 }
@@ -37,4 +38,13 @@ pub(crate) fn handler(function: &Function, input: &TokenStream, body: &TokenStre
             #home::Handler::Task(|#cx, #input| ::std::boxed::Box::pin(async move { #body }))
         ),
     }
+}
+
+/// A path whose errors are reported at `span`; an expression is as wide as its tokens.
+fn at(path: &Path, span: Span) -> TokenStream {
+    let locate = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    path.to_token_stream().into_iter().map(locate).collect()
 }

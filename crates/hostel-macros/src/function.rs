@@ -1,6 +1,7 @@
 //! Reading one function of an agent's block: how it runs, whether it wants the context, which parameters follow.
 
 use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::{
     Attribute, Error, FnArg, GenericParam, Generics, Ident, ImplItemFn, Pat, PatType, Receiver, ReceiverKind,
     ReturnType, Type, ext::IdentExt, spanned::Spanned,
@@ -36,8 +37,8 @@ pub(crate) struct Param {
     pub(crate) ident: Ident,
     /// Its name for clients.
     pub(crate) wire: String,
-    /// Where a pattern stands in place of a plain name.
-    pub(crate) pattern: Option<Span>,
+    /// The pattern that stands in place of a plain name.
+    pub(crate) pattern: Option<Pat>,
     /// Its type as written.
     pub(crate) ty: Type,
 }
@@ -57,6 +58,22 @@ impl Param {
         } else {
             quote::quote_spanned!(self.ty.span()=> #value)
         }
+    }
+}
+
+/// In which role a function is read, for the errors.
+pub(crate) struct Role {
+    /// E.g. "a callable method".
+    pub(crate) what: String,
+    /// How such a function may be written, if that helps.
+    pub(crate) usage: String,
+}
+
+impl Role {
+    /// An error at `place`, with the usage.
+    pub(crate) fn error(&self, place: impl ToTokens, message: &str) -> Error {
+        let gap = if self.usage.is_empty() { "" } else { "\n\n" };
+        Error::new_spanned(place, format!("{message}{gap}{}", self.usage))
     }
 }
 
@@ -81,18 +98,21 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Reads a function; `what` names its role in errors: "a callable method", "`on_start`".
-    pub(crate) fn read(function: &ImplItemFn, what: &str) -> syn::Result<Self> {
+    /// Reads a function.
+    pub(crate) fn read(function: &ImplItemFn, role: &Role) -> syn::Result<Self> {
         let sig = &function.sig;
-        refuse_generics(function, what)?;
-        let form = form(function, what)?;
+        refuse_generics(function, role)?;
+        let form = form(function, role)?;
         let mut rest = sig.inputs.iter().filter_map(typed).peekable();
         let context = rest.peek().map_or(Context::None, |first| context(&first.ty));
         if context != Context::None {
             rest.next();
         } else if form == Form::Task {
-            let span = rest.peek().map_or(sig.ident.span(), |first| first.span());
-            return Err(Error::new(span, format!("{what} that is async takes `cx: &Cx<Self>` first")));
+            let message = format!("{} that is async takes `cx: &Cx<Self>` first", role.what);
+            return Err(match rest.peek() {
+                Some(first) => role.error(first, &message),
+                None => role.error(&sig.ident, &message),
+            });
         }
         Ok(Self {
             ident: sig.ident.clone(),
@@ -123,47 +143,45 @@ pub(crate) fn is_method(function: &ImplItemFn) -> bool {
     })
 }
 
-fn refuse_generics(function: &ImplItemFn, what: &str) -> syn::Result<()> {
+fn refuse_generics(function: &ImplItemFn, role: &Role) -> syn::Result<()> {
     let in_brackets = function.sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)));
     let in_arguments = function.sig.inputs.iter().filter_map(typed).find(|arg| matches!(*arg.ty, Type::ImplTrait(_)));
-    let span = in_brackets.map(Spanned::span).or(in_arguments.map(|arg| arg.ty.span()));
-    match span {
-        None => Ok(()),
-        Some(span) => Err(Error::new(
-            span,
-            format!("{what} cannot be generic: nobody on the wire could choose the type; name a type here"),
-        )),
+    let message = format!("{} cannot be generic: nobody on the wire could choose the type; name a type", role.what);
+    match (in_brackets, in_arguments) {
+        (Some(param), _) => Err(role.error(param, &message)),
+        (None, Some(argument)) => Err(role.error(&argument.ty, &message)),
+        (None, None) => Ok(()),
     }
 }
 
-fn form(function: &ImplItemFn, what: &str) -> syn::Result<Form> {
+fn form(function: &ImplItemFn, role: &Role) -> syn::Result<Form> {
     let sig = &function.sig;
     let Some(receiver) = sig.receiver() else {
         return match sig.asyncness {
             Some(_) => Ok(Form::Task),
-            None => Err(Error::new(
-                sig.ident.span(),
-                format!("{what} takes `&self` or `&mut self`, or is `async` and takes `cx: &Cx<Self>`"),
+            None => Err(role.error(
+                &sig.ident,
+                &format!("{} takes `&self` or `&mut self`, or is `async` and takes `cx: &Cx<Self>`", role.what),
             )),
         };
     };
     if sig.asyncness.is_some() {
-        return Err(Error::new(
-            receiver.span(),
+        return Err(role.error(
+            receiver,
             "an async method takes `cx: &Cx<Self>` instead of `self`: the state may change while it waits; \
              look at it with `cx.read(|me| ..)` and change it with `cx.update(|me| ..)`",
         ));
     }
-    turn_form(receiver, what)
+    turn_form(receiver, role)
 }
 
-fn turn_form(receiver: &Receiver, what: &str) -> syn::Result<Form> {
+fn turn_form(receiver: &Receiver, role: &Role) -> syn::Result<Form> {
     match &receiver.kind {
         ReceiverKind::Reference(_, _, None) => Ok(Form::Read),
         ReceiverKind::Reference(_, _, Some(_)) => Ok(Form::Turn),
-        _ => Err(Error::new(
-            receiver.span(),
-            format!("{what} takes `&self` to look at the state, or `&mut self` to change it"),
+        _ => Err(role.error(
+            receiver,
+            &format!("{} takes `&self` to look at the state, or `&mut self` to change it", role.what),
         )),
     }
 }
@@ -185,12 +203,12 @@ fn context(ty: &Type) -> Context {
 
 fn param(argument: &PatType) -> syn::Result<Param> {
     if context(&argument.ty) != Context::None {
-        return Err(Error::new(argument.span(), "the context comes first, right after `self`"));
+        return Err(Error::new_spanned(argument, "the context comes first, right after `self`"));
     }
     if let Type::Reference(reference) = &*argument.ty
         && reference.mutability.is_some()
     {
-        return Err(Error::new(argument.ty.span(), "a parameter is handed over by value or by `&`; drop the `mut`"));
+        return Err(Error::new_spanned(&argument.ty, "a parameter is handed over by value or by `&`; drop the `mut`"));
     }
     let ty = (*argument.ty).clone();
     Ok(match &*argument.pat {
@@ -198,7 +216,7 @@ fn param(argument: &PatType) -> syn::Result<Param> {
             Param { wire: wire_name(&name.ident), ident: name.ident.clone(), pattern: None, ty }
         }
         pattern => {
-            Param { ident: Ident::new("_", pattern.span()), wire: String::new(), pattern: Some(pattern.span()), ty }
+            Param { ident: Ident::new("_", pattern.span()), wire: String::new(), pattern: Some(pattern.clone()), ty }
         }
     })
 }

@@ -6,7 +6,7 @@ use syn::{Error, ImplItemFn, Path, spanned::Spanned};
 
 use crate::{
     expand,
-    function::{Form, Function},
+    function::{Form, Function, Role},
     naming, types,
 };
 
@@ -54,15 +54,17 @@ pub(crate) fn find(name: &str) -> Option<&'static Hook> {
 pub(crate) fn refuse_near_miss(function: &ImplItemFn) -> syn::Result<()> {
     let ident = &function.sig.ident;
     let name = naming::snake(&ident.to_string());
-    let Some((nearest, edits)) = naming::nearest(&name, HOOKS.iter().map(|hook| hook.name)) else { return Ok(()) };
-    if edits > 2 && !name.starts_with("on_") {
-        return Ok(());
-    }
-    let message = format!(
-        "`{ident}` is not a hook, so nothing calls it; did you mean `{nearest}`? If it is a helper, give it a name \
-         that does not start with `on_`"
-    );
-    Err(Error::new(ident.span(), message))
+    let names = || HOOKS.iter().map(|hook| hook.name);
+    let Some((nearest, edits)) = naming::nearest(&name, names()) else { return Ok(()) };
+    let hint = match edits {
+        0..=2 => format!("did you mean `{nearest}`? If it is a helper, give it another name"),
+        _ if name.starts_with("on_") => {
+            let all = names().collect::<Vec<_>>().join("`, `");
+            format!("the hooks are `{all}`. If it is a helper, give it a name that does not start with `on_`")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new_spanned(ident, format!("`{ident}` is not a hook, so nothing calls it; {hint}")))
 }
 
 impl Hook {
@@ -73,9 +75,9 @@ impl Hook {
 
     /// The field of `Hooks` for the user's function.
     pub(crate) fn expand(&self, function: &ImplItemFn, home: &Path) -> syn::Result<TokenStream> {
-        let what = format!("the hook `{}`", self.name);
-        let function = Function::read(function, &what).map_err(|error| self.explain(&error))?;
-        self.check(&function)?;
+        let role = Role { what: format!("the hook `{}`", self.name), usage: self.usage() };
+        let function = Function::read(function, &role)?;
+        self.check(&function, &role)?;
         let ident = &function.ident;
         let input = self.input(&function);
         let call = expand::call(&function, self.arguments(&function), home);
@@ -84,21 +86,21 @@ impl Hook {
         Ok(quote!(#(#cfgs)* #ident: Some(#handler)))
     }
 
-    fn check(&self, function: &Function) -> syn::Result<()> {
+    fn check(&self, function: &Function, role: &Role) -> syn::Result<()> {
         if function.form == Form::Task && !self.may_wait {
             let message = format!("`{}` decides within the turn and cannot wait; take `&self`", self.name);
-            return Err(self.error(function.ident.span(), &message));
+            return Err(role.error(&function.ident, &message));
         }
         if let Some(extra) = function.params.get(self.inputs.len()) {
-            return Err(self.error(extra.ident.span(), &format!("`{}` is not handed that much", self.name)));
+            return Err(role.error(&extra.ty, &format!("`{}` is not handed that much", self.name)));
         }
         for (param, (_, expected)) in function.params.iter().zip(self.inputs) {
             let misplaced = types::last_name(&param.ty).filter(|name| *name != expected).is_some_and(is_input);
             if misplaced {
-                return Err(self.error(param.ty.span(), &format!("`{}` is handed `{expected}` here", self.name)));
+                return Err(role.error(&param.ty, &format!("`{}` is handed `{expected}` here", self.name)));
             }
             if *expected == "Request" && function.form == Form::Task && param.by_ref() {
-                return Err(self.error(param.ty.span(), "a request's body can be read once: take it by value"));
+                return Err(role.error(&param.ty, "a request's body can be read once: take it by value"));
             }
         }
         Ok(())
@@ -122,24 +124,16 @@ impl Hook {
         function.params.iter().zip(names).map(|(param, name)| param.pass(&name)).collect()
     }
 
-    fn explain(&self, error: &Error) -> Error {
-        self.error(error.span(), &error.to_string())
-    }
-
-    fn error(&self, span: Span, message: &str) -> Error {
-        Error::new(span, format!("{message}\n\n{}", self.usage()))
-    }
-
     /// How the hook may be written.
     fn usage(&self) -> String {
         let inputs: String = self.inputs.iter().map(|(name, ty)| format!(", {name}: &{ty}")).collect();
         let inputs = inputs.replace("&Request", "Request");
         let Self { name, output, may_wait, .. } = self;
-        let mut usage = format!("write `fn {name}(&mut self, cx: &Cx<Self>{inputs}) -> {output}`");
+        let mut usage = format!("write `fn {name}(&self, cx: &Cx<Self>{inputs}) -> {output}`");
         if *may_wait {
             usage += &format!("\n   or `async fn {name}(cx: &Cx<Self>{inputs}) -> {output}`");
         }
-        usage + "\nwith `&self` where nothing changes, and parameters left out from the right"
+        usage + "\nwith `&mut self` where it changes the state; parameters may be left out from the right"
     }
 }
 

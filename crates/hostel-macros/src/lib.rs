@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 /// async one waits between turns and changes the state with `cx.update(|me| ..)`.
 #[proc_macro_attribute]
 pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
-    agent::expand(options.into(), item.into()).into()
+    agent::expand(options.into(), &item.into()).into()
 }
 
 /// Opens a method of an `#[agent]` block to clients and other agents.

@@ -6,7 +6,7 @@ use syn::{Error, ImplItemFn, Path, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     expand,
-    function::{Form, Function, Param},
+    function::{Form, Function, Param, Role},
     naming,
     options::CallableOptions,
     types,
@@ -28,7 +28,7 @@ pub(crate) struct Method {
 impl Method {
     /// Reads a function marked `#[callable]`.
     pub(crate) fn read(function: &ImplItemFn, options: &CallableOptions) -> syn::Result<Self> {
-        let mut function = Function::read(function, "a callable method")?;
+        let mut function = Function::read(function, &Role { what: "a callable method".into(), usage: String::new() })?;
         let stream = take_stream(&mut function, options.streaming)?;
         function.params.iter().try_for_each(check_argument)?;
         Ok(Self {
@@ -128,8 +128,8 @@ fn take_stream(function: &mut Function, streaming: bool) -> syn::Result<Option<P
     if !streaming {
         return match function.params.iter().find(|param| types::is_named(&param.ty, "Stream")) {
             None => Ok(None),
-            Some(stream) => Err(Error::new(
-                stream.ty.span(),
+            Some(stream) => Err(Error::new_spanned(
+                &stream.ty,
                 "only a streaming method gets a stream; say so: `#[callable(streaming)]`",
             )),
         };
@@ -149,8 +149,8 @@ fn take_stream(function: &mut Function, streaming: bool) -> syn::Result<Option<P
         ));
     }
     if let Some(ty) = types::success(&function.output) {
-        return Err(Error::new(
-            ty.span(),
+        return Err(Error::new_spanned(
+            ty,
             "a streaming method returns `()` or `Result<()>`; give a final value to `stream.end_with(..)`",
         ));
     }
@@ -165,15 +165,15 @@ fn stream_type(ty: &syn::Type) -> &syn::Type {
 }
 
 fn check_argument(param: &Param) -> syn::Result<()> {
-    if let Some(span) = param.pattern {
-        return Err(Error::new(
-            span,
+    if let Some(pattern) = &param.pattern {
+        return Err(Error::new_spanned(
+            pattern,
             "a parameter needs a plain name, which clients read in errors and types; take the value apart in the body",
         ));
     }
     if types::has_borrow_or_impl(types::owned(&param.ty)) {
-        return Err(Error::new(
-            param.ty.span(),
+        return Err(Error::new_spanned(
+            &param.ty,
             "an argument is read from JSON and owned by the call: `String`, `Option<String>`, `Vec<T>`, or a plain \
              reference to one of them",
         ));

@@ -124,7 +124,8 @@ fn is_interface(schema: &Map<String, Value>) -> bool {
 
 /// A doc comment, or nothing.
 pub(super) fn doc(text: &str, indent: &str) -> String {
-    let text = text.trim().replace("*/", "*\\/");
+    // Links of rustdoc lead nowhere here.
+    let text = text.trim().replace("*/", "*\\/").replace("[`", "`").replace("`]", "`");
     if text.is_empty() {
         return String::new();
     }

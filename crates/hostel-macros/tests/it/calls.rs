@@ -39,7 +39,7 @@ impl Counter {
     }
 
     #[callable(name = "describe")]
-    fn long_name(&self, prefix: &str, numbers: &[i64], suffix: Option<String>) -> String {
+    fn long_name(&self, prefix: &str, numbers: &[i64], suffix: &Option<String>) -> String {
         format!("{prefix}{}{numbers:?}{suffix:?}", self.count)
     }
 
@@ -56,7 +56,7 @@ impl Counter {
     }
 
     #[callable]
-    fn parse(&mut self, text: String) -> Result<i64, std::num::ParseIntError> {
+    fn parse(&mut self, text: &str) -> Result<i64, std::num::ParseIntError> {
         self.count = 99;
         self.count = text.parse()?;
         Ok(self.count)
@@ -89,14 +89,14 @@ impl Counter {
     async fn call_all(cx: &Cx<Self>, other: String) -> Result<Vec<Value>> {
         let stub = cx.agent::<Counter>(&other);
         stub.reset().await?;
-        let described = stub.describe_twice("a".to_owned()).await?;
+        let described = stub.describe_twice("a").await?;
         let text: String = stub.untyped().call("describe", &("b", [1])).await?;
         let chosen = stub.choose(false).await?;
-        Ok(vec![described.into(), text.into(), chosen, stub.long_name("c", &[2], None).await?.into()])
+        Ok(vec![described.into(), text.into(), chosen, stub.long_name("c", &[2], &None).await?.into()])
     }
 
     #[callable]
-    fn describe_twice(&self, prefix: String) -> String {
+    fn describe_twice(&self, prefix: &str) -> String {
         format!("{prefix}{prefix}")
     }
 
@@ -110,9 +110,9 @@ impl Counter {
     }
 
     #[callable(streaming)]
-    async fn no_arguments(_cx: Cx<Self>, stream: &Stream<String>) {
-        stream.send(&"one".to_owned()).unwrap();
-        stream.end_with(&2).unwrap();
+    async fn no_arguments(_cx: Cx<Self>, stream: &Stream<String>) -> Result<()> {
+        stream.send(&"one".to_owned())?;
+        stream.end_with(&2)
     }
 
     #[cfg(any())]

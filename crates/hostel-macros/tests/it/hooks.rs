@@ -1,5 +1,7 @@
 //! Hooks: every one by its name, in its forms, with parameters left out or taken by reference.
 
+#![allow(clippy::needless_pass_by_value, reason = "hooks are handed values, and these tests take them as such")]
+
 use std::sync::Arc;
 
 use hostel::{
@@ -22,7 +24,7 @@ impl Everything {
         cx.update(|me| me.log.push("start".into()))
     }
 
-    fn get_connection_tags(&self, request: Arc<ConnectRequest>) -> Vec<String> {
+    async fn get_connection_tags(_: Cx<Self>, request: Arc<ConnectRequest>) -> Vec<String> {
         request.query("tag").into_iter().collect()
     }
 

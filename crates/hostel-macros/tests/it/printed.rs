@@ -1,5 +1,7 @@
 //! The TypeScript of a class that the macro made.
 
+#![allow(clippy::needless_pass_by_value, reason = "arguments are owned, used or not")]
+
 use hostel::{Cx, Result, Stream, erased::ClassOf, typescript};
 use hostel_macros::agent;
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+#![allow(unused, reason = "only errors matter here")]
+
 use hostel_macros::agent;
 
 #[derive(Default)]

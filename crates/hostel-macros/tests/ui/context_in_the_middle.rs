@@ -1,3 +1,5 @@
+#![allow(unused, reason = "only errors matter here")]
+
 use hostel::*;
 use hostel_macros::{agent, callable};
 use serde::{Deserialize, Serialize};

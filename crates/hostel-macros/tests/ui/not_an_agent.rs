@@ -1,7 +1,9 @@
-use hostel::erased::ClassOf;
+use hostel::Cx;
 
 struct Counter;
 
-fn main() {
-    let _ = ClassOf::<Counter>::new();
+fn look<A>(cx: &Cx<A>) {
+    cx.agent::<Counter>("other");
 }
+
+fn main() {}
