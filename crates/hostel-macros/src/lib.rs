@@ -16,6 +16,8 @@ mod method;
 mod naming;
 mod options;
 mod stub;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use proc_macro::TokenStream;

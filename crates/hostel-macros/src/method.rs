@@ -40,6 +40,11 @@ impl Method {
         })
     }
 
+    /// Whether it sends chunks.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// The entry in `Agent::METHODS`.
     pub(crate) fn entry(&self, home: &Path) -> TokenStream {
         let Self { function, wire, cancel_on_disconnect, .. } = self;

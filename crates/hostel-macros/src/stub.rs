@@ -11,11 +11,16 @@ pub(crate) fn name(class: &Ident) -> Ident {
     format_ident!("{}Stub", class, span = class.span())
 }
 
-/// The stub's type with its methods.
+/// The stub's type with its methods. What it has of the untyped stub (`id`, `call`, `fetch`) comes by `Deref`, so that
+/// a callable of the same name wins.
 pub(crate) fn expand(class: &Ident, class_path: &TokenStream, methods: &[Method], home: &Path) -> TokenStream {
     let stub = name(class);
     let doc = format!("Calls to an agent of the class [`{class}`]: values that do nothing until awaited.");
-    let methods = methods.iter().map(|method| types::without_self(expand_method(method, home), class_path));
+    // A stream needs a connection to flow to; between agents there is none.
+    let methods = methods
+        .iter()
+        .filter(|method| !method.is_streaming())
+        .map(|method| types::without_self(expand_method(method, home), class_path));
     quote! {
         #[doc = #doc]
         #[derive(Clone, Debug)]
@@ -25,17 +30,15 @@ pub(crate) fn expand(class: &Ident, class_path: &TokenStream, methods: &[Method]
         #[allow(dead_code, private_interfaces, unreachable_pub, clippy::too_many_arguments,
             reason = "the class's own signatures, repeated")]
         impl #stub {
-            /// Whom it reaches.
-            pub fn id(&self) -> &#home::AgentId {
-                self.0.id()
-            }
+            #(#methods)*
+        }
 
-            /// The untyped stub, which also carries HTTP requests and calls by name.
-            pub fn untyped(&self) -> &#home::Stub {
+        impl ::core::ops::Deref for #stub {
+            type Target = #home::Stub;
+
+            fn deref(&self) -> &Self::Target {
                 &self.0
             }
-
-            #(#methods)*
         }
 
         impl ::core::convert::From<#home::Stub> for #stub {

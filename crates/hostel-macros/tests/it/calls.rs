@@ -68,6 +68,11 @@ impl Counter {
     }
 
     #[callable]
+    fn id(&self) -> &str {
+        "its own"
+    }
+
+    #[callable]
     fn maybe(&self) -> Option<i64> {
         None
     }
@@ -90,8 +95,9 @@ impl Counter {
         let stub = cx.agent::<Counter>(&other);
         stub.reset().await?;
         let described = stub.describe_twice("a").await?;
-        let text: String = stub.untyped().call("describe", &("b", [1])).await?;
+        let text: String = stub.call("describe", &("b", [1])).await?;
         let chosen = stub.choose(false).await?;
+        assert_eq!(stub.id().await?, "its own");
         Ok(vec![described.into(), text.into(), chosen, stub.long_name("c", &[2], &None).await?.into()])
     }
 

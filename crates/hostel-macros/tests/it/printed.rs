@@ -30,7 +30,7 @@ struct Board {
 }
 
 /// A board to play on.
-#[agent]
+#[agent(crate = "crate::hostel_core")]
 impl Board {
     /// Places a point.
     ///

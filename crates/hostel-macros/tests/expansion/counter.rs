@@ -1,0 +1,20 @@
+/// A counter that several people share.
+impl Counter {
+    /// Adds `by` and returns the new count.
+    #[callable]
+    fn increment(&mut self, by: i64) -> i64 {
+        self.count += by;
+        self.count
+    }
+
+    #[callable(streaming)]
+    async fn count_to(cx: &Cx<Self>, stream: Stream<i64>, to: Bound) -> Result<()> {
+        todo!()
+    }
+
+    fn on_connect(&self, connection: &Connection) -> Result<()> {
+        connection.send_json(&self.count)
+    }
+
+    fn helper(&self) {}
+}
