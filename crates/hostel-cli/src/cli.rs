@@ -63,11 +63,14 @@ Examples:
     #[command(subcommand)]
     State(StateCommand),
     /// List classes, the agents of a class, or clear a quarantine.
-    #[command(args_conflicts_with_subcommands = true, after_help = "\
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
 Examples:
   hostel agents
   hostel agents coder-agent --limit 20
-  hostel agents clear coder-agent/default")]
+  hostel agents clear coder-agent/default"
+    )]
     Agents(AgentsArgs),
     /// Print TypeScript types of the agents of this binary.
     #[command(after_help = "\
@@ -162,7 +165,7 @@ pub(crate) struct CallArgs {
     /// The method, as clients call it: getProjectContext.
     pub(crate) method: String,
     /// Its arguments, each a JSON value; text needs quotes of its own: '"text"'.
-    #[arg(value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
+    #[arg(value_name = "JSON", value_parser = json, allow_negative_numbers = true)]
     pub(crate) args: Vec<Value>,
     /// How many seconds to wait for the result, in a stream for each piece.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]

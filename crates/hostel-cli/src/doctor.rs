@@ -3,6 +3,7 @@
 
 mod cors;
 mod explain;
+pub(crate) mod listen;
 mod network;
 mod path;
 mod report;

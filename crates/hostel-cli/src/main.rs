@@ -7,7 +7,6 @@ mod cli;
 mod commands;
 mod doctor;
 mod failure;
-mod listen;
 mod output;
 mod settings;
 

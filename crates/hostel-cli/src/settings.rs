@@ -68,10 +68,11 @@ fn argument(setting: &'static Setting) -> Arg {
         "" => String::new(),
         text => format!(" [default: {text}]"),
     };
-    let arg = Arg::new(setting.name)
-        .long(setting.flag)
-        .value_name(setting.placeholder)
-        .help(format!("{}{default} [env: {}]", setting.doc, setting.env()));
+    let arg = Arg::new(setting.name).long(setting.flag).value_name(setting.placeholder).help(format!(
+        "{}{default} [env: {}]",
+        setting.doc,
+        setting.env()
+    ));
     match setting.kind {
         Kind::Single => arg.action(ArgAction::Set),
         Kind::List => arg.action(ArgAction::Append),

@@ -1,1 +1,10 @@
-//! Integration tests.
+//! The binary, driven from outside.
+
+#[cfg(test)]
+mod it {
+    mod commands;
+    mod doctor;
+    mod fake;
+    mod listen;
+    mod run;
+}

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use crate::cli::DoctorArgs;
-use crate::{doctor, listen};
+use crate::doctor;
 
 pub(super) async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     match (&args.listen, &args.target) {
-        (Some(address), _) => listen::run(address).await,
+        (Some(address), _) => doctor::listen::run(address).await,
         (None, Some(target)) => doctor::run(target, args).await,
         (None, None) => anyhow::bail!("a URL or --listen is needed"),
     }

@@ -132,8 +132,11 @@ impl Doctor<'_> {
     }
 
     pub(super) fn tls_port(&self) -> Break {
-        let sentence =
-            format!("The URL asks for plain text, but port {} of {} speaks TLS.", self.target.port(), self.target.host());
+        let sentence = format!(
+            "The URL asks for plain text, but port {} of {} speaks TLS.",
+            self.target.port(),
+            self.target.host()
+        );
         let fix = format!("Use {} (in AgentClient and useAgent: protocol: \"wss\").", secure(&self.target));
         Break::new("tls", "tls_port", sentence, fix)
     }
@@ -154,11 +157,9 @@ fn certificate(problem: &CertificateError, host: &str) -> Break {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("certificate_expired", "has expired", "Renew the certificate of the server.".to_owned())
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-            "certificate_not_yet_valid",
-            "is not valid yet",
-            "Set the clocks of both machines, or wait.".to_owned(),
-        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("certificate_not_yet_valid", "is not valid yet", "Set the clocks of both machines, or wait.".to_owned())
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             "certificate_wrong_name",
             "is for other names",
@@ -177,9 +178,7 @@ fn certificate(problem: &CertificateError, host: &str) -> Break {
 /// The innermost reason of an error of connecting.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Resolve { source, .. } | Error::Connect { source, .. } | Error::Tls { source, .. } => {
-            source.to_string()
-        }
+        Error::Resolve { source, .. } | Error::Connect { source, .. } | Error::Tls { source, .. } => source.to_string(),
         other => other.to_string(),
     }
 }

@@ -48,11 +48,9 @@ impl Report {
         if !self.json {
             return Ok(());
         }
-        let problem = broken.map(|found| {
-            json!({"step": found.step, "code": found.code, "sentence": found.sentence, "fix": found.fix})
-        });
-        let object =
-            json!({"ok": broken.is_none(), "address": self.address, "steps": self.steps, "problem": problem});
+        let problem = broken
+            .map(|found| json!({"step": found.step, "code": found.code, "sentence": found.sentence, "fix": found.fix}));
+        let object = json!({"ok": broken.is_none(), "address": self.address, "steps": self.steps, "problem": problem});
         output::line(&object.to_string())
     }
 

@@ -43,7 +43,9 @@ impl Doctor<'_> {
                 "The WebSocket handshake is not answered in time: something on the way waits for an end that never comes.",
                 "Turn buffering off in the proxy for this path, and let it pass WebSockets.",
             ),
-            other => Break::new("upgrade", "handshake_failed", format!("The WebSocket handshake failed: {other}."), PROXY),
+            other => {
+                Break::new("upgrade", "handshake_failed", format!("The WebSocket handshake failed: {other}."), PROXY)
+            }
         }
     }
 
@@ -139,7 +141,9 @@ impl Doctor<'_> {
                 segments[at] = near;
                 Some(format!("Use {}", self.target.with_path(&segments.join("/"))))
             }
-            (None, Some(_)) if !known.is_empty() => Some(format!("Use one of the classes served: {}.", known.join(", "))),
+            (None, Some(_)) if !known.is_empty() => {
+                Some(format!("Use one of the classes served: {}.", known.join(", ")))
+            }
             _ => None,
         }
     }
