@@ -18,18 +18,19 @@ mod turn;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use hostel_core::{AgentId, connection::ConnectionKey, erased::Class};
 use hostel_store::AgentDb;
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
 pub(crate) use self::{connect::Opened, job::Job};
@@ -50,6 +51,25 @@ thread_local! {
     static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
+/// One more agent on this thread's stack, while it lives.
+struct Deeper(usize);
+
+impl Deeper {
+    /// `None` when the stack is deep enough.
+    fn enter() -> Option<Self> {
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        let entered = Self(depth);
+        (depth < DEEPEST).then_some(entered)
+    }
+}
+
+impl Drop for Deeper {
+    fn drop(&mut self) {
+        DEPTH.set(self.0);
+    }
+}
+
 /// One agent of this process, awake or asleep.
 pub(crate) struct Cell {
     pub(crate) id: AgentId,
@@ -62,6 +82,8 @@ pub(crate) struct Cell {
     inbox: Mutex<Inbox>,
     /// The instance. Holding this lock is being in a turn.
     core: Mutex<Option<Awake>>,
+    /// Whether `core` holds one, for those who must not wait for a turn.
+    awake: AtomicBool,
     /// The open database. Locked for one statement at a time, inside the turn.
     store: Mutex<Option<AgentDb>>,
     /// What the turn under way has asked for so far.
@@ -72,7 +94,9 @@ pub(crate) struct Cell {
     busy: AtomicUsize,
     /// Milliseconds on the node's monotonic clock.
     last_active: AtomicU64,
-    /// The wake-up as registered with the node, or [`NO_ALARM`].
+    /// The wake-up as of the last commit, or [`NO_ALARM`].
+    wanted_alarm: AtomicI64,
+    /// The wake-up as the node's register has it, durably: never later than any the agent may turn out to want.
     registered_alarm: AtomicI64,
     alarm_failures: AtomicU32,
     /// A turn has set the wake-up since `on_alarm` began.
@@ -80,8 +104,17 @@ pub(crate) struct Cell {
     weight: Weight,
     less_crowded: Notify,
     props: Mutex<Option<Arc<Value>>>,
-    /// Async calls with an idempotency key under way, and who else waits for their answer.
-    keyed: Mutex<HashMap<String, Vec<ReplyTo>>>,
+    /// Async calls with an idempotency key under way.
+    keyed: Mutex<HashMap<String, KeyedCall>>,
+    /// Breaks off async work when the writes it may rest on are lost; made when first needed.
+    lifetime: Mutex<Option<CancellationToken>>,
+}
+
+/// An async call with an idempotency key, under way.
+struct KeyedCall {
+    fingerprint: String,
+    /// Who else waits for its answer.
+    joined: Vec<ReplyTo>,
 }
 
 #[derive(Default)]
@@ -112,12 +145,14 @@ impl Cell {
             token,
             inbox: Mutex::default(),
             core: Mutex::default(),
+            awake: AtomicBool::new(false),
             store: Mutex::default(),
             scratch: Mutex::default(),
             gate: Gate::default(),
             peers: Mutex::default(),
             busy: AtomicUsize::new(0),
             last_active: AtomicU64::new(0),
+            wanted_alarm: AtomicI64::new(NO_ALARM),
             registered_alarm: AtomicI64::new(NO_ALARM),
             alarm_failures: AtomicU32::new(0),
             alarm_renewed: AtomicBool::new(false),
@@ -125,6 +160,7 @@ impl Cell {
             less_crowded: Notify::new(),
             props: Mutex::default(),
             keyed: Mutex::default(),
+            lifetime: Mutex::default(),
         })
     }
 
@@ -152,16 +188,32 @@ impl Cell {
         Ok(())
     }
 
+    /// Has `job` done before whatever waits. A cell that has left the registry needs none.
+    fn submit_first(&self, job: Job) {
+        {
+            let mut inbox = self.inbox.lock();
+            if inbox.retired {
+                return;
+            }
+            inbox.queue.push_front(job);
+            if inbox.running || inbox.starting {
+                return;
+            }
+            inbox.running = true;
+        }
+        self.run();
+    }
+
     /// Runs the inbox, here or beside the event loop. Only for whoever set `running`.
     fn run(&self) {
         if self.weight.is_heavy() {
             return self.run_beside();
         }
         // An agent that calls another runs it on this very stack; a long chain goes on in a task of its own.
-        let depth = DEPTH.get();
-        DEPTH.set(depth + 1);
-        let emptied = depth < DEEPEST && self.drain();
-        DEPTH.set(depth);
+        let emptied = match Deeper::enter() {
+            Some(_deeper) if !turn::inside_any() => self.drain(),
+            _ => false,
+        };
         if !emptied {
             let cell = self.arc();
             self.node.spawn(async move { cell.run() });
@@ -185,11 +237,17 @@ impl Cell {
 
     /// Runs jobs until the inbox is empty (`true`) or the budget is used up (`false`).
     fn drain(&self) -> bool {
+        let mut begun = Instant::now();
         for _ in 0..DRAIN_BUDGET {
             let Some(job) = self.next_job() else { return true };
-            let begun = Instant::now();
-            self.handle(job);
-            self.weight.judge(begun.elapsed(), self.node.options.heavy_turn);
+            self.touch(begun);
+            // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
+                self.panicked(&*panic);
+            }
+            let ended = Instant::now();
+            self.weight.judge(ended - begun, self.node.options.heavy_turn);
+            begun = ended;
             if self.weight.is_heavy() {
                 break;
             }
@@ -203,11 +261,21 @@ impl Cell {
         if job.is_none() {
             inbox.running = false;
             inbox.queue.shrink_to(4);
+            self.retire_if_unneeded(&mut inbox);
         }
         if inbox.queue.len() == CROWDED {
             self.less_crowded.notify_waiters();
         }
         job
+    }
+
+    /// A cell that is asleep and that nobody is connected to leaves the registry, for good.
+    fn retire_if_unneeded(&self, inbox: &mut Inbox) {
+        let idle = !inbox.running && !inbox.starting && inbox.queue.is_empty();
+        if idle && !self.is_awake() && !self.has_work() && self.peers.lock().is_empty() && self.gate.is_quiet() {
+            inbox.retired = true;
+            self.node.forget(&self.id, self.token);
+        }
     }
 
     /// Waits while too many jobs are queued.
@@ -238,11 +306,11 @@ impl Cell {
         self.core.lock().as_ref().map(|awake| awake.state.clone())
     }
 
-    fn touch(&self) {
-        self.last_active.store(self.node.uptime_ms(), Ordering::Relaxed);
+    fn touch(&self, now: Instant) {
+        self.last_active.store(self.node.uptime_ms(now), Ordering::Relaxed);
     }
 
-    pub(crate) fn set_props(&self, props: Option<Arc<Value>>) {
+    fn set_props(&self, props: Option<Arc<Value>>) {
         if props.is_some() {
             *self.props.lock() = props;
         }
@@ -253,7 +321,7 @@ impl Cell {
     }
 
     pub(crate) fn is_awake(&self) -> bool {
-        self.core.lock().is_some()
+        self.awake.load(Ordering::Acquire)
     }
 }
 

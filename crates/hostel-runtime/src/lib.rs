@@ -11,6 +11,7 @@ mod alarms;
 mod cell;
 mod clock;
 mod directory;
+mod durability;
 mod gate;
 mod heavy;
 mod ids;
@@ -26,6 +27,8 @@ mod storage;
 
 pub use clock::{Clock, SystemClock};
 pub use directory::{Binding, Collision, Directory};
+#[doc(hidden)]
+pub use durability::Durability;
 pub use ids::nanoid;
 pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, SafeState, Session};
 pub use options::Options;

@@ -14,6 +14,9 @@ use parking_lot::Mutex;
 /// Beyond this many waiting bytes, a newer state replaces an older one that still waits.
 const COALESCE_BYTES: usize = 64 << 10;
 
+/// What a waiting message costs beside its bytes, so that empty ones are bounded too.
+const OVERHEAD: usize = 64;
+
 /// What the owner of a socket writes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outgoing {
@@ -40,15 +43,14 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct Inner {
-    queue: VecDeque<Item>,
+    queue: VecDeque<Outgoing>,
+    /// How many items have left the queue.
+    taken: usize,
+    /// The place of the latest state, counted from the first item ever.
+    last_state: Option<usize>,
     bytes: usize,
     closing: bool,
     overflowed: bool,
-}
-
-struct Item {
-    outgoing: Outgoing,
-    is_state: bool,
 }
 
 impl Outbox {
@@ -62,14 +64,9 @@ impl Outbox {
         if inner.closing {
             return;
         }
-        if is_state && inner.bytes > COALESCE_BYTES {
-            inner.drop_waiting_state();
-        }
-        inner.bytes += message.len();
+        inner.push(message, is_state);
         if inner.bytes > self.limit {
             inner.overflow(self.limit);
-        } else {
-            inner.queue.push_back(Item { outgoing: Outgoing::Message(message), is_state });
         }
         drop(inner);
         self.waker.wake();
@@ -88,14 +85,15 @@ impl Outbox {
     /// The next thing to write, if any. Registers no waker.
     pub fn try_next(&self) -> Option<Outgoing> {
         let mut inner = self.inner.lock();
-        let item = inner.queue.pop_front()?;
-        if let Outgoing::Message(message) = &item.outgoing {
-            inner.bytes -= message.len();
+        let next = inner.queue.pop_front()?;
+        if let Outgoing::Message(message) = &next {
+            inner.bytes -= cost(message);
         }
+        inner.taken += 1;
         if inner.queue.is_empty() {
             inner.queue.shrink_to(8);
         }
-        Some(item.outgoing)
+        Some(next)
     }
 
     /// Resolves when something waits to be written.
@@ -124,16 +122,27 @@ impl Outbox {
 }
 
 impl Inner {
-    fn drop_waiting_state(&mut self) {
-        if let Some(index) = self.queue.iter().rposition(|item| item.is_state)
-            && let Some(Item { outgoing: Outgoing::Message(message), .. }) = self.queue.remove(index)
+    /// While much is waiting, a newer state takes the place of the older one: still before the replies that follow it.
+    fn push(&mut self, message: Message, is_state: bool) {
+        let waiting = self.last_state.and_then(|at| at.checked_sub(self.taken)).filter(|_| is_state);
+        self.bytes += cost(&message);
+        if self.bytes > COALESCE_BYTES
+            && let Some(older) = waiting.and_then(|index| self.queue.get_mut(index))
+            && let Outgoing::Message(older) = older
         {
-            self.bytes -= message.len();
+            self.bytes -= cost(older);
+            *older = message;
+            return;
         }
+        if is_state {
+            self.last_state = Some(self.taken + self.queue.len());
+        }
+        self.queue.push_back(Outgoing::Message(message));
     }
 
     fn overflow(&mut self, limit: usize) {
         self.queue.clear();
+        self.last_state = None;
         self.bytes = 0;
         self.overflowed = true;
         let reason = format!("{}: more than {limit} bytes were waiting to be read", Code::SlowConsumer.as_str());
@@ -142,8 +151,12 @@ impl Inner {
 
     fn close(&mut self, code: u16, reason: String) {
         self.closing = true;
-        self.queue.push_back(Item { outgoing: Outgoing::Close { code, reason }, is_state: false });
+        self.queue.push_back(Outgoing::Close { code, reason });
     }
+}
+
+fn cost(message: &Message) -> usize {
+    message.len() + OVERHEAD
 }
 
 impl fmt::Debug for Outbox {

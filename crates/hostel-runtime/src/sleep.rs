@@ -13,6 +13,8 @@ use crate::{cell::Cell, node::Shared, options::Options};
 
 /// How often the awake agents are looked through.
 const ROUND: Duration = Duration::from_millis(500);
+/// The shortest time between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Under pressure, an agent that did nothing for this long may go.
 const PRESSED_IDLE_MS: u64 = 20;
 
@@ -31,6 +33,11 @@ impl Sleepers {
         if awake.len() > options.max_idle_awake {
             self.pressed.notify_one();
         }
+    }
+
+    /// Has whoever waits look again.
+    pub(crate) fn wake(&self) {
+        self.pressed.notify_one();
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -56,16 +63,19 @@ impl Sleepers {
 /// Runs until the node is dropped.
 pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
     loop {
-        let Some(shared) = node.upgrade() else { return };
-        let round = shared.options.idle_after.min(ROUND).max(Duration::from_millis(10));
+        let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
+        let round = shared.options.idle_after.min(ROUND).max(PAUSE);
         tokio::select! {
             () = tokio::time::sleep(round) => {}
-            () = shared.sleepers.pressed.notified() => {}
+            // However many agents wake, the others are not looked through without a pause.
+            () = shared.sleepers.pressed.notified() => tokio::time::sleep(PAUSE).await,
         }
         // Closing a database touches the disk.
         let round = tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options));
-        if round.await.is_err() {
-            return;
+        if let Err(error) = round.await
+            && error.is_panic()
+        {
+            tracing::error!(error = %error, "looking for idle agents failed and goes on");
         }
     }
 }

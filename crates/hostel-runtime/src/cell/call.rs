@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hostel_core::{
-    Args, Connection, Error, Reply, Result, Source,
+    Args, Connection, Error, Reply, Result,
     erased::MethodInfo,
     event::{Event, Output},
     handler::Mode,
@@ -13,11 +13,10 @@ use hostel_protocol::{name::nearest, refusal::Code};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cell,
+    Cell, KeyedCall,
     turn::{Awake, Turn},
 };
 use crate::{
-    peer::Peer,
     reply::{ReplyTo, share},
     storage,
 };
@@ -62,6 +61,12 @@ impl Key {
         let fingerprint = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         Self { key, fingerprint }
     }
+
+    fn conflict(&self) -> Error {
+        let message = format!("The idempotency key \"{}\" belongs to another call.", self.key.escape_debug());
+        Error::coded(Code::IdempotencyConflict, message)
+            .with_fix("use a new key for a new call; repeat method and arguments exactly with the old one")
+    }
 }
 
 impl Cell {
@@ -77,6 +82,9 @@ impl Cell {
         self.metrics.calls.increment(1);
         let key = key.map(|key| Key::new(key, method, &args));
         match self.callable(method, &reply) {
+            Ok((_, info)) if info.streaming && key.is_some() => {
+                self.release(vec![reply.deliver(Err(streams_are_not_kept(method)))]);
+            }
             Ok((index, info)) => {
                 let stream = stream_id.filter(|_| info.streaming).and_then(|id| self.stream(&reply, id));
                 let cancel = info.cancel_on_disconnect;
@@ -134,47 +142,41 @@ impl Cell {
     fn call_handler(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
         match self.class.mode(&event) {
             Some(Mode::Task) => self.call_task(event, key, reply, stream, cancel),
-            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply),
+            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply, stream.as_ref()),
             None => self.release(vec![reply.deliver(Err(needs_socket("this method")))]),
         }
     }
 
     /// A call that is one turn: its result is stored in the very transaction that made it.
-    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo) {
+    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo, stream: Option<&StreamHandle>) {
         let peer = reply.peer().cloned();
         let origin = self.origin(peer.as_ref());
-        let source = Source::Server;
-        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), source, ..Turn::own(mode) };
+        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), ..Turn::own(mode) };
         let work = |awake: &mut Awake| {
             if let Some(stored) = self.stored(key)? {
                 return Ok(stored);
             }
-            let Output::Reply(answer) = awake.instance.run(&origin, event)? else { return Ok(Reply::undefined()) };
+            let answer = as_reply(awake.instance.run(&origin, event)?);
             self.store(key, &answer)?;
+            if let Some(stream) = stream {
+                stream.finish(Ok(Reply::undefined()));
+            }
             Ok(answer)
         };
-        self.turn(&turn, work, |answer, deliveries| deliveries.push(reply.deliver(answer)));
+        self.turn(&turn, work, |answer, deliveries| match (answer, stream, peer.as_ref()) {
+            // The stream's last frame is an effect of the turn.
+            (Ok(_), Some(_), Some(peer)) => peer.end_call(),
+            (answer, ..) => deliveries.push(reply.deliver(answer)),
+        });
     }
 
     /// A call that waits. With a key, a repetition under way joins the first.
     fn call_task(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
         let peer = reply.peer().cloned();
-        let reply = match self.begin_keyed(key.as_ref(), reply) {
-            Some(reply) => reply,
-            None => return,
-        };
-        let leaver = LeavingCaller { peer: peer.clone() };
-        let task = self.start_task(self.class.task(self.origin(peer.as_ref()), event), move |cell, outcome| {
-            leaver.stay();
-            let answer = outcome.map(|output| match output {
-                Output::Reply(answer) => answer,
-                _ => Reply::undefined(),
-            });
-            match stream {
-                Some(stream) => cell.end_stream(&stream, &reply, answer),
-                None => cell.finish_call(key, reply, answer),
-            }
-        });
+        let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
+        let mut pending = Pending { cell: self.arc(), rest: Some((key, reply, stream)) };
+        let origin = self.origin(peer.as_ref());
+        let task = self.start_task(origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
         if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
             peer.cancel_with_me(task);
         }
@@ -194,40 +196,48 @@ impl Cell {
             self.turn(&Turn::own(Mode::Read), |_| self.store(Some(&key), answer), |result, _| stored = result);
         }
         let answer = stored.and(answer);
-        let others = self.keyed.lock().remove(&key.key).unwrap_or_default();
         let again = |other: ReplyTo| other.deliver(answer.as_ref().map(Clone::clone).map_err(share));
-        let mut deliveries: Vec<_> = others.into_iter().map(again).collect();
+        let mut deliveries: Vec<_> = self.take_joined(&key).into_iter().map(again).collect();
         deliveries.push(reply.deliver(answer));
         self.release(deliveries);
     }
 
+    /// Forgets that a call with this key is under way, and hands over who waits for it.
+    fn take_joined(&self, key: &Key) -> Vec<ReplyTo> {
+        self.keyed.lock().remove(&key.key).map(|call| call.joined).unwrap_or_default()
+    }
+
     /// Answers a repetition from the store, or lets it join; gives the reply back when the call is new.
+    ///
+    /// The call is noted as under way before the store is asked: one that ends in between is found in either place.
     fn begin_keyed(&self, key: Option<&Key>, reply: ReplyTo) -> Option<ReplyTo> {
         let Some(key) = key else { return Some(reply) };
+        let reply = self.join_keyed(key, reply)?;
         let mut found = Ok(None);
         self.turn(&Turn::own(Mode::Read), |_| self.stored(Some(key)), |result, _| found = result);
-        match found {
-            Ok(None) => {}
-            Ok(Some(answer)) => {
-                self.release(vec![reply.deliver(Ok(answer))]);
-                return None;
-            }
-            Err(error) => {
-                self.release(vec![reply.deliver(Err(error))]);
-                return None;
-            }
-        }
+        let answer = match found {
+            Ok(None) => return Some(reply),
+            Ok(Some(answer)) => Ok(answer),
+            Err(error) => Err(error),
+        };
+        self.take_joined(key);
+        self.release(vec![reply.deliver(answer)]);
+        None
+    }
+
+    fn join_keyed(&self, key: &Key, reply: ReplyTo) -> Option<ReplyTo> {
         let mut keyed = self.keyed.lock();
-        match keyed.get_mut(&key.key) {
-            Some(waiting) => {
-                waiting.push(reply);
-                None
-            }
-            None => {
-                keyed.insert(key.key.clone(), Vec::new());
-                Some(reply)
-            }
+        let Some(call) = keyed.get_mut(&key.key) else {
+            keyed.insert(key.key.clone(), KeyedCall { fingerprint: key.fingerprint.clone(), joined: Vec::new() });
+            return Some(reply);
+        };
+        if call.fingerprint == key.fingerprint {
+            call.joined.push(reply);
+            return None;
         }
+        drop(keyed);
+        self.release(vec![reply.deliver(Err(key.conflict()))]);
+        None
     }
 
     fn stored(&self, key: Option<&Key>) -> Result<Option<Reply>> {
@@ -237,11 +247,7 @@ impl Cell {
         match db.idempotent_result(&key.key).map_err(storage::error)? {
             None => Ok(None),
             Some(stored) if stored.fingerprint == key.fingerprint => Ok(Some(from_stored(&stored.result))),
-            Some(_) => Err(Error::coded(
-                Code::IdempotencyConflict,
-                format!("The idempotency key \"{}\" belongs to another call.", key.key),
-            )
-            .with_fix("use a new key for a new call; repeat method and arguments exactly with the old one")),
+            Some(_) => Err(key.conflict()),
         }
     }
 
@@ -264,22 +270,37 @@ fn needs_socket(method: &str) -> Error {
         .with_fix("call it over a WebSocket")
 }
 
-/// Counts a call out when its task is dropped half-way, because its caller left.
-struct LeavingCaller {
-    peer: Option<Arc<Peer>>,
+fn streams_are_not_kept(method: &str) -> Error {
+    let message = format!("Method {method} streams, and the result of a stream is not kept.");
+    Error::coded(Code::InvalidArguments, message).with_fix("call it without an idempotency key")
 }
 
-impl LeavingCaller {
-    /// The call came to its end: its reply counts it out.
-    fn stay(mut self) {
-        self.peer = None;
+fn as_reply(output: Output) -> Reply {
+    match output {
+        Output::Reply(answer) => answer,
+        _ => Reply::undefined(),
     }
 }
 
-impl Drop for LeavingCaller {
-    fn drop(&mut self) {
-        if let Some(peer) = &self.peer {
-            peer.end_call();
+/// An async call under way. It is answered exactly once, even if its work is broken off.
+struct Pending {
+    cell: Arc<Cell>,
+    rest: Option<(Option<Key>, ReplyTo, Option<StreamHandle>)>,
+}
+
+impl Pending {
+    fn end(&mut self, answer: Result<Reply>) {
+        match self.rest.take() {
+            Some((_, reply, Some(stream))) => self.cell.end_stream(&stream, &reply, answer),
+            Some((key, reply, None)) => self.cell.finish_call(key, reply, answer),
+            None => {}
         }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let message = format!("The call was broken off: its caller left, or {} had to restart.", self.cell.id);
+        self.end(Err(Error::coded(Code::AgentUnavailable, message).with_fix("call again")));
     }
 }

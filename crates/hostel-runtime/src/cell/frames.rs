@@ -1,8 +1,8 @@
 //! Messages of a connection: protocol frames, the application's own, and those nobody understands.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
 use hostel_protocol::{
     client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
@@ -26,11 +26,8 @@ enum Asked {
 
 impl Cell {
     pub(super) fn message(&self, peer: &Arc<Peer>, message: Message) {
-        let asked = match &message {
-            Message::Text(text) => read(text.as_bytes(), text),
-            Message::Binary(_) => return self.application(peer, message, None),
-        };
-        match asked {
+        let Message::Text(text) = &message else { return self.application(peer, message, None) };
+        match read(text) {
             Asked::Call { id, method, args, key } => self.call_frame(peer, id, &method, args, key),
             Asked::State(state) => self.state_frame_from(peer, &state),
             Asked::Chat(refusal) => self.answer_refusal(peer, &refusal),
@@ -137,36 +134,32 @@ impl Cell {
         self.release(vec![crate::gate::Delivery::Send(Arc::clone(peer), frame.into())]);
     }
 
-    /// The agent cannot be brought into memory: the client hears why, and comes back later.
-    pub(super) fn turn_away(&self, peer: &Arc<Peer>, error: &Error) {
-        let refusal = error.to_refusal(Code::AgentUnavailable);
-        peer.outbox.push(refusal.to_error_frame().into(), false);
-        peer.outbox.close(refusal.code.close_code(), &refusal.close_reason());
-    }
-
     pub(super) fn sql_now(&self, query: &str, params: &[hostel_core::SqlValue]) -> Result<hostel_core::Rows> {
+        let limit = self.node.options.turn_deadline;
+        let deadline = *self.scratch.lock().sql_deadline.get_or_insert_with(|| std::time::Instant::now() + limit);
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
-        db.set_deadline(Some(std::time::Instant::now() + self.node.options.turn_deadline));
+        db.set_deadline(Some(deadline));
         db.sql(query, &storage::params(params)).map(storage::rows).map_err(storage::error)
     }
 }
 
-fn read(bytes: &[u8], text: &str) -> Asked {
+fn read(text: &ByteString) -> Asked {
     match parse(text) {
-        ClientFrame::Rpc(rpc) => call_of(bytes, &rpc),
+        ClientFrame::Rpc(rpc) => call_of(text, rpc),
         ClientFrame::State(update) => Asked::State(update.state.get().to_owned()),
         ClientFrame::Chat(chat) => Asked::Chat(no_chat(&chat)),
         ClientFrame::Unknown(fault) => Asked::Unknown(fault),
     }
 }
 
-fn call_of(_frame: &[u8], rpc: &RpcRequest<'_>) -> Asked {
+/// The arguments stay where they are, in the frame's own bytes.
+fn call_of(frame: &ByteString, rpc: RpcRequest<'_>) -> Asked {
     Asked::Call {
         id: (&*rpc.id).into(),
-        method: rpc.method.clone().into_owned(),
-        args: Args::from_json(Bytes::copy_from_slice(rpc.args.get().as_bytes())),
-        key: rpc.idempotency_key.clone().map(std::borrow::Cow::into_owned),
+        method: rpc.method.into_owned(),
+        args: Args::from_json(frame.as_bytes().slice_ref(rpc.args.get().as_bytes())),
+        key: rpc.idempotency_key.map(Cow::into_owned),
     }
 }
 

@@ -1,0 +1,20 @@
+//! The promises of `docs/runtime-semantics.md`, driven through [`hostel_runtime::Node`] with real stores.
+
+// What the macros write compiles against the core as well; the face itself stands on this crate.
+extern crate hostel_core as hostel;
+
+mod it {
+    mod alarms;
+    mod calls;
+    mod connections;
+    mod failures;
+    mod gate;
+    mod hibernation;
+    mod lifecycle;
+    mod limits;
+    mod order;
+    mod retries;
+    mod stress;
+    mod support;
+    mod turns;
+}
