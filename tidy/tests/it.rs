@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-cli", &["hostel-server", "hostel-client", "hostel-protocol"]),
     ("hostel-conformance", &["hostel"]),
     ("hostel-bench", &["hostel"]),
+    ("hostel-crash", &["hostel-client"]),
     ("tidy", &[]),
 ];
 
