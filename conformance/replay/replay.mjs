@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { canonicaliser, madeUpNames } from "./lib/canonical.mjs";
 import { compare, withTexts } from "./lib/diff.mjs";
-import { excuse, readExpectations } from "./lib/expected.mjs";
+import { excuse, isSurplus, readExpectations } from "./lib/expected.mjs";
 import { generation } from "./lib/generations.mjs";
 import { readScript } from "./lib/script.mjs";
 import { play } from "./lib/session.mjs";
@@ -81,9 +81,10 @@ async function replayed(script) {
     hosts: [[new URL(flags.url).host, "<host>"]],
   });
   const shared = generation(script.version);
+  const surplus = (label, text) => isSurplus(entries, script.id, `conn ${label}`, text);
   const relevant = {
     recorded: (events) => withTexts(events, recorded, shared),
-    replayed: (events) => withTexts(events, answered, shared),
+    replayed: (events, label) => withTexts(events, answered, shared).filter(({ text }) => !surplus(label, text)),
   };
   await play(script, { url: flags.url, rename, timeouts, relevant });
   return compare(script, recorded, answered, shared);
