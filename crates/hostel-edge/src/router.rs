@@ -35,7 +35,9 @@ use crate::{
     edge::Edge,
     headers::{self, Beliefs},
     host::{AgentHost, refuse_upgrade},
+    listener::ConnInfo,
     request_id::RequestId,
+    steps::Kind,
     ws,
 };
 
@@ -184,6 +186,10 @@ impl AgentRouter {
 
     /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
     async fn decide(&self, mut request: Request<Body>, id: &RequestId) -> Response<Body> {
+        let kind = Kind::of(&request);
+        let peer = request.extensions().get::<ConnInfo>().map(|info| info.peer.to_string());
+        kind.step("accept", format_args!("from {}", peer.as_deref().unwrap_or("inside the process")));
+        kind.step("parse", format_args!("{:?}, {} headers", request.version(), request.headers().len()));
         take_host_from_uri(&mut request);
         let beliefs = Beliefs::read(request.headers());
         headers::drop_reserved(request.headers_mut());
@@ -191,7 +197,7 @@ impl AgentRouter {
             Ok(destination) => destination,
             Err(refusal) => return self.refuse(request, refusal, id),
         };
-        tracing::debug!(step = "route", agent = destination.binding.slug);
+        kind.step("route", format_args!("to {}", destination.binding.slug));
         if let (Some(cors), &Method::OPTIONS) = (&self.options.cors, request.method()) {
             return cors.preflight();
         }
@@ -206,7 +212,7 @@ impl AgentRouter {
 
     fn destination(&self, request: &Request<Body>, beliefs: &Beliefs) -> Result<Destination, Refusal> {
         self.edge.admission.check(request.headers())?;
-        tracing::debug!(step = "authorise");
+        Kind::of(request).step("authorise", "host and origin may come in");
         let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else {
             return Err(Refusal::new(Code::NoRoute, "This path is not served."));
         };
@@ -263,7 +269,10 @@ impl AgentRouter {
         if request.extensions().get::<RequestId>().is_none() {
             request.extensions_mut().insert(id.clone());
         }
-        self.options.retry.wake(&self.edge.node, &agent, props.clone()).await;
+        let kind = Kind::of(&request);
+        if self.options.retry.wake(&self.edge.node, &agent, props.clone()).await {
+            kind.step("wake", &agent);
+        }
         Address { id: agent, props }.write(&mut request);
         AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
     }
