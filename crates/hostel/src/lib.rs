@@ -101,3 +101,7 @@ pub mod prelude {
         Stream, agent, callable,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeDoctests;
