@@ -79,3 +79,18 @@ async fn row_17_a_half_open_connection_is_dropped_at_the_deadline() {
     assert_eq!(read_to_end(&mut stream).await, "");
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
+
+#[tokio::test]
+async fn row_18_a_client_that_takes_nothing_of_its_answer_is_dropped() {
+    let server =
+        Server::start(Limits { connections: 1, write_deadline: Duration::from_millis(300), ..Limits::default() }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let begun = Instant::now();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    while server.exchange(request).await.starts_with("HTTP/1.1 503") {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        tokio::task::yield_now().await;
+    }
+}

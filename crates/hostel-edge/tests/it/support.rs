@@ -91,6 +91,7 @@ impl Service {
         let response = match request.uri().path() {
             "/ws" => self.open(&mut request),
             "/body" => body(request).await,
+            "/large" => Response::new(Body::from(vec![0; 64 << 20])),
             "/slow" => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 Response::new(Body::from("slow"))
