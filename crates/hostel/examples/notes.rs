@@ -53,7 +53,7 @@ impl Notebook {
         }
     }
 
-    fn on_request(&self, cx: &Cx<Self>, request: Request) -> Result<Response> {
+    fn on_request(&self, cx: &Cx<Self>, request: &Request) -> Result<Response> {
         if request.method() != http::Method::GET {
             return Ok(http::Response::builder().status(405).body(Body::empty())?);
         }
