@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hostel_client::{BadTarget, Error};
+use hostel_client::{BadTarget, Closed, Error};
 
 use crate::output;
 
@@ -83,6 +83,7 @@ fn own_fix(error: &Error) -> Option<String> {
 
 fn sentence(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
+        Some(Error::Closed(Closed { said: Some(said), .. })) => said.message.clone(),
         // Its text has that of its source in it already.
         Some(error) => error.to_string(),
         None => format!("{error:#}"),

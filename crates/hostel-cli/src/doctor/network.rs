@@ -148,8 +148,9 @@ fn secure(target: &Target) -> String {
 
 /// An answer with which TLS servers greet plain text.
 pub(super) fn wants_tls(answer: &http::Answer) -> bool {
+    let ours = answer.problem().and_then(|problem| problem.code).is_some_and(|code| code == "plain_on_tls_port");
     let text = answer.text();
-    answer.status == 400 && (text.contains("HTTPS port") || text.contains("HTTPS server"))
+    ours || (answer.status == 400 && (text.contains("HTTPS port") || text.contains("HTTPS server")))
 }
 
 fn certificate(problem: &CertificateError, host: &str) -> Break {
