@@ -81,7 +81,11 @@ impl Driver {
             match self.socket.poll_recv(cx) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(None) => return Err(lost()),
-                Poll::Ready(Some(Ok(incoming))) => self.take(incoming),
+                Poll::Ready(Some(Ok(incoming))) => {
+                    self.take(incoming);
+                    // What was said in answer leaves even if the client's next bytes end the conversation.
+                    self.hand_over();
+                }
                 Poll::Ready(Some(Err(error))) => self.end = Some(broken(&error)),
             }
         }
