@@ -74,7 +74,7 @@ impl Edge {
             told.clear();
         }
         if told.insert(peer.ip()) {
-            tracing::warn!(%peer, code = fault.code(), fix = fault.fix(), "{}", fault.sentence());
+            tracing::warn!(%peer, code = fault.code().as_str(), fix = fault.fix(), "{}", fault.sentence());
         }
     }
 }

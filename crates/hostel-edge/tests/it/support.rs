@@ -162,7 +162,7 @@ async fn body(request: Request<Body>) -> Response<Body> {
     match request.into_body().collect().await {
         Ok(body) => Response::new(Body::from(format!("{} bytes", body.to_bytes().len()))),
         Err(error) => match body_fault(&error) {
-            Some(BodyFault::Refused(fault)) => status(fault.status(), fault.code()),
+            Some(BodyFault::Refused(fault)) => status(fault.status(), fault.code().as_str()),
             _ => status(StatusCode::BAD_REQUEST, "broken"),
         },
     }
