@@ -234,6 +234,12 @@ impl Node {
         self.0.quarantine.list()
     }
 
+    /// How many agents have something in memory, be it only their sockets.
+    #[doc(hidden)]
+    pub fn agents_in_memory(&self) -> usize {
+        self.0.cells().len()
+    }
+
     /// Classes with their instances and sockets.
     ///
     /// # Errors

@@ -91,6 +91,11 @@ impl Turn<'_> {
     pub(super) fn own(mode: Mode) -> Self {
         Self { mode, source: Source::Server, caller: None, replaces_state: false, sender: None, notify: true }
     }
+
+    /// Whether it runs on behalf of a client that may not change the state.
+    fn is_barred(&self) -> bool {
+        self.caller.is_some_and(|caller| caller.readonly())
+    }
 }
 
 /// Clears the thread's mark when the turn ends, however it ends.
@@ -198,8 +203,10 @@ impl Cell {
         turn: &Turn<'_>,
         work: impl FnOnce(&mut Awake) -> Result<R>,
     ) -> Result<Done<R>> {
+        let barred = turn.is_barred();
         let value = self.guarded(|| work(awake))?;
-        let new_state = self.changed_state(awake, turn)?;
+        // A turn may lift the flag before it changes the state, or set it afterwards.
+        let new_state = self.changed_state(awake, turn, barred && turn.is_barred())?;
         let (commit, alarm) = self.commit(new_state.as_ref())?;
         let changed = new_state.is_some();
         if let Some(state) = new_state {
@@ -215,7 +222,7 @@ impl Cell {
     }
 
     /// The new state, checked, if the turn changed it.
-    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>) -> Result<Option<Arc<str>>> {
+    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>, barred: bool) -> Result<Option<Arc<str>>> {
         if turn.mode == Mode::Read {
             return Ok(None);
         }
@@ -224,7 +231,7 @@ impl Cell {
         if json == before && !turn.replaces_state {
             return Ok(None);
         }
-        if turn.caller.is_some_and(|caller| caller.readonly()) {
+        if barred {
             return Err(Error::msg("Connection is readonly"));
         }
         self.check_size(json.len())?;

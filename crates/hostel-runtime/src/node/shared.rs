@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{Semaphore, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     rebuilds: Mutex<HashSet<AgentId>>,
     runtime: Handle,
     tasks: TaskTracker,
+    /// What runs as long as the node does.
+    loops: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
     next_token: AtomicU64,
     next_connection: AtomicU64,
@@ -88,14 +90,17 @@ impl Shared {
             rebuilds: Mutex::default(),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
+            loops: Mutex::default(),
             started: Instant::now(),
             next_token: AtomicU64::new(1),
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
         });
         shared.set_stored_alarms()?;
-        shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared)));
-        shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared)));
+        *shared.loops.lock() = vec![
+            shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
+            shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared))),
+        ];
         Ok(shared)
     }
 
@@ -301,6 +306,11 @@ impl Shared {
             tracing::error!("not every agent could be put to sleep");
         }
         self.let_go();
+        let loops = std::mem::take(&mut *self.loops.lock());
+        for ended in loops {
+            // One that was aborted with its runtime has ended as well.
+            let _ended = ended.await;
+        }
     }
 }
 
