@@ -241,12 +241,16 @@ impl Cell {
         for _ in 0..DRAIN_BUDGET {
             let Some(job) = self.next_job() else { return true };
             self.touch(begun);
+            let was_awake = self.is_awake();
             // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
                 self.panicked(&*panic);
             }
             let ended = Instant::now();
-            self.weight.judge(ended - begun, self.node.options.heavy_turn);
+            // Waking takes long once; that says nothing of the turns to come.
+            if was_awake {
+                self.weight.judge(ended - begun, self.node.options.heavy_turn);
+            }
             begun = ended;
             if self.weight.is_heavy() {
                 break;

@@ -203,7 +203,7 @@ impl Node {
     pub async fn request(&self, id: &AgentId, request: Request, props: Option<Arc<Value>>) -> Result<Response> {
         self.wake(id, props).await?;
         let mut request = Some(request);
-        self.0.ask(id, |done| Job::Request(request.take().unwrap_or_default_request(), done)).await
+        self.0.ask(id, |done| Job::Request(Box::new(request.take().unwrap_or_default_request()), done)).await
     }
 
     /// Calls a method from inside the process.

@@ -113,8 +113,8 @@ impl Cell {
         Event::Close(connection, close.clone())
     }
 
-    pub(super) fn close(&self, peer: &Arc<Peer>, close: CloseEvent) {
-        let event = self.close_event(peer, &close);
+    pub(super) fn close(&self, peer: &Arc<Peer>, close: &CloseEvent) {
+        let event = self.close_event(peer, close);
         self.forget(peer);
         self.hook(event, Some(peer), "on_close");
     }

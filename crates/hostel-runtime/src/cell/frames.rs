@@ -28,23 +28,23 @@ impl Cell {
     pub(super) fn message(&self, peer: &Arc<Peer>, message: Message) {
         let Message::Text(text) = &message else { return self.application(peer, message, None) };
         match read(text) {
-            Asked::Call { id, method, args, key } => self.call_frame(peer, id, &method, args, key),
+            Asked::Call { id, method, args, key } => self.call_frame(peer, &id, &method, args, key),
             Asked::State(state) => self.state_frame_from(peer, &state),
             Asked::Chat(refusal) => self.answer_refusal(peer, &refusal),
             Asked::Unknown(fault) => self.application(peer, message, Some(fault)),
         }
     }
 
-    fn call_frame(&self, peer: &Arc<Peer>, id: Arc<str>, method: &str, args: Args, key: Option<String>) {
-        let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(&id) };
+    fn call_frame(&self, peer: &Arc<Peer>, id: &Arc<str>, method: &str, args: Args, key: Option<String>) {
+        let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(id) };
         let limit = self.node.options.calls_per_connection;
         if peer.begin_call(limit) {
-            return self.call(method, args, key, reply, Some(&id));
+            return self.call(method, args, key, reply, Some(id));
         }
         let error =
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
                 .with_fix("wait for answers before calling again");
-        self.send(peer, hostel_core::stream::error_frame(&id, &error));
+        self.send(peer, hostel_core::stream::error_frame(id, &error));
     }
 
     /// A client replaces the state. On success it hears nothing back; a refusal reaches it alone (agents-protocol, 3.2).

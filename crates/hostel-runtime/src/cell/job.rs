@@ -16,7 +16,7 @@ pub(crate) enum Job {
     /// It may bring the props that the router hands over.
     Wake(Option<Arc<Value>>, oneshot::Sender<Result<()>>),
     /// Ask a hook that decides about a connection.
-    Decide(Event, oneshot::Sender<Result<hostel_core::event::Output>>),
+    Decide(Box<Event>, oneshot::Sender<Result<hostel_core::event::Output>>),
     /// Add a connection and greet it.
     Open(Arc<Peer>, Arc<ConnectRequest>, oneshot::Sender<Result<Opened>>),
     /// A connection's message.
@@ -24,7 +24,7 @@ pub(crate) enum Job {
     /// A connection has ended.
     Close(Arc<Peer>, CloseEvent),
     /// An HTTP request.
-    Request(Request, oneshot::Sender<Result<Response>>),
+    Request(Box<Request>, oneshot::Sender<Result<Response>>),
     /// A call that did not come as a frame.
     Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
     /// The wake-up may be due.
@@ -58,11 +58,11 @@ impl Cell {
     fn perform(&self, job: Job) {
         match job {
             Job::Wake(_, done) => answer(done, Ok(())),
-            Job::Decide(event, done) => self.decide(event, done),
+            Job::Decide(event, done) => self.decide(*event, done),
             Job::Open(peer, request, done) => self.open(&peer, request, done),
             Job::Message(peer, message) => self.message(&peer, message),
-            Job::Close(peer, close) => self.close(&peer, close),
-            Job::Request(request, done) => self.request(request, done),
+            Job::Close(peer, close) => self.close(&peer, &close),
+            Job::Request(request, done) => self.request(*request, done),
             Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
             Job::Alarm => self.alarm_due(),
             Job::Evict | Job::Tidy => {}

@@ -176,7 +176,7 @@ async fn decide(node: &Arc<Shared>, cell: &Cell, event: Event) -> Result<Option<
         return Ok(None);
     }
     let mut event = Some(event);
-    let ask = |done| Job::Decide(event.take().unwrap_or(Event::Start), done);
+    let ask = |done| Job::Decide(Box::new(event.take().unwrap_or(Event::Start)), done);
     node.ask(&cell.id, ask).await.map(Some)
 }
 

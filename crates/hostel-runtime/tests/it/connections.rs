@@ -9,7 +9,7 @@ use hostel_runtime::{Node, Outgoing};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::support::{Client, memory};
+use super::support::{Client, memory, until_sockets};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Porch {
@@ -109,13 +109,12 @@ async fn an_open_that_is_given_up_half_way_leaves_no_connection_behind() {
         drop(opening);
         gates.start.notify_one();
     }
-    let sockets = || async { node.overview().await.unwrap()[0].sockets };
     log(&node.stub(AgentId::new("Porch", "a"))).await;
-    assert_eq!(sockets().await, 0);
+    until_sockets(&node, 0).await;
     let client = Client::open(&node, "Porch", "a").await;
-    assert_eq!(sockets().await, 1);
+    until_sockets(&node, 1).await;
     drop(client);
-    assert_eq!(sockets().await, 0);
+    until_sockets(&node, 0).await;
 }
 
 #[derive(Default, Serialize, Deserialize)]

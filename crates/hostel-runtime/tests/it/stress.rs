@@ -51,7 +51,7 @@ async fn work(node: hostel_runtime::Node, thread: usize) -> Vec<i64> {
             client.leave();
             client = Client::greeted(&node, "Tally", "one").await;
         }
-        let method = if (round + thread) % 3 == 0 { "addAsync" } else { "add" };
+        let method = if (round + thread).is_multiple_of(3) { "addAsync" } else { "add" };
         results.push(client.result(method, json!([])).await.as_i64().unwrap());
         if round % 7 == 0 {
             let call = OutgoingCall {

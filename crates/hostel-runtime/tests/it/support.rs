@@ -47,6 +47,15 @@ pub(crate) async fn until_asleep(node: &Node) {
     tokio::time::timeout(PATIENCE, wait).await.expect("agents go to sleep in time");
 }
 
+pub(crate) async fn until_sockets(node: &Node, sockets: usize) {
+    let wait = async {
+        while node.overview().await.unwrap()[0].sockets != sockets {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("sockets come and go in time");
+}
+
 pub(crate) struct Client {
     pub(crate) session: Session,
     next_id: u64,
