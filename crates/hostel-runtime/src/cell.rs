@@ -43,8 +43,11 @@ const CROWDED: usize = 256;
 /// The alarm of an agent that has none.
 const NO_ALARM: i64 = i64::MAX;
 
-/// Agents that may run on one stack.
+/// Agents, and beginnings of their async work, that may be on one stack when another agent is to run on it.
 const DEEPEST: usize = 8;
+/// The same when async work is to begin. There is always room for that of the agent on top, so that its calls begin in
+/// order; only hooks that set off themselves get here.
+const DEEPEST_WORK: usize = 16;
 
 thread_local! {
     /// Agents that are running on this thread's stack.
@@ -55,12 +58,12 @@ thread_local! {
 struct Deeper(usize);
 
 impl Deeper {
-    /// `None` when the stack is deep enough.
-    fn enter() -> Option<Self> {
+    /// `None` when `limit` are on it already.
+    fn enter(limit: usize) -> Option<Self> {
         let depth = DEPTH.get();
         DEPTH.set(depth + 1);
         let entered = Self(depth);
-        (depth < DEEPEST).then_some(entered)
+        (depth < limit).then_some(entered)
     }
 }
 
@@ -210,7 +213,7 @@ impl Cell {
             return self.run_beside();
         }
         // An agent that calls another runs it on this very stack; a long chain goes on in a task of its own.
-        let emptied = match Deeper::enter() {
+        let emptied = match Deeper::enter(DEEPEST) {
             Some(_deeper) if !turn::inside_any() => self.drain(),
             _ => false,
         };
@@ -276,6 +279,8 @@ impl Cell {
     /// A cell that is asleep and that nobody is connected to leaves the registry, for good.
     fn retire_if_unneeded(&self, inbox: &mut Inbox) {
         let idle = !inbox.running && !inbox.starting && inbox.queue.is_empty();
+        // How often a wake-up has failed is remembered here alone.
+        let idle = idle && self.alarm_failures.load(Ordering::Relaxed) == 0;
         if idle && !self.is_awake() && !self.has_work() && self.peers.lock().is_empty() && self.gate.is_quiet() {
             inbox.retired = true;
             self.node.forget(&self.id, self.token);

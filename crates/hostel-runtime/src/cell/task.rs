@@ -55,7 +55,7 @@ impl Cell {
         };
         let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
         // A hook that sets off itself, for ever, must not use up the stack.
-        if let Some(_deeper) = Deeper::enter()
+        if let Some(_deeper) = Deeper::enter(super::DEEPEST_WORK)
             && let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         {
             then(self, outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic))));

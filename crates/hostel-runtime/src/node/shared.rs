@@ -160,7 +160,11 @@ impl Shared {
     /// the last session and the last piece of work have ended.
     pub(super) fn let_go(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.shards.iter().for_each(|shard| drop(std::mem::take(&mut *shard.lock())));
+        for shard in &self.shards {
+            // Closing agents runs destructors of their authors: not under our lock.
+            let cells = std::mem::take(&mut *shard.lock());
+            drop(cells);
+        }
         self.alarms.wake();
         self.sleepers.wake();
     }
