@@ -4,9 +4,23 @@
 /// escapes it (short escapes, then lower-case `\u00xx`).
 pub(crate) fn push_json_str(out: &mut String, s: &str) {
     out.push('"');
+    // Without an early end the compiler looks at many bytes at once; few strings have anything to escape.
+    if !s.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
+        out.push_str(s);
+    } else {
+        push_escaped(out, s);
+    }
+    out.push('"');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escaped(out: &mut String, s: &str) {
     let mut clean_from = 0;
     for (at, byte) in s.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !needs_escape(byte) {
             continue;
         }
         out.push_str(&s[clean_from..at]);
@@ -14,7 +28,6 @@ pub(crate) fn push_json_str(out: &mut String, s: &str) {
         clean_from = at + 1;
     }
     out.push_str(&s[clean_from..]);
-    out.push('"');
 }
 
 fn push_escape(out: &mut String, byte: u8) {
