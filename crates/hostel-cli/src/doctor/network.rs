@@ -34,7 +34,11 @@ impl Doctor<'_> {
         })?;
         let mut shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
         shown.dedup();
-        self.report.passed("name", &format!("{host} is {}", shown.join(", ")))?;
+        let text = match shown.as_slice() {
+            [only] if *only == host => format!("{host} needs no lookup"),
+            _ => format!("{host} is {}", shown.join(", ")),
+        };
+        self.report.passed("name", &text)?;
         Ok(addresses)
     }
 
