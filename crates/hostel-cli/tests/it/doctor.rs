@@ -45,7 +45,8 @@ async fn a_healthy_server_passes_every_step() {
 
 #[tokio::test]
 async fn the_report_for_people_ends_with_one_sentence_and_one_change() {
-    let address = fake::closed_port().await;
+    let closed = fake::closed_port();
+    let address = closed.address;
     let ran = run(&["doctor", &url(address)]).await;
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[0], format!("Examining {}", url(address)));
@@ -57,8 +58,8 @@ async fn the_report_for_people_ends_with_one_sentence_and_one_change() {
 
 #[tokio::test]
 async fn a_wrong_port_is_named_whether_closed_or_taken_by_something_else() {
-    let address = fake::closed_port().await;
-    finds(&[&url(address)], "port", "port_closed", "port").await;
+    let closed = fake::closed_port();
+    finds(&[&url(closed.address)], "port", "port_closed", "port").await;
     let address = fake::raw(b"SSH-2.0-OpenSSH_9.2\r\n").await;
     finds(&[&url(address)], "server", "no_http", "port").await;
     let web = Fake::stranger(Handshake::Answer(Answer::new(404, "text/plain", "not here")));

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use yawc::close::CloseCode;
 use yawc::frame::{Frame, OpCode};
 use yawc::{HttpWebSocket, WebSocket};
@@ -148,9 +148,17 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// A port on which nothing listens.
-pub(crate) async fn closed_port() -> SocketAddr {
-    listener().await.1
+/// A port on which nothing listens, and on which nothing can while this is kept.
+pub(crate) struct ClosedPort {
+    _bound: TcpSocket,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn closed_port() -> ClosedPort {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    ClosedPort { _bound: socket, address }
 }
 
 /// Something that answers everything with these bytes.
