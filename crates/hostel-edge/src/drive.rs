@@ -56,6 +56,7 @@ impl Driver {
         // What this task pushes into its own outbox needs no wake-up: it is drained below.
         self.session.outbox().quiet();
         loop {
+            let was_closing = self.socket.is_closing();
             let more = match self.read(cx) {
                 Ok(more) => more,
                 Err(end) => return Poll::Ready(end),
@@ -66,7 +67,9 @@ impl Driver {
             self.keep_alive(cx);
             let waiting = self.session.outbox().poll_ready(cx).is_ready();
             let room = self.socket.queued_bytes() < AHEAD_BYTES && !self.socket.is_closing();
-            if !(more || waiting && room) {
+            // A goodbye that just began is read once, so that its deadline is watched.
+            let parting = self.socket.is_closing() && !was_closing;
+            if !(more || parting || waiting && room) {
                 return Poll::Pending;
             }
         }

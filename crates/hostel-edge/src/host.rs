@@ -9,7 +9,10 @@ use std::{
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use hostel_core::{ConnectRequest, Error, Result};
-use hostel_protocol::refusal::{Refusal, missing_namespace_or_room};
+use hostel_protocol::{
+    OneLine,
+    refusal::{Refusal, missing_namespace_or_room},
+};
 use hostel_runtime::Binding;
 use http::{Request, Response, Uri, header};
 use tracing::Instrument;
@@ -113,17 +116,14 @@ pub(crate) fn refuse_upgrade(
         Ok(accepted) => accepted,
         Err(bad) => return bad_upgrade(&bad, id),
     };
-    tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
-    let delay = request.extensions().get::<ConnInfo>().map(|info| edge.brake.delay(info.peer.ip()));
-    upgrade.spawn(move |socket| async move {
-        tokio::time::sleep(delay.unwrap_or_default()).await;
-        refuse_socket(socket, refusal).await;
-    });
+    tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", OneLine(&refusal.message));
+    let delay = edge.brake.delay(&request);
+    upgrade.spawn(move |socket| refuse_socket(socket, refusal, delay));
     response.map(|()| Body::empty())
 }
 
 fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
-    tracing::warn!(step = "refuse", code = bad.refusal.code.as_str(), "{}", bad.refusal.message);
+    tracing::warn!(step = "refuse", code = bad.refusal.code.as_str(), "{}", OneLine(&bad.refusal.message));
     let mut response = problem(&bad.refusal, Some(id));
     *response.status_mut() = bad.status;
     response.headers_mut().extend(bad.headers());

@@ -14,6 +14,7 @@ use axum::body::Body;
 use futures_util::future::BoxFuture;
 use hostel_core::AgentId;
 use hostel_protocol::{
+    OneLine,
     name::{NoMatch, Route, check_name, route},
     refusal::{Code, Refusal},
 };
@@ -281,7 +282,7 @@ impl AgentRouter {
         if ws::is_upgrade(request.headers()) {
             return refuse_upgrade(&self.edge, request, refusal, id);
         }
-        tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
+        tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", OneLine(&refusal.message));
         problem(&refusal, Some(id))
     }
 }

@@ -124,6 +124,8 @@ fn refusal(fault: Fault) -> Response<Body> {
     *response.status_mut() = fault.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert("x-hostel-code", HeaderValue::from_static(fault.code().as_str()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // HTTP/2 has no such header and the library leaves it out there.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     if let Some(seconds) = fault.retry_after() {
