@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use hostel_protocol::refusal::{Code, Refusal};
+use hostel_protocol::{
+    OneLine,
+    refusal::{Code, Refusal},
+};
 
 /// `Result` with Hostel's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -148,9 +151,11 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // This form is for logs, and a caller may have written some of the text.
+        let chain = self.chain();
         match self.label() {
-            Some(label) => write!(f, "{label}: {}", self.chain()),
-            None => f.write_str(&self.chain()),
+            Some(label) => write!(f, "{label}: {}", OneLine(&chain)),
+            None => write!(f, "{}", OneLine(&chain)),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! Small text helpers: JSON string literals and cutting at a char boundary.
+//! Small text helpers: JSON string literals, cutting at a char boundary, one line for a log.
+
+use std::fmt::{self, Write as _};
 
 /// Appends `s` as a JSON string literal, escaped exactly as `JSON.stringify`
 /// escapes it (short escapes, then lower-case `\u00xx`).
@@ -59,6 +61,27 @@ pub(crate) fn shorten(s: &str, max: usize) -> String {
         return s.to_owned();
     }
     format!("{}…", cut(s, max.saturating_sub('…'.len_utf8())))
+}
+
+/// A text as it may stand in a log, since a stranger may have written some of it: what would break the line, steer a
+/// terminal or turn the direction of writing is escaped.
+///
+/// ```
+/// use hostel_protocol::OneLine;
+/// assert_eq!(OneLine("a\n\u{1b}[31mb \"é\"").to_string(), "a\\n\\u{1b}[31mb \"é\"");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| if is_plain(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) })
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

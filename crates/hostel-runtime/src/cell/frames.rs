@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytestring::ByteString;
 use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
 use hostel_protocol::{
+    OneLine,
     client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
     refusal::{Code, Refusal},
     server,
@@ -119,7 +120,7 @@ impl Cell {
         self.metrics.frames_refused.increment(1);
         tracing::warn!(
             agent = %self.id, connection = %peer.record.id.escape_debug(), code = refusal.code.as_str(),
-            "a frame was refused: {}", refusal.message
+            "a frame was refused: {}", OneLine(&refusal.message)
         );
     }
 
