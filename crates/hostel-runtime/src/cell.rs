@@ -102,6 +102,8 @@ pub(crate) struct Cell {
     /// The wake-up as the node's register has it, durably: never later than any the agent may turn out to want.
     registered_alarm: AtomicI64,
     alarm_failures: AtomicU32,
+    /// `on_alarm` is at work.
+    ringing: AtomicBool,
     /// A turn has set the wake-up since `on_alarm` began.
     alarm_renewed: AtomicBool,
     weight: Weight,
@@ -158,6 +160,7 @@ impl Cell {
             wanted_alarm: AtomicI64::new(NO_ALARM),
             registered_alarm: AtomicI64::new(NO_ALARM),
             alarm_failures: AtomicU32::new(0),
+            ringing: AtomicBool::new(false),
             alarm_renewed: AtomicBool::new(false),
             weight: Weight::default(),
             less_crowded: Notify::new(),

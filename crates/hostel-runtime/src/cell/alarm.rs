@@ -44,6 +44,10 @@ impl Cell {
 
     /// The register says it is time. The agent's database has the last word.
     pub(super) fn alarm_due(&self) {
+        if self.ringing.load(Ordering::Relaxed) {
+            // When it ends it looks at what is stored by then.
+            return;
+        }
         let now = self.node.clock.now().as_millisecond();
         let mut due = Ok(None);
         // Within a turn, so that no other turn sets a new wake-up meanwhile.
@@ -94,7 +98,11 @@ impl Cell {
     pub(super) fn alarm_loaded(&self, at: Option<i64>) {
         self.note_wanted(at);
         self.note_registered(at);
-        if let Some(at) = at {
+        self.ringing.store(false, Ordering::Relaxed);
+        // A wake-up that has failed has its timer already, and keeps its rhythm.
+        if let Some(at) = at
+            && self.alarm_failures.load(Ordering::Relaxed) == 0
+        {
             self.node.ring_no_later(&self.id, at);
         }
     }
@@ -122,11 +130,15 @@ impl Cell {
             return self.clear_rung(at);
         }
         self.alarm_renewed.store(false, Ordering::Relaxed);
-        self.run_hook(Event::Alarm, None, move |cell, outcome| match outcome {
-            Ok(_) => cell.clear_rung(at),
-            Err(error) => {
-                cell.retry_alarm(&error);
-                cell.report("on_alarm", error);
+        self.ringing.store(true, Ordering::Relaxed);
+        self.run_hook(Event::Alarm, None, move |cell, outcome| {
+            cell.ringing.store(false, Ordering::Relaxed);
+            match outcome {
+                Ok(_) => cell.clear_rung(at),
+                Err(error) => {
+                    cell.retry_alarm(&error);
+                    cell.report("on_alarm", error);
+                }
             }
         });
     }

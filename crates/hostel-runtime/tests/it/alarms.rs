@@ -4,7 +4,7 @@ use std::{
     any::TypeId,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,12 +27,20 @@ struct Bell {
 /// How often `on_alarm` is to fail, and how often it was tried.
 #[derive(Default)]
 struct Plan {
+    broken: AtomicBool,
+    starts: AtomicUsize,
     failures: AtomicUsize,
     tries: AtomicUsize,
 }
 
 #[agent]
 impl Bell {
+    fn on_start(&self, cx: &Cx<Self>) -> Result<()> {
+        let plan = cx.env::<Plan>()?;
+        plan.starts.fetch_add(1, Ordering::SeqCst);
+        if plan.broken.load(Ordering::SeqCst) { Err(Error::msg("broken")) } else { Ok(()) }
+    }
+
     #[callable]
     fn set(&mut self, cx: &Cx<Self>, seconds: i64) -> Result<()> {
         cx.set_alarm(cx.now() + jiff::SignedDuration::from_secs(seconds))
@@ -166,6 +174,77 @@ async fn promise_8_alarms_overdue_at_start_run_at_start() {
     drop(node);
     tokio::time::sleep(seconds(60)).await;
     assert!(register(&dir).is_empty(), "and only once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_8_alarms_of_an_agent_that_cannot_start_ring_when_it_can_and_ever_less_often_until_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let (node, _) = start(on_disk(&dir), clock).await;
+    let mut client = Client::greeted(&node, "Bell", "a").await;
+    client.result("set", json!([10])).await;
+    drop(client);
+    node.shutdown(seconds(5)).await;
+    drop(node);
+    let (node, plan) = start(on_disk(&dir), clock).await;
+    plan.broken.store(true, Ordering::SeqCst);
+    tokio::time::sleep(seconds(3600)).await;
+    let starts = plan.starts.load(Ordering::SeqCst);
+    assert!((5..40).contains(&starts), "{starts} attempts in an hour");
+    plan.broken.store(false, Ordering::SeqCst);
+    tokio::time::sleep(seconds(301)).await;
+    assert_eq!(plan.tries.load(Ordering::SeqCst), 1);
+    node.shutdown(seconds(5)).await;
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct SlowBell {
+    rung: i64,
+}
+
+#[agent]
+impl SlowBell {
+    #[callable]
+    fn set(&mut self, cx: &Cx<Self>, seconds: i64) -> Result<()> {
+        cx.set_alarm(cx.now() + jiff::SignedDuration::from_secs(seconds))
+    }
+
+    async fn on_alarm(cx: &Cx<Self>) -> Result<()> {
+        cx.update(|me| me.rung += 1)?;
+        cx.sleep(seconds(100)).await;
+        Ok(())
+    }
+
+    #[callable]
+    fn rung(&self) -> i64 {
+        self.rung
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_8_alarms_ring_once_also_when_on_alarm_takes_long_and_one_set_meanwhile_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    for round in 0..2 {
+        let node = on_disk(&dir).agent::<SlowBell>().unwrap().clock(clock).start().await.unwrap();
+        let bell = node.agent::<SlowBell>("a");
+        if round == 0 {
+            bell.set(1000).await.unwrap();
+        } else {
+            tokio::time::sleep(seconds(50)).await;
+            assert_eq!(bell.rung().await.unwrap(), 1, "overdue, and rung once");
+            bell.set(10).await.unwrap();
+            tokio::time::sleep(seconds(30)).await;
+            assert_eq!(bell.rung().await.unwrap(), 1, "not while it rings");
+            tokio::time::sleep(seconds(30)).await;
+            assert_eq!(bell.rung().await.unwrap(), 2, "but afterwards");
+            tokio::time::sleep(seconds(1000)).await;
+            assert_eq!(bell.rung().await.unwrap(), 2);
+        }
+        node.shutdown(Duration::ZERO).await;
+        drop(node);
+        tokio::time::sleep(seconds(2000)).await;
+    }
 }
 
 /// A crash between registration and commit leaves an early entry in the register, or none too late.
