@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, banner::Banner, config::Config, health};
+use crate::{admin, banner::Banner, config::Config, disk::Disk, health};
 
 /// A server that listens, and is about to serve.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ fn cannot_listen(address: SocketAddr) -> String {
 
 fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     let prefix = config.prefix.value.clone();
+    let disk = Disk::new(config.data.value.clone());
     let mut app = App::new()
         .agent::<CoderAgent>()
         .agent_as::<CoderAgent>("coder")
@@ -69,7 +70,7 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
         .compression(*config.compression)
         .admission(admission(config))
         .routing(move |router| router.prefix(&prefix))
-        .routes(move |edge| routes(edge, metrics));
+        .routes(move |edge| routes(edge, metrics, disk));
     if *config.insecure_no_auth {
         app = app.insecure_without_auth();
     }
@@ -79,10 +80,10 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     Ok(app)
 }
 
-fn routes(edge: &Edge, metrics: PrometheusHandle) -> Router {
+fn routes(edge: &Edge, metrics: PrometheusHandle, disk: Disk) -> Router {
     let guarded = admin::routes(edge.clone()).merge(health::metrics(metrics));
     let guarded = guarded.layer(middleware::from_fn(admin::from_this_machine));
-    guarded.merge(health::routes()).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
+    guarded.merge(health::routes(disk)).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
 }
 
 fn options(config: &Config) -> Options {
