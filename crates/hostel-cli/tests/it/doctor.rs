@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hostel_protocol::{Code, Refusal};
 use serde_json::Value;
 
-use super::fake::{self, Answer, CERTIFICATE, Fake, Handshake};
+use super::fake::{self, Answer, Fake, Handshake, IDENTITY};
 use super::run::{doctor, run};
 
 fn url(address: SocketAddr) -> String {
@@ -96,8 +96,8 @@ async fn a_certificate_is_judged_and_a_trusted_one_passes() {
     let named = format!("wss://localhost:{}/agents/counter-agent/a", address.port());
     finds(&[&named], "tls", "certificate_unknown", "--ca-file").await;
     let numbered = format!("wss://127.0.0.1:{}/agents/counter-agent/a", address.port());
-    finds(&[&numbered, "--ca-file", CERTIFICATE], "tls", "certificate_wrong_name", "127.0.0.1").await;
-    let (exit, report) = doctor(&[&named, "--ca-file", CERTIFICATE]).await;
+    finds(&[&numbered, "--ca-file", &IDENTITY.certificate], "tls", "certificate_wrong_name", "127.0.0.1").await;
+    let (exit, report) = doctor(&[&named, "--ca-file", &IDENTITY.certificate]).await;
     assert_eq!(exit, 0, "{report:#}");
 }
 

@@ -6,10 +6,8 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::fake::CERTIFICATE;
+use super::fake::IDENTITY;
 use super::run::{Ran, doctor, hostel, run};
-
-const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/localhost.key");
 
 /// A running server.
 struct Server {
@@ -159,10 +157,11 @@ async fn the_doctor_names_a_client_that_is_not_let_in_or_not_understood() {
 #[tokio::test]
 async fn the_doctor_tells_plain_text_from_tls_and_trusts_the_file_it_is_given() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start_with(dir.path(), &["--tls-cert", CERTIFICATE, "--tls-key", KEY]).await;
+    let server =
+        Server::start_with(dir.path(), &["--tls-cert", &IDENTITY.certificate, "--tls-key", &IDENTITY.key]).await;
     server.finds("/agents/coder-agent/x", &[], "tls", "tls_port", "wss://").await;
     let wss = format!("wss://localhost:{}/agents/coder-agent/x", server.port);
-    let (exit, report) = doctor(&[&wss, "--ca-file", CERTIFICATE]).await;
+    let (exit, report) = doctor(&[&wss, "--ca-file", &IDENTITY.certificate]).await;
     assert_eq!(exit, 0, "{report:#}");
 }
 
