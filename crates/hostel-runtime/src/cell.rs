@@ -9,6 +9,7 @@ mod connect;
 mod frames;
 mod host;
 mod job;
+mod keyed;
 mod lifecycle;
 mod request;
 mod sync;
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
 pub(crate) use self::{connect::Opened, job::Job};
-use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer, reply::ReplyTo};
+use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.
 const DRAIN_BUDGET: usize = 64;
@@ -110,16 +111,9 @@ pub(crate) struct Cell {
     less_crowded: Notify,
     props: Mutex<Option<Arc<Value>>>,
     /// Async calls with an idempotency key under way.
-    keyed: Mutex<HashMap<String, KeyedCall>>,
+    keyed: Mutex<HashMap<String, keyed::KeyedCall>>,
     /// Breaks off async work when the writes it may rest on are lost; made when first needed.
     lifetime: Mutex<Option<CancellationToken>>,
-}
-
-/// An async call with an idempotency key, under way.
-struct KeyedCall {
-    fingerprint: String,
-    /// Who else waits for its answer.
-    joined: Vec<ReplyTo>,
 }
 
 #[derive(Default)]

@@ -3,13 +3,13 @@
 use std::{
     collections::VecDeque,
     fmt,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use futures_util::task::AtomicWaker;
 use hostel_core::Message;
 use hostel_protocol::{connection::close, refusal::Code};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 /// Beyond this many waiting bytes, a newer state replaces an older one that still waits.
 const COALESCE_BYTES: usize = 64 << 10;
@@ -31,13 +31,24 @@ pub enum Outgoing {
     },
 }
 
+/// A few things to write, in order.
+pub type Batch = SmallVec<[Outgoing; 16]>;
+
+impl Outgoing {
+    fn cost(&self) -> usize {
+        match self {
+            Self::Message(message) => cost(message),
+            Self::Close { .. } => 0,
+        }
+    }
+}
+
 /// Messages on their way to one client.
 ///
 /// Agents push without waiting; the one task that owns the socket polls. A client that does not read fills its outbox,
 /// and is closed with 1013 and a reason: it delays nobody. While much is waiting, only the latest state is kept.
 pub struct Outbox {
     inner: Mutex<Inner>,
-    waker: AtomicWaker,
     limit: usize,
 }
 
@@ -51,12 +62,14 @@ struct Inner {
     bytes: usize,
     closing: bool,
     overflowed: bool,
+    /// Who is told that something waits.
+    waker: Option<Waker>,
 }
 
 impl Outbox {
     /// An empty outbox that holds at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { inner: Mutex::default(), waker: AtomicWaker::new(), limit }
+        Self { inner: Mutex::default(), limit }
     }
 
     pub(crate) fn push(&self, message: Message, is_state: bool) {
@@ -68,8 +81,9 @@ impl Outbox {
         if inner.bytes > self.limit {
             inner.overflow(self.limit);
         }
+        let waker = inner.waker.take();
         drop(inner);
-        self.waker.wake();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Queues a close after everything that waits; later messages are dropped.
@@ -78,36 +92,45 @@ impl Outbox {
         if !inner.closing {
             inner.close(code, reason.to_owned());
         }
+        let waker = inner.waker.take();
         drop(inner);
-        self.waker.wake();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// The next thing to write, if any. Registers no waker.
     pub fn try_next(&self) -> Option<Outgoing> {
+        self.inner.lock().pop()
+    }
+
+    /// The next few things to write, at least one if any waits, and no more once they have `bytes`. Registers no waker.
+    pub fn try_some(&self, bytes: usize) -> Batch {
         let mut inner = self.inner.lock();
-        let next = inner.queue.pop_front()?;
-        if let Outgoing::Message(message) = &next {
-            inner.bytes -= cost(message);
+        let mut some = Batch::new();
+        let mut taken = 0;
+        while taken < bytes.max(1) && some.len() < some.inline_size() {
+            let Some(next) = inner.pop() else { break };
+            taken += next.cost();
+            some.push(next);
         }
-        inner.taken += 1;
-        if inner.queue.is_empty() {
-            inner.queue.shrink_to(8);
-        }
-        Some(next)
+        some
     }
 
     /// Resolves when something waits to be written.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.waker.register(cx.waker());
-        match self.inner.lock().queue.is_empty() {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
+        let mut inner = self.inner.lock();
+        if !inner.queue.is_empty() {
+            return Poll::Ready(());
         }
+        match &mut inner.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Forgets the waker: until the next poll, pushing wakes nobody. For the task that is about to drain it anyway.
     pub fn quiet(&self) {
-        self.waker.take();
+        self.inner.lock().waker = None;
     }
 
     /// Whether the client fell so far behind that what waited was dropped; only the close is left.
@@ -122,6 +145,16 @@ impl Outbox {
 }
 
 impl Inner {
+    fn pop(&mut self) -> Option<Outgoing> {
+        let next = self.queue.pop_front()?;
+        self.bytes -= next.cost();
+        self.taken += 1;
+        if self.queue.is_empty() {
+            self.queue.shrink_to(8);
+        }
+        Some(next)
+    }
+
     /// While much is waiting, a newer state takes the place of the older one: still before the replies that follow it.
     fn push(&mut self, message: Message, is_state: bool) {
         let waiting = self.last_state.and_then(|at| at.checked_sub(self.taken)).filter(|_| is_state);
