@@ -40,10 +40,9 @@ use crate::{
 /// what was acknowledged is kept. [`Node::shutdown`] says good-bye first.
 ///
 /// ```no_run
-/// # async fn demo(store: hostel_store::Store) -> anyhow::Result<()> {
+/// # async fn demo(store: hostel_store::Store) -> hostel_core::Result<()> {
 /// let node = hostel_runtime::Node::builder(store).start().await?;
 /// # let _ = node; Ok(()) }
-/// # mod anyhow { pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>; }
 /// ```
 #[derive(Clone)]
 pub struct Node(
