@@ -32,5 +32,5 @@ pub use durability::Durability;
 pub use ids::nanoid;
 pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, SafeState, Session};
 pub use options::Options;
-pub use outbox::{Outbox, Outgoing};
+pub use outbox::{Batch, Outbox, Outgoing};
 pub use quarantine::Quarantined;
