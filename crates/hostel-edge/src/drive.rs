@@ -119,14 +119,23 @@ impl Driver {
     }
 
     fn hand_over(&mut self) {
-        let overflowed = self.session.outbox().overflowed();
-        while overflowed || self.socket.queued_bytes() < AHEAD_BYTES {
-            match self.session.outbox().try_next() {
-                Some(FromAgent::Message(Message::Text(text))) => drop(self.socket.feed(Outgoing::Text(text))),
-                Some(FromAgent::Message(Message::Binary(bytes))) => drop(self.socket.feed(Outgoing::Binary(bytes))),
-                Some(FromAgent::Close { code, reason }) if overflowed => return self.socket.close_now(code, &reason),
-                Some(FromAgent::Close { code, reason }) => return self.socket.close(code, &reason),
-                None => return,
+        loop {
+            let room = AHEAD_BYTES.saturating_sub(self.socket.queued_bytes());
+            if room == 0 && !self.session.outbox().overflowed() {
+                return;
+            }
+            let (batch, overflowed) = self.session.outbox().try_some(room);
+            let more = batch.len() == batch.inline_size();
+            for next in batch {
+                match next {
+                    FromAgent::Message(Message::Text(text)) => drop(self.socket.feed(Outgoing::Text(text))),
+                    FromAgent::Message(Message::Binary(bytes)) => drop(self.socket.feed(Outgoing::Binary(bytes))),
+                    FromAgent::Close { code, reason } if overflowed => return self.socket.close_now(code, &reason),
+                    FromAgent::Close { code, reason } => return self.socket.close(code, &reason),
+                }
+            }
+            if !more {
+                return;
             }
         }
     }

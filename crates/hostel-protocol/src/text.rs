@@ -6,13 +6,17 @@ use std::fmt::{self, Write as _};
 /// escapes it (short escapes, then lower-case `\u00xx`).
 pub(crate) fn push_json_str(out: &mut String, s: &str) {
     out.push('"');
-    // Without an early end the compiler looks at many bytes at once; few strings have anything to escape.
-    if !s.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-        out.push_str(s);
-    } else {
+    if needs_escape_in(s) {
         push_escaped(out, s);
+    } else {
+        out.push_str(s);
     }
     out.push('"');
+}
+
+/// Whether a JSON string literal of `s` has escapes. Without an early end the compiler looks at many bytes at once.
+pub(crate) fn needs_escape_in(s: &str) -> bool {
+    s.bytes().fold(false, |found, byte| found | needs_escape(byte))
 }
 
 fn needs_escape(byte: u8) -> bool {

@@ -127,6 +127,17 @@ struct Inbox {
     retired: bool,
 }
 
+impl Inbox {
+    fn is_idle(&self) -> bool {
+        !self.running && !self.starting && self.queue.is_empty()
+    }
+
+    fn push(&mut self, job: Job) -> Option<Job> {
+        self.queue.push_back(job);
+        None
+    }
+}
+
 impl Cell {
     pub(crate) fn new(
         id: AgentId,
@@ -173,18 +184,21 @@ impl Cell {
     /// # Errors
     /// Gives the job back when the cell has left the registry: look the agent up again.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
-        {
+        let first = {
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(job);
             }
-            inbox.queue.push_back(job);
+            let idle = inbox.is_idle();
+            // With nobody before it, it need not pass through the queue.
+            let first = if idle { Some(job) } else { inbox.push(job) };
             if inbox.running || inbox.starting {
                 return Ok(());
             }
             inbox.running = true;
-        }
-        self.run();
+            first
+        };
+        self.run_from(first);
         Ok(())
     }
 
@@ -206,17 +220,30 @@ impl Cell {
 
     /// Runs the inbox, here or beside the event loop. Only for whoever set `running`.
     fn run(&self) {
+        self.run_from(None);
+    }
+
+    /// [`Cell::run`], beginning with `first`.
+    fn run_from(&self, mut first: Option<Job>) {
         if self.weight.is_heavy() {
+            self.put_back(first);
             return self.run_beside();
         }
         // An agent that calls another runs it on this very stack; a long chain goes on in a task of its own.
         let emptied = match Deeper::enter(DEEPEST) {
-            Some(_deeper) if !turn::inside_any() => self.drain(),
+            Some(_deeper) if !turn::inside_any() => self.drain(&mut first),
             _ => false,
         };
         if !emptied {
+            self.put_back(first);
             let cell = self.arc();
             self.node.spawn(async move { cell.run() });
+        }
+    }
+
+    fn put_back(&self, first: Option<Job>) {
+        if let Some(job) = first {
+            self.inbox.lock().queue.push_front(job);
         }
     }
 
@@ -226,7 +253,7 @@ impl Cell {
         self.node.spawn(async move {
             let Ok(_lane) = node.heavy_lane.acquire().await else { return };
             let ran = tokio::task::spawn_blocking(move || {
-                if !cell.drain() {
+                if !cell.drain(&mut None) {
                     cell.run()
                 }
             })
@@ -235,11 +262,11 @@ impl Cell {
         });
     }
 
-    /// Runs jobs until the inbox is empty (`true`) or the budget is used up (`false`).
-    fn drain(&self) -> bool {
+    /// Runs `first` and what waits, until the inbox is empty (`true`) or the budget is used up (`false`).
+    fn drain(&self, first: &mut Option<Job>) -> bool {
         let mut begun = Instant::now();
         for _ in 0..DRAIN_BUDGET {
-            let Some(job) = self.next_job() else { return true };
+            let Some(job) = first.take().or_else(|| self.next_job()) else { return true };
             self.touch(begun);
             let was_awake = self.is_awake();
             // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
@@ -275,7 +302,7 @@ impl Cell {
 
     /// A cell that is asleep and that nobody is connected to leaves the registry, for good.
     fn retire_if_unneeded(&self, inbox: &mut Inbox) {
-        let idle = !inbox.running && !inbox.starting && inbox.queue.is_empty();
+        let idle = inbox.is_idle();
         // How often a wake-up has failed is remembered here alone.
         let idle = idle && self.alarm_failures.load(Ordering::Relaxed) == 0;
         if idle && !self.is_awake() && !self.has_work() && self.peers.lock().is_empty() && self.gate.is_quiet() {

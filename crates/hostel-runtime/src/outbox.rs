@@ -102,17 +102,18 @@ impl Outbox {
         self.inner.lock().pop()
     }
 
-    /// The next few things to write, at least one if any waits, and no more once they have `bytes`. Registers no waker.
-    pub fn try_some(&self, bytes: usize) -> Batch {
+    /// The next few things to write, at least one if any waits, and no more once they have `bytes`; and whether they are
+    /// all that is left of an outbox that overflowed. Registers no waker.
+    pub fn try_some(&self, bytes: usize) -> (Batch, bool) {
         let mut inner = self.inner.lock();
-        let mut some = Batch::new();
+        let mut batch = Batch::new();
         let mut taken = 0;
-        while taken < bytes.max(1) && some.len() < some.inline_size() {
+        while taken < bytes.max(1) && batch.len() < batch.inline_size() {
             let Some(next) = inner.pop() else { break };
             taken += next.cost();
-            some.push(next);
+            batch.push(next);
         }
-        some
+        (batch, inner.overflowed)
     }
 
     /// Resolves when something waits to be written.

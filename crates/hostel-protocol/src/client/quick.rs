@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::RpcRequest;
+use crate::text::needs_escape_in;
 
 /// The call that `text` is, if it is an ordinary one.
 pub(super) fn rpc(text: &str) -> Option<RpcRequest<'_>> {
@@ -50,10 +51,10 @@ impl<'a> Rest<'a> {
     /// A string without escapes.
     fn string(&mut self) -> Option<&'a str> {
         let inner = self.0.strip_prefix('"')?;
-        let end = inner.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
+        let end = inner.bytes().position(|byte| byte == b'"')?;
         let (string, rest) = inner.split_at(end);
         self.0 = rest.strip_prefix('"')?;
-        Some(string)
+        (!needs_escape_in(string)).then_some(string)
     }
 
     fn array(&mut self) -> Option<&'a RawValue> {

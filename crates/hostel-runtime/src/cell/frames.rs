@@ -1,6 +1,6 @@
 //! Messages of a connection: protocol frames, the application's own, and those nobody understands.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytestring::ByteString;
 use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
@@ -17,35 +17,30 @@ use super::{
 };
 use crate::{peer::Peer, reply::ReplyTo, storage};
 
-/// What a frame asks for, free of the frame's text.
-enum Asked {
-    Call { id: Arc<str>, method: String, args: Args, key: Option<String> },
-    State(String),
-    Chat(Refusal),
-    Unknown(FrameFault),
-}
-
 impl Cell {
     pub(super) fn message(&self, peer: &Arc<Peer>, message: Message) {
         let Message::Text(text) = &message else { return self.application(peer, message, None) };
-        match read(text) {
-            Asked::Call { id, method, args, key } => self.call_frame(peer, &id, &method, args, key),
-            Asked::State(state) => self.state_frame_from(peer, &state),
-            Asked::Chat(refusal) => self.answer_refusal(peer, &refusal),
-            Asked::Unknown(fault) => self.application(peer, message, Some(fault)),
-        }
+        let fault = match parse(text) {
+            ClientFrame::Rpc(rpc) => return self.call_frame(peer, text, &rpc),
+            ClientFrame::State(update) => return self.state_frame_from(peer, update.state.get()),
+            ClientFrame::Chat(chat) => return self.answer_refusal(peer, &no_chat(&chat)),
+            ClientFrame::Unknown(fault) => fault,
+        };
+        self.application(peer, message, Some(fault));
     }
 
-    fn call_frame(&self, peer: &Arc<Peer>, id: &Arc<str>, method: &str, args: Args, key: Option<String>) {
-        let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(id) };
+    fn call_frame(&self, peer: &Arc<Peer>, frame: &ByteString, rpc: &RpcRequest<'_>) {
+        let id: Arc<str> = rpc.id.as_ref().into();
+        let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(&id) };
         let limit = self.node.options.calls_per_connection;
         if peer.begin_call(limit) {
-            return self.call(method, args, key, reply, Some(id));
+            let key = rpc.idempotency_key.as_deref().map(str::to_owned);
+            return self.call(&rpc.method, args_in(frame, rpc), key, reply, Some(&id));
         }
         let error =
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
                 .with_fix("wait for answers before calling again");
-        self.send(peer, hostel_core::stream::error_frame(id, &error));
+        self.send(peer, hostel_core::stream::error_frame(&id, &error));
     }
 
     /// A client replaces the state. On success it hears nothing back; a refusal reaches it alone (agents-protocol, 3.2).
@@ -145,22 +140,11 @@ impl Cell {
     }
 }
 
-fn read(text: &ByteString) -> Asked {
-    match parse(text) {
-        ClientFrame::Rpc(rpc) => call_of(text, rpc),
-        ClientFrame::State(update) => Asked::State(update.state.get().to_owned()),
-        ClientFrame::Chat(chat) => Asked::Chat(no_chat(&chat)),
-        ClientFrame::Unknown(fault) => Asked::Unknown(fault),
-    }
-}
-
 /// The arguments stay where they are, in the frame's own bytes.
-fn call_of(frame: &ByteString, rpc: RpcRequest<'_>) -> Asked {
-    Asked::Call {
-        id: (&*rpc.id).into(),
-        method: rpc.method.into_owned(),
-        args: Args::from_json(frame.as_bytes().slice_ref(rpc.args.get().as_bytes())),
-        key: rpc.idempotency_key.map(Cow::into_owned),
+fn args_in(frame: &ByteString, rpc: &RpcRequest<'_>) -> Args {
+    match rpc.args.get() {
+        "[]" => Args::none(),
+        args => Args::from_json(frame.as_bytes().slice_ref(args.as_bytes())),
     }
 }
 
