@@ -99,6 +99,12 @@ impl Loud {
         Ok(())
     }
 
+    /// How many clients are connected.
+    #[callable]
+    fn crowd(&self, cx: &Cx<Self>) -> usize {
+        cx.connections().len()
+    }
+
     #[callable]
     fn ping(&self) -> &'static str {
         "pong"

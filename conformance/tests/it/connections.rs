@@ -1,4 +1,4 @@
-//! The connection id that a client chooses is a label, and gives no power over another connection with the same one.
+//! What a connection may rely on: its id gives nobody else power over it, and a server that stops says so.
 
 use hostel::App;
 use serde_json::json;
@@ -35,4 +35,14 @@ async fn threat_7_an_id_beyond_128_bytes_is_replaced() {
         assert_eq!(crowd == json!([id]), kept, "{crowd}");
         assert_ne!(crowd[0].as_str().unwrap(), "");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_tells_every_client_to_come_back() {
+    let server = Server::start(App::new().agent::<CoderAgent>().in_memory()).await;
+    let mut client = server.socket("/agents/coder-agent/default").await;
+    client.greeted().await;
+    let (ending, ()) = tokio::join!(client.ending(), server.stop());
+    assert_eq!(ending.code, 1012);
+    assert!(ending.reason.starts_with("shutting_down: "), "{}", ending.reason);
 }

@@ -1,6 +1,8 @@
 //! Which pages may talk to us: cross-site sockets and rebound host names are refused, with the setting that lets them in.
 
-use hostel::{Admission, App};
+use hostel::{Admission, App, StartError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{agents::CoderAgent, support::Server};
 
@@ -50,4 +52,20 @@ async fn pages_of_the_same_or_a_listed_site_and_programs_come_in() {
         assert_eq!(server.get_with(PATH, headers).await.status, 200, "{headers:?}");
         server.socket_with(PATH, headers).await.greeted().await;
     }
+}
+
+#[tokio::test]
+async fn threat_3_an_address_beyond_loopback_is_refused_unless_asked_for_by_name() {
+    let app = || App::new().agent::<CoderAgent>().in_memory();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let refused = app().start().await.unwrap().serve(listener, stop.clone()).await.unwrap_err();
+    assert!(matches!(refused, StartError::Public(_)), "{refused:?}");
+    let sentence = refused.to_string();
+    for part in ["0.0.0.0", "127.0.0.1", "insecure_without_auth"] {
+        assert!(sentence.contains(part), "{part} is missing: {sentence}");
+    }
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    app().insecure_without_auth().start().await.unwrap().serve(listener, stop).await.unwrap();
 }

@@ -59,15 +59,18 @@ impl Reader {
     }
 }
 
-async fn reader(server: &Server, path: &str) -> Reader {
-    Reader { client: server.socket(path).await, messages: 0, texts: Vec::new() }
+/// A reader on an agent that `others` have reached before.
+async fn reader(server: &Server, path: &str, others: usize) -> Reader {
+    let mut client = server.socket(path).await;
+    while client.call("crowd", json!([])).await["result"] != others + 1 {}
+    Reader { client, messages: 0, texts: Vec::new() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threat_15_a_client_that_does_not_read_is_closed_and_others_miss_nothing() {
     let server = start(4 * MIB).await;
     let _silent = stalled(&server, "/agents/loud/a?_pk=silent").await;
-    let mut reader = reader(&server, "/agents/loud/a").await;
+    let mut reader = reader(&server, "/agents/loud/a", 1).await;
     // In portions that a reading client has room for: only who does not read at all falls behind.
     for _ in 0..16 {
         reader.shout(2).await;
@@ -86,7 +89,7 @@ async fn threat_16_a_broadcast_is_kept_once_for_all_who_do_not_read_and_the_node
     }
     let mut bystander = server.socket("/agents/loud/b").await;
     assert_eq!(bystander.call("ping", json!([])).await["result"], "pong");
-    let mut reader = reader(&server, "/agents/loud/a").await;
+    let mut reader = reader(&server, "/agents/loud/a", silent.len()).await;
     let before = resident_mib();
     for _ in 0..16 {
         reader.shout(2).await;

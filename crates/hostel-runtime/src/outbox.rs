@@ -77,11 +77,13 @@ impl Outbox {
         if inner.closing {
             return;
         }
+        let was_empty = inner.queue.is_empty();
         inner.push(message, is_state);
         if inner.bytes > self.limit {
             inner.overflow(self.limit);
         }
-        let waker = inner.waker.take();
+        // Who knows that something waits need not hear of more, but must hear that it fell too far behind.
+        let waker = if was_empty || inner.overflowed { inner.waker.take() } else { None };
         drop(inner);
         waker.into_iter().for_each(Waker::wake);
     }
@@ -102,31 +104,27 @@ impl Outbox {
         self.inner.lock().pop()
     }
 
-    /// The next few things to write, at least one if any waits, and no more once they have `bytes`; and whether they are
-    /// all that is left of an outbox that overflowed. Registers no waker.
-    pub fn try_some(&self, bytes: usize) -> (Batch, bool) {
+    /// Moves the next few things to write into `batch`: at least one if any waits, and no more once they have `bytes`.
+    /// Returns whether they are all that is left of an outbox that overflowed. Registers no waker.
+    pub fn try_some(&self, bytes: usize, batch: &mut Batch) -> bool {
         let mut inner = self.inner.lock();
-        let mut batch = Batch::new();
         let mut taken = 0;
         while taken < bytes.max(1) && batch.len() < batch.inline_size() {
             let Some(next) = inner.pop() else { break };
             taken += next.cost();
             batch.push(next);
         }
-        (batch, inner.overflowed)
+        inner.overflowed
     }
 
-    /// Resolves when something waits to be written.
+    /// Resolves when something waits to be written. Even then the waker is kept: it is told of an overflow and a close.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.inner.lock();
-        if !inner.queue.is_empty() {
-            return Poll::Ready(());
-        }
         match &mut inner.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        Poll::Pending
+        if inner.queue.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Forgets the waker: until the next poll, pushing wakes nobody. For the task that is about to drain it anyway.
