@@ -9,7 +9,7 @@ use std::{
 
 use hostel_core::{CloseEvent, Message};
 use hostel_protocol::connection::close;
-use hostel_runtime::{Outgoing as FromAgent, Session};
+use hostel_runtime::{Batch, Outgoing as FromAgent, Session};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
@@ -119,14 +119,15 @@ impl Driver {
     }
 
     fn hand_over(&mut self) {
+        let mut batch = Batch::new();
         loop {
             let room = AHEAD_BYTES.saturating_sub(self.socket.queued_bytes());
             if room == 0 && !self.session.outbox().overflowed() {
                 return;
             }
-            let (batch, overflowed) = self.session.outbox().try_some(room);
+            let overflowed = self.session.outbox().try_some(room, &mut batch);
             let more = batch.len() == batch.inline_size();
-            for next in batch {
+            for next in batch.drain(..) {
                 match next {
                     FromAgent::Message(Message::Text(text)) => drop(self.socket.feed(Outgoing::Text(text))),
                     FromAgent::Message(Message::Binary(bytes)) => drop(self.socket.feed(Outgoing::Binary(bytes))),
