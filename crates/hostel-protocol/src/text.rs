@@ -15,7 +15,7 @@ pub(crate) fn push_json_str(out: &mut String, s: &str) {
 }
 
 /// Whether a JSON string literal of `s` has escapes. Without an early end the compiler looks at many bytes at once.
-pub(crate) fn needs_escape_in(s: &str) -> bool {
+fn needs_escape_in(s: &str) -> bool {
     s.bytes().fold(false, |found, byte| found | needs_escape(byte))
 }
 

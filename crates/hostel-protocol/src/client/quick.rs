@@ -8,30 +8,31 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::RpcRequest;
-use crate::text::needs_escape_in;
 
 /// The call that `text` is, if it is an ordinary one.
 pub(super) fn rpc(text: &str) -> Option<RpcRequest<'_>> {
     let mut rest = Rest(text);
     let (mut is_rpc, mut id, mut method, mut args, mut key) = (false, None, None, None, None);
-    rest.skip(b'{')?;
+    rest.skip("{").then_some(())?;
     loop {
-        let name = rest.string()?;
-        rest.skip(b':')?;
-        match name {
-            "type" => is_rpc = rest.string()? == "rpc",
-            "id" => id = Some(rest.string()?),
-            "method" => method = Some(rest.string()?),
-            "args" => args = Some(rest.array()?),
-            "idempotencyKey" => key = Some(rest.string()?),
-            _ => return None,
+        if rest.skip("\"args\":") {
+            args = Some(rest.array()?);
+        } else if rest.skip("\"id\":") {
+            id = Some(rest.string()?);
+        } else if rest.skip("\"method\":") {
+            method = Some(rest.string()?);
+        } else if rest.skip("\"type\":\"rpc\"") {
+            is_rpc = true;
+        } else if rest.skip("\"idempotencyKey\":") {
+            key = Some(rest.string()?);
+        } else {
+            return None;
         }
-        if rest.skip(b',').is_none() {
+        if !rest.skip(",") {
             break;
         }
     }
-    rest.skip(b'}')?;
-    (is_rpc && rest.0.is_empty()).then_some(RpcRequest {
+    (is_rpc && rest.0 == "}").then_some(RpcRequest {
         id: Cow::Borrowed(id?),
         method: Cow::Borrowed(method?),
         args: args?,
@@ -39,22 +40,36 @@ pub(super) fn rpc(text: &str) -> Option<RpcRequest<'_>> {
     })
 }
 
+/// Bytes that end a plain string: its quote, and what makes it no plain one.
+const ENDS: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        ends[control] = true;
+        control += 1;
+    }
+    ends[b'"' as usize] = true;
+    ends[b'\\' as usize] = true;
+    ends
+};
+
 /// What has not been read yet.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    fn skip(&mut self, byte: u8) -> Option<()> {
-        self.0 = self.0.strip_prefix(char::from(byte))?;
-        Some(())
+    fn skip(&mut self, text: &str) -> bool {
+        let rest = self.0.strip_prefix(text);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
     }
 
     /// A string without escapes.
     fn string(&mut self) -> Option<&'a str> {
         let inner = self.0.strip_prefix('"')?;
-        let end = inner.bytes().position(|byte| byte == b'"')?;
+        let end = inner.bytes().position(|byte| ENDS[usize::from(byte)])?;
         let (string, rest) = inner.split_at(end);
         self.0 = rest.strip_prefix('"')?;
-        (!needs_escape_in(string)).then_some(string)
+        Some(string)
     }
 
     fn array(&mut self) -> Option<&'a RawValue> {
