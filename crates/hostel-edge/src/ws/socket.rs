@@ -140,8 +140,8 @@ impl Socket {
     /// read. After a close the message is dropped.
     pub fn feed(&mut self, message: Outgoing) -> usize {
         if self.closing.is_none() && self.engine.is_some() {
-            // Most messages need not wait for the engine.
-            if self.outbox.is_empty() && self.writing < BATCH {
+            // Most messages need not wait for the engine. Where it owes pongs, those go first.
+            if self.outbox.is_empty() && self.writing < BATCH && self.pings == 0 {
                 self.hand_in(message);
             } else {
                 self.waiting += message.len();
@@ -280,6 +280,7 @@ impl Socket {
                 return Poll::Ready(Err(WsError::from_library(error, self.limit)));
             }
             self.writing = 0;
+            self.pings = 0;
             if self.outbox.is_empty() {
                 // An idle socket keeps no queue.
                 self.outbox = VecDeque::new();
