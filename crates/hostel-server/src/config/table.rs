@@ -158,10 +158,10 @@ settings! {
         "How long an HTTP connection may idle between two requests.";
     ping_interval: Duration = "30s", "ping-interval" "TIME",
         "How often a silent socket is asked whether it is still there.";
-    hibernate_after: Duration = "1m", "hibernate-after" "TIME",
+    hibernate_after: Duration = "10s", "hibernate-after" "TIME",
         "How long an agent idles before it leaves memory; its sockets stay open.";
-    turn_deadline: Duration = "5s", "turn-deadline" "TIME",
-        "How long one turn of an agent may take before it is rolled back.";
+    turn_deadline: Duration = "2s", "turn-deadline" "TIME",
+        "How long the SQL of one turn may take, all statements together, before the turn is rolled back.";
     drain_deadline: Duration = "10s", "drain-deadline" "TIME",
         "How long a stopping server waits for requests and sockets to end.";
 }

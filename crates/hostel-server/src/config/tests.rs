@@ -179,3 +179,11 @@ fn page_table() -> String {
     }
     table
 }
+
+#[test]
+fn agents_behave_under_the_binary_as_the_page_of_promises_says() {
+    let (config, own) = (Config::default(), hostel::Options::default());
+    assert_eq!(*config.hibernate_after, own.idle_after);
+    assert_eq!(*config.turn_deadline, own.turn_deadline);
+    assert_eq!(config.outbox_bytes.as_usize(), own.outbox_bytes);
+}
