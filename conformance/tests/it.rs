@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod it {
     mod agents;
+    mod answers;
     mod calling;
     mod connections;
     mod frames;

@@ -9,10 +9,7 @@ use std::{
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use hostel_core::{ConnectRequest, Error, Result};
-use hostel_protocol::{
-    OneLine,
-    refusal::{Refusal, missing_namespace_or_room},
-};
+use hostel_protocol::refusal::{Refusal, missing_namespace_or_room};
 use hostel_runtime::Binding;
 use http::{Request, Response, Uri, header};
 use tracing::Instrument;
@@ -24,7 +21,7 @@ use crate::{
     edge::Edge,
     listener::ConnInfo,
     request_id::RequestId,
-    steps::Kind,
+    steps::{self, Kind},
     ws,
 };
 
@@ -116,14 +113,14 @@ pub(crate) fn refuse_upgrade(
         Ok(accepted) => accepted,
         Err(bad) => return bad_upgrade(&bad, id),
     };
-    tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", OneLine(&refusal.message));
+    steps::refused(&refusal);
     let delay = edge.brake.delay(&request);
     upgrade.spawn(move |socket| refuse_socket(socket, refusal, delay));
     response.map(|()| Body::empty())
 }
 
 fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
-    tracing::warn!(step = "refuse", code = bad.refusal.code.as_str(), "{}", OneLine(&bad.refusal.message));
+    steps::refused(&bad.refusal);
     let mut response = problem(&bad.refusal, Some(id));
     *response.status_mut() = bad.status;
     response.headers_mut().extend(bad.headers());

@@ -14,7 +14,6 @@ use axum::body::Body;
 use futures_util::future::BoxFuture;
 use hostel_core::AgentId;
 use hostel_protocol::{
-    OneLine,
     name::{NoMatch, Route, check_name, route},
     refusal::{Code, Refusal},
 };
@@ -34,11 +33,11 @@ use crate::{
     admission::authority,
     answer::problem,
     edge::Edge,
-    headers::{self, Beliefs},
+    headers::{self, Beliefs, REQUEST_ID},
     host::{AgentHost, refuse_upgrade},
     listener::ConnInfo,
     request_id::RequestId,
-    steps::Kind,
+    steps::{self, Kind},
     ws,
 };
 
@@ -101,7 +100,7 @@ impl AgentRouter {
         self.set(|options| options.prefix = prefix.trim_matches('/').to_owned())
     }
 
-    /// Answers preflight requests and adds CORS headers to every answer of a matched request.
+    /// Answers preflight requests and adds CORS headers to every answer, refusals included.
     #[must_use]
     pub fn cors(self, cors: Cors) -> Self {
         self.set(|options| options.cors = Some(cors))
@@ -156,7 +155,7 @@ impl AgentRouter {
         request.extensions_mut().insert(id.clone());
         match self.try_route(request).await {
             Ok(response) => response,
-            Err(request) => self.not_routed(*request, &id),
+            Err(request) => self.signed(self.not_routed(*request, &id), &id),
         }
     }
 
@@ -182,7 +181,22 @@ impl AgentRouter {
         let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         request.extensions_mut().insert(id.clone());
         let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %shown_path(&request));
-        self.decide(request, &id).instrument(span).await
+        let response = self.decide(request, &id).instrument(span).await;
+        self.signed(response, &id)
+    }
+
+    /// What every answer carries: the id under which it is found in the log, and the CORS headers, without which a page may
+    /// not read why it was refused.
+    fn signed(&self, mut response: Response<Body>, id: &RequestId) -> Response<Body> {
+        if let Some(value) = headers::value(id.as_str()) {
+            response.headers_mut().entry(REQUEST_ID).or_insert(value);
+        }
+        if let Some(cors) = &self.options.cors
+            && response.status() != http::StatusCode::SWITCHING_PROTOCOLS
+        {
+            cors.add(response.headers_mut());
+        }
+        response
     }
 
     /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
@@ -202,13 +216,7 @@ impl AgentRouter {
         if let (Some(cors), &Method::OPTIONS) = (&self.options.cors, request.method()) {
             return cors.preflight();
         }
-        let mut response = self.reach(request, destination, id).await;
-        if let Some(cors) = &self.options.cors
-            && response.status() != http::StatusCode::SWITCHING_PROTOCOLS
-        {
-            cors.add(response.headers_mut());
-        }
-        response
+        self.reach(request, destination, id).await
     }
 
     fn destination(&self, request: &Request<Body>, beliefs: &Beliefs) -> Result<Destination, Refusal> {
@@ -282,7 +290,7 @@ impl AgentRouter {
         if ws::is_upgrade(request.headers()) {
             return refuse_upgrade(&self.edge, request, refusal, id);
         }
-        tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", OneLine(&refusal.message));
+        steps::refused(&refusal);
         problem(&refusal, Some(id))
     }
 }

@@ -5,6 +5,8 @@
 
 use std::fmt::Display;
 
+use hostel_protocol::{OneLine, refusal::Refusal};
+
 /// Which kind of request takes the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -24,4 +26,11 @@ impl Kind {
             Self::Http => tracing::debug!(step, "{detail}"),
         }
     }
+}
+
+/// Logs and counts that a request or socket is turned away before it reaches an agent.
+pub(crate) fn refused(refusal: &Refusal) {
+    let code = refusal.code.as_str();
+    metrics::counter!("hostel_refusals_total", "code" => code).increment(1);
+    tracing::warn!(step = "refuse", code, "{}", OneLine(&refusal.message));
 }
