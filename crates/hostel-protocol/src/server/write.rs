@@ -32,13 +32,14 @@ pub fn state_initial(state_json: &str) -> String {
     [r#"{"type":"cf_agent_state","state":"#, state_json, "}"].concat()
 }
 
-/// A client's state was refused. `extra` adds our `code` and `fix`.
+/// A client's state was refused. `error` is fixed by the protocol; `extra` adds our `code`, `reason` and `fix`.
 #[must_use]
 pub fn state_error(error: &str, extra: Option<&Refusal>) -> String {
     let mut out = String::from(r#"{"type":"cf_agent_state_error","error":"#);
     push_json_str(&mut out, error);
     if let Some(refusal) = extra {
         member(&mut out, r#","code":"#, Some(refusal.code.as_str()));
+        member(&mut out, r#","reason":"#, Some(&refusal.message));
         member(&mut out, r#","fix":"#, refusal.fix.as_deref());
     }
     out.push('}');
