@@ -2,17 +2,19 @@
 # Measures Hostel beside a bare floor and the published Agents SDK, in one run, and prints a table.
 #
 #   bench/run.sh             everything, in under six minutes
-#   bench/run.sh --quick     shorter and smaller, in about a minute
+#   bench/run.sh --quick     shorter and smaller, in about two minutes
+#   bench/run.sh --full      with 100,000 agents instead of 20,000; each waits for the disk, so this takes long
 #   bench/run.sh --no-peer   without the Agents SDK (it needs Node and npm packages)
 #
 # Servers run on core 0, the load on core 1. Reports are kept in target/bench.jsonl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rounds=3 seconds=2 agents=100000 idle=10000 wakes=500 peer=yes
+rounds=3 seconds=2 agents=20000 idle=10000 wakes=500 peer=yes
 for flag in "$@"; do
   case $flag in
-    --quick) rounds=1 seconds=1 agents=5000 idle=2000 wakes=100 ;;
+    --quick) rounds=1 seconds=1 agents=2000 idle=2000 wakes=100 ;;
+    --full) agents=100000 ;;
     --no-peer) peer=no ;;
     *) echo "unknown flag $flag; see the head of bench/run.sh" >&2; exit 2 ;;
   esac
@@ -59,7 +61,7 @@ hostel() { # hostel PORT [FLAGS]: a fresh Hostel, with fresh data
 # load LABEL PORT PID SCENARIO..: one report
 load() {
   local label=$1 port=$2 process=$3; shift 3
-  taskset -c 1 "$bin/hostel-load" --label "$label" --server "127.0.0.1:$port" --pid "$process" --json "$@" >>"$results" ||
+  timeout "${limit:-30}" taskset -c 1 "$bin/hostel-load" --label "$label" --server "127.0.0.1:$port" --pid "$process" --json "$@" >>"$results" ||
     echo "$label: $* failed" >&2
 }
 
@@ -108,14 +110,14 @@ hostel 9706 --idle-after-ms 200; sleepy=$pid
 load hostel 9706 "$sleepy" wake --agents "$wakes"
 load hostel 9706 "$sleepy" wake --agents "$wakes" --hibernated
 # The SDK's runtime lets an object sleep after ten seconds.
-agents_sdk wake --agents "$wakes" --hibernated --settle 13
+limit=90 agents_sdk wake --agents "$wakes" --hibernated --settle 13
 
 hostel 9707 --idle-after-ms 200
 load hostel 9707 "$pid" idle --connections "$idle"
 hostel 9708 --idle-after-ms 200
 load hostel 9708 "$pid" idle --connections "$idle" --agents "$idle"
 hostel 9709 --idle-after-ms 200
-load hostel 9709 "$pid" agents --count "$agents"
+limit=1200 load hostel 9709 "$pid" agents --count "$agents"
 
 echo "$(uname -sr), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(date -u +%F)"
 echo

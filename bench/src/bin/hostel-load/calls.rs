@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::ensure;
+use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 };
 
 pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
+/// Connections made at a time.
+const AT_ONCE: usize = 64;
 
 /// What all clients have done.
 #[derive(Default)]
@@ -33,8 +36,7 @@ struct Done {
 pub(crate) async fn run(flags: &Flags, load: &Load, method: &str) -> anyhow::Result<Report> {
     let done = Rc::new(Done::default());
     let mut clients = JoinSet::new();
-    for index in 0..load.connections {
-        let connection = Connection::ready(flags, &format!("calls-{}", index % load.agents.max(1))).await?;
+    for connection in connect(flags, load).await? {
         let client = Client::new(connection, method, load.pipeline, flags.floor);
         clients.spawn_local(client.run(Rc::clone(&done)));
     }
@@ -48,6 +50,17 @@ pub(crate) async fn run(flags: &Flags, load: &Load, method: &str) -> anyhow::Res
     let depth = if load.pipeline == 1 { String::new() } else { format!(" x{}", load.pipeline) };
     let name = if method == "ping" { "calls" } else { "increments" };
     Ok(report(Report::new(&flags.label, format!("{name}{depth}")), &measured, &done.latencies.borrow()))
+}
+
+/// All clients, a few at a time: a new agent waits for the disk.
+async fn connect(flags: &Flags, load: &Load) -> anyhow::Result<Vec<Connection>> {
+    let mut connections = Vec::new();
+    for begun in (0..load.connections).step_by(AT_ONCE) {
+        let indices = begun..load.connections.min(begun + AT_ONCE);
+        let names: Vec<_> = indices.map(|index| format!("calls-{}", index % load.agents.max(1))).collect();
+        connections.extend(try_join_all(names.iter().map(|name| Connection::ready(flags, name))).await?);
+    }
+    Ok(connections)
 }
 
 struct Measured {

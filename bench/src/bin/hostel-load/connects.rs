@@ -18,6 +18,10 @@ use crate::{
 /// Connects until told whom it reached, and leaves, over and over.
 pub(crate) async fn run(flags: &Flags, connects: &Connects) -> anyhow::Result<Report> {
     let count = Cell::new(0_u64);
+    // The agents exist before it begins: this is about connections.
+    let first = (0..connects.at_once)
+        .map(|index| async move { Connection::ready(flags, &format!("connects-{index}")).await?.close().await });
+    try_join_all(first).await?;
     let worker = |index: usize| {
         let count = &count;
         async move {
