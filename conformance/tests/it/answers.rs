@@ -1,6 +1,6 @@
 //! What every answer carries, refusals included: the id under which it is found in the log, and CORS headers.
 
-use hostel::{App, Cors};
+use hostel::{Admission, App, Cors};
 
 use super::{agents::CoderAgent, support::Server};
 
@@ -24,5 +24,17 @@ async fn a_page_that_cors_lets_in_may_read_why_it_is_refused() {
     for path in ["/agents/coder-agent/default", "/agents/nope/default", "/agents/coder-agent", "/elsewhere"] {
         let answer = server.get(path).await;
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_pages_that_are_let_in_may_read_answers() {
+    let page = "https://app.example";
+    let agents = App::new().agent::<CoderAgent>().in_memory().admission(Admission::default().allow_origin(page));
+    let server = Server::start(agents.routing(|agents| agents.cors(Cors::admitted()))).await;
+    for (origin, allowed) in [(page, page), ("https://evil.test", ""), ("null", "")] {
+        let answer = server.get_with("/agents/coder-agent/default", &[("Origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{answer:?}");
+        assert_eq!(answer.header("vary"), "origin");
     }
 }

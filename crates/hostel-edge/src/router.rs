@@ -18,7 +18,7 @@ use hostel_protocol::{
     refusal::{Code, Refusal},
 };
 use hostel_runtime::Binding;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -155,7 +155,10 @@ impl AgentRouter {
         request.extensions_mut().insert(id.clone());
         match self.try_route(request).await {
             Ok(response) => response,
-            Err(request) => self.signed(self.not_routed(*request, &id), &id),
+            Err(request) => {
+                let cors = self.cors_headers(&request);
+                signed(self.not_routed(*request, &id), &id, cors)
+            }
         }
     }
 
@@ -181,22 +184,14 @@ impl AgentRouter {
         let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         request.extensions_mut().insert(id.clone());
         let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %shown_path(&request));
+        let cors = self.cors_headers(&request);
         let response = self.decide(request, &id).instrument(span).await;
-        self.signed(response, &id)
+        signed(response, &id, cors)
     }
 
-    /// What every answer carries: the id under which it is found in the log, and the CORS headers, without which a page may
-    /// not read why it was refused.
-    fn signed(&self, mut response: Response<Body>, id: &RequestId) -> Response<Body> {
-        if let Some(value) = headers::value(id.as_str()) {
-            response.headers_mut().entry(REQUEST_ID).or_insert(value);
-        }
-        if let Some(cors) = &self.options.cors
-            && response.status() != http::StatusCode::SWITCHING_PROTOCOLS
-        {
-            cors.add(response.headers_mut());
-        }
-        response
+    fn cors_headers(&self, request: &Request<Body>) -> Option<HeaderMap> {
+        let cors = self.options.cors.as_ref()?;
+        Some(cors.for_request(&self.edge.admission, request.headers()))
     }
 
     /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
@@ -213,8 +208,8 @@ impl AgentRouter {
             Err(refusal) => return self.refuse(request, refusal, id),
         };
         kind.step("route", format_args!("to {}", destination.binding.slug));
-        if let (Some(cors), &Method::OPTIONS) = (&self.options.cors, request.method()) {
-            return cors.preflight();
+        if self.options.cors.is_some() && *request.method() == Method::OPTIONS {
+            return Response::default();
         }
         self.reach(request, destination, id).await
     }
@@ -293,6 +288,18 @@ impl AgentRouter {
         steps::refused(&refusal);
         problem(&refusal, Some(id))
     }
+}
+
+/// What every answer carries: the id under which it is found in the log, and the CORS headers, without which a page may not
+/// read why it was refused.
+fn signed(mut response: Response<Body>, id: &RequestId, cors: Option<HeaderMap>) -> Response<Body> {
+    let is_socket = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    if let Some(value) = headers::value(id.as_str()) {
+        headers.entry(REQUEST_ID).or_insert(value);
+    }
+    headers.extend(cors.filter(|_| !is_socket).into_iter().flatten());
+    response
 }
 
 /// HTTP/2 has the host in the URI; everything after reads it from `Host`.

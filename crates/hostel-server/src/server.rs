@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use hostel::{
-    Admission, App, Edge, Home, Limits, Options, Tls,
+    Admission, App, Cors, Edge, Home, Limits, Options, Tls,
     axum::{Router, middleware},
     erased::{Class, ClassOf},
 };
@@ -60,6 +60,7 @@ fn cannot_listen(address: SocketAddr) -> String {
 
 fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     let prefix = config.prefix.value.clone();
+    let other_pages = !config.allow_origins.is_empty();
     let disk = Disk::new(config.data.value.clone());
     let mut app = App::new()
         .agent::<CoderAgent>()
@@ -69,7 +70,10 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
         .limits(limits(config))
         .compression(*config.compression)
         .admission(admission(config))
-        .routing(move |router| router.prefix(&prefix))
+        .routing(move |router| {
+            let router = router.prefix(&prefix);
+            if other_pages { router.cors(Cors::admitted()) } else { router }
+        })
         .routes(move |edge| routes(edge, metrics, disk));
     if *config.insecure_no_auth {
         app = app.insecure_without_auth();

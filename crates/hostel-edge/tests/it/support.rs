@@ -90,6 +90,8 @@ impl Service {
     async fn answer(self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
         let response = match request.uri().path() {
             "/ws" => self.open(&mut request),
+            // Without the backtrace of `panic!`, whose memory the other tests would measure.
+            "/panic" => std::panic::resume_unwind(Box::new("a handler that panics")),
             "/body" => body(request).await,
             "/large" => Response::new(Body::from(vec![0; 64 << 20])),
             "/slow" => {
