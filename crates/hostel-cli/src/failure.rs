@@ -86,6 +86,35 @@ fn sentence(error: &anyhow::Error) -> String {
         Some(Error::Closed(Closed { said: Some(said), .. })) => said.message.clone(),
         // Its text has that of its source in it already.
         Some(error) => error.to_string(),
-        None => format!("{error:#}"),
+        None => chain(error),
+    }
+}
+
+/// Every cause once: many texts have that of their source in them already.
+fn chain(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the key cannot be read: {source}; look for it")]
+    struct Unreadable {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn a_cause_that_was_told_already_is_not_told_again() {
+        let source = std::io::Error::other("no such file");
+        let error = Err::<(), _>(Unreadable { source }).context("cannot start").unwrap_err();
+        assert_eq!(sentence(&error), "cannot start: the key cannot be read: no such file; look for it");
     }
 }

@@ -101,7 +101,8 @@ impl Error {
         let mut next = self.0.source.as_deref().map(|s| s as &dyn std::error::Error);
         while let Some(cause) = next {
             let line = cause.to_string();
-            if !text.ends_with(&line) {
+            // Many texts have that of their source in them already.
+            if !text.contains(&line) {
                 text.push_str(": ");
                 text.push_str(&line);
             }
@@ -157,5 +158,19 @@ impl fmt::Debug for Error {
             Some(label) => write!(f, "{label}: {}", OneLine(&chain)),
             None => write!(f, "{}", OneLine(&chain)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_tells_every_cause_once() {
+        let source = std::io::Error::other("address in use");
+        let text = "cannot listen: address in use; choose another port";
+        assert_eq!(Error::msg(text).with_source(source).chain(), text);
+        let source = std::io::Error::other("address in use");
+        assert_eq!(Error::msg("cannot listen").with_source(source).chain(), "cannot listen: address in use");
     }
 }

@@ -121,13 +121,14 @@ fn listening_beyond_loopback_is_refused_unless_asked_for_by_name() {
 }
 
 #[test]
-fn tls_needs_both_files_and_a_prefix_needs_a_path() {
+fn what_cannot_be_kept_is_refused_with_what_to_change() {
     for (name, value, text) in [
         ("tls_cert", "c.pem", "add --tls-key"),
         ("tls_key", "k.pem", "add --tls-cert"),
         ("prefix", "/", "is no path"),
         ("prefix", "a/../b", "is no path"),
         ("prefix", "a b", "is no path"),
+        ("max_message_bytes", "64MiB", "32MiB is the most"),
     ] {
         let mut config = Config::default();
         config.set(name, &[value.to_owned()], Origin::Default).unwrap();
