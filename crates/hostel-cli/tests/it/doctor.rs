@@ -44,6 +44,16 @@ async fn a_healthy_server_passes_every_step() {
 }
 
 #[tokio::test]
+async fn a_program_of_ones_own_that_serves_only_agents_is_healthy() {
+    let nothing = Refusal::new(Code::NoRoute, "Nothing is served at /healthz.");
+    let mut fake = Fake::hostel(Handshake::Work);
+    fake.health = Answer::problem(&nothing);
+    fake.ready = Answer::problem(&nothing);
+    let (exit, report) = doctor(&[&url(fake.start().await)]).await;
+    assert_eq!((exit, &report["ok"]), (0, &Value::Bool(true)), "{report:#}");
+}
+
+#[tokio::test]
 async fn the_report_for_people_ends_with_one_sentence_and_one_change() {
     let closed = fake::closed_port();
     let address = closed.address;
