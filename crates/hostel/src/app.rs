@@ -221,7 +221,8 @@ impl App {
         })
     }
 
-    /// Serves until the process is asked to stop (Ctrl-C, SIGTERM), then drains.
+    /// Serves until the process is asked to stop (Ctrl-C, SIGTERM), then drains. Asked a second time, the process ends at
+    /// once.
     ///
     /// # Errors
     /// Those of [`App::start`], an address that cannot be listened on, or one beyond loopback.
@@ -232,6 +233,8 @@ impl App {
         tokio::spawn(async move {
             stop_signal().await;
             signal.cancel();
+            stop_signal().await;
+            std::process::exit(130);
         });
         self.start().await?.serve(listener, stop).await
     }
