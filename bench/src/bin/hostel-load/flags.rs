@@ -70,8 +70,8 @@ pub(crate) struct Fanout {
     /// Open sockets, the one that sets the state among them.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) sockets: usize,
-    /// States under way.
-    #[arg(long, default_value_t = 2)]
+    /// States under way. With more than one, a server may write several to a socket at once.
+    #[arg(long, default_value_t = 1)]
     pub(crate) window: u64,
     /// How long is measured, after half a second of warming up.
     #[arg(long, default_value_t = 4.0)]
