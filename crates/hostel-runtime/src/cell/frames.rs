@@ -79,8 +79,8 @@ impl Cell {
     /// The text is fixed by the protocol; what we know of the reason rides beside it.
     fn rejection(&self, error: &Error) -> String {
         tracing::info!(agent = %self.id, error = ?error, "a client's state was rejected");
-        let reason = error.code().map(|code| error.to_refusal(code));
-        server::state_error("State update rejected", reason.as_ref())
+        let reason = error.to_refusal(Code::StateRejected);
+        server::state_error("State update rejected", Some(&reason))
     }
 
     /// A message that is no protocol frame: the application's, or, if it takes none, a mistake that is answered.

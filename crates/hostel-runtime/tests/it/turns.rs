@@ -115,7 +115,8 @@ async fn promise_2_a_veto_rolls_the_turn_back() {
     let mut client = Client::greeted(&node, "Ledger", "a").await;
     assert_eq!(client.failure("veto", json!([])).await["error"], "not that number");
     client.send(&json!({"type": "cf_agent_state", "state": {"total": 13}}));
-    assert_eq!(client.until_type("cf_agent_state_error").await["error"], "State update rejected");
+    let rejected = client.until_type("cf_agent_state_error").await;
+    assert_eq!((&rejected["error"], &rejected["code"]), (&json!("State update rejected"), &json!("state_rejected")));
     assert_eq!(client.result("look", json!([])).await[0], 0);
 }
 
