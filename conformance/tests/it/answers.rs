@@ -1,5 +1,7 @@
 //! What every answer carries, refusals included: the id under which it is found in the log, and CORS headers.
 
+use std::time::{Duration, Instant};
+
 use hostel::{Admission, App, Cors};
 
 use super::{agents::CoderAgent, support::Server};
@@ -37,4 +39,17 @@ async fn only_pages_that_are_let_in_may_read_answers() {
         assert_eq!(answer.header("access-control-allow-origin"), allowed, "{answer:?}");
         assert_eq!(answer.header("vary"), "origin");
     }
+}
+
+#[tokio::test]
+async fn clients_whose_refusal_is_held_back_do_not_hold_a_stopping_server_back() {
+    let server = Server::start(App::new().agent::<CoderAgent>().in_memory()).await;
+    let mut refused = Vec::new();
+    for _ in 0..40 {
+        refused.push(server.socket("/agents/nope/default").await);
+    }
+    let begun = Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "the last of them would have waited five seconds");
+    assert_eq!(refused.pop().unwrap().refusal().await, ("unknown_agent".into(), 4404));
 }

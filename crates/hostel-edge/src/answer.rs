@@ -6,6 +6,7 @@ use axum::body::Body;
 use hostel_core::Error;
 use hostel_protocol::refusal::{Code, Refusal, connection_issues_text};
 use http::{HeaderValue, Response, StatusCode, header};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     headers,
@@ -75,16 +76,18 @@ fn finish(code: Code, body: Body, content_type: HeaderValue) -> Response<Body> {
 }
 
 /// Tells a client why its socket is refused: one frame at once, then the close (design, 5). A client that keeps coming back
-/// waits for the close a little longer each time.
-pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal, delay: Duration) {
+/// waits for the close a little longer each time, unless the server stops.
+pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal, delay: Duration, stop: CancellationToken) {
     socket.feed(Outgoing::Text(refusal.to_error_frame().into()));
     if socket.flush().await.is_err() {
         return;
     }
     // Whatever the client still says is read and dropped; if it leaves, there is nothing to wait for.
     let silence = async { while socket.recv().await.is_some() {} };
-    if tokio::time::timeout(delay, silence).await.is_ok() {
-        return;
+    tokio::select! {
+        () = silence => return,
+        () = tokio::time::sleep(delay) => {}
+        () = stop.cancelled() => {}
     }
     socket.close(refusal.code.close_code(), &refusal.close_reason());
     socket.finish().await;

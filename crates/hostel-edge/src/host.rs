@@ -115,7 +115,8 @@ pub(crate) fn refuse_upgrade(
     };
     steps::refused(&refusal);
     let delay = edge.brake.delay(&request);
-    upgrade.spawn(move |socket| refuse_socket(socket, refusal, delay));
+    let stop = request.extensions().get::<ConnInfo>().map(|info| info.shutdown.clone()).unwrap_or_default();
+    upgrade.spawn(move |socket| refuse_socket(socket, refusal, delay, stop));
     response.map(|()| Body::empty())
 }
 
