@@ -7,7 +7,11 @@ use hostel_core::{
     event::{Event, Output},
     handler::Mode,
 };
-use hostel_protocol::{connection::close, refusal::Code, server};
+use hostel_protocol::{
+    connection::close,
+    refusal::{Code, Refusal},
+    server,
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -137,8 +141,19 @@ impl Cell {
 
     /// The agent cannot serve this client: it hears why, and comes back later.
     pub(super) fn turn_away(&self, peer: &Arc<Peer>, error: &Error) {
-        let refusal = error.to_refusal(Code::AgentUnavailable);
+        let refusal = self.told(error, Code::AgentUnavailable);
         self.dismiss(peer, refusal.to_error_frame(), refusal.code.close_code(), refusal.close_reason());
+    }
+
+    /// What a client may know of a failure: why an agent's own code did not start is shown in development only.
+    pub(super) fn told(&self, error: &Error, fallback: Code) -> Refusal {
+        let refusal = error.to_refusal(fallback);
+        let own_code = matches!(refusal.code, Code::AgentStartFailed | Code::AgentQuarantined);
+        if !own_code || self.node.options.development {
+            return refusal;
+        }
+        Refusal::new(refusal.code, format!("{}.", refusal.code.title()))
+            .with_fix("come back later; the reason is in the server's log")
     }
 
     fn dismiss(&self, peer: &Arc<Peer>, frame: String, code: u16, reason: String) {

@@ -232,7 +232,7 @@ impl Cell {
     /// Puts the agent out of memory after a failure; the next event starts it again, unless it is held back.
     pub(super) fn evict(&self) {
         if let Err(error) = self.node.quarantine.check(&self.id) {
-            let reason = error.to_refusal(Code::AgentQuarantined).close_reason();
+            let reason = self.told(&error, Code::AgentQuarantined).close_reason();
             self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
         }
         self.node.block(|| self.unload());
