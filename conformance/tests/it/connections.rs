@@ -1,6 +1,8 @@
 //! What a connection may rely on: its id gives nobody else power over it, and a server that stops says so.
 
-use hostel::App;
+use std::time::Duration;
+
+use hostel::{App, Limits, prelude::*};
 use serde_json::json;
 
 use super::{agents::CoderAgent, support::Server};
@@ -45,4 +47,34 @@ async fn a_server_that_stops_tells_every_client_to_come_back() {
     let (ending, ()) = tokio::join!(client.ending(), server.stop());
     assert_eq!(ending.code, 1012);
     assert!(ending.reason.starts_with("shutting_down: "), "{}", ending.reason);
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Ponderer {
+    count: u32,
+}
+
+#[agent]
+impl Ponderer {
+    async fn on_connect(cx: &Cx<Self>) {
+        cx.sleep(Duration::from_millis(1_500)).await;
+    }
+
+    #[callable]
+    fn count(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_not_given_up_because_its_agent_takes_long_to_let_it_in() {
+    let limits = Limits {
+        ping_interval: Duration::from_millis(200),
+        ping_deadline: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = Server::start(App::new().agent::<Ponderer>().in_memory().limits(limits)).await;
+    let mut client = server.socket("/agents/ponderer/default").await;
+    assert_eq!(client.call("count", json!([])).await["result"], 1);
 }

@@ -156,8 +156,15 @@ impl Client {
         Self { socket, calls: 0 }
     }
 
+    /// The next message; the library answers pings by itself.
     async fn receive(&mut self) -> Option<Message> {
-        timeout(PATIENCE, self.socket.next()).await.expect("a message in time").transpose().ok().flatten()
+        loop {
+            let next = timeout(PATIENCE, self.socket.next()).await.expect("a message in time");
+            let message = next.transpose().ok().flatten();
+            if !matches!(message, Some(Message::Ping(_))) {
+                return message;
+            }
+        }
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

@@ -31,6 +31,7 @@ pub(crate) async fn drive(socket: Socket, session: Session, limits: Limits) {
         interval: limits.ping_interval,
         deadline: limits.ping_deadline,
         pinged: false,
+        deaf: false,
         end: None,
     });
     let outcome = poll_fn(|cx| driver.poll(cx)).await;
@@ -47,6 +48,8 @@ struct Driver {
     deadline: Duration,
     /// A ping is out, and nothing was heard since.
     pinged: bool,
+    /// The agent could not take more, so nothing was read: the client's silence is ours.
+    deaf: bool,
     /// How the client closed, once it has.
     end: Option<CloseEvent>,
 }
@@ -78,7 +81,8 @@ impl Driver {
     /// Reads a batch. `Ok(true)` when there may be more.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseEvent> {
         for _ in 0..READ_BATCH {
-            if self.session.poll_ready(cx).is_pending() {
+            self.deaf = self.session.poll_ready(cx).is_pending();
+            if self.deaf {
                 return Ok(false);
             }
             match self.socket.poll_recv(cx) {
@@ -144,7 +148,7 @@ impl Driver {
     /// Pings a silent client, and gives it up when it stays silent.
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
         while self.pulse.as_mut().poll(cx).is_ready() {
-            let heard = self.socket.take_heard();
+            let heard = self.socket.take_heard() || self.deaf;
             if self.pinged && !heard {
                 self.socket.close_now(close::GOING_AWAY, "no answer to a ping");
             } else if !heard {
