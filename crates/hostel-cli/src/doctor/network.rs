@@ -170,6 +170,12 @@ fn certificate(problem: &CertificateError, host: &str) -> Break {
             "is for other names",
             format!("Connect under a name of the certificate, or get one for {host}."),
         ),
+        CertificateError::Other(why) => {
+            let fix =
+                "Make a certificate for a server; openssl's self-signed ones need -addext basicConstraints=CA:FALSE.";
+            let sentence = format!("The certificate of {host} cannot be used: {why}.");
+            return Break::new("tls", "certificate_unusable", sentence, fix.to_owned());
+        }
         _ => (
             "certificate_unknown",
             "comes from nobody this machine trusts",
