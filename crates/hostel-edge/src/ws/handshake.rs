@@ -55,8 +55,9 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
 
 /// Answers a handshake: the 101 to send back, and the future socket.
 ///
-/// No subprotocol is ever selected: a client that offers some (often to carry a
-/// token) gets none, which every browser accepts.
+/// A client that offers subprotocols (often to carry a token) gets the first: we
+/// speak none of them, but browsers give up on a server that picks none, and say
+/// nothing but 1006.
 ///
 /// # Errors
 /// [`BadUpgrade`] when the request is not a correct handshake; nothing has been
@@ -74,6 +75,9 @@ pub fn handshake<B>(request: &mut Request<B>, policy: &WsPolicy) -> Result<(Resp
     if let Some(deflate) = deflate {
         let answer = HeaderValue::try_from(deflate.answer()).expect("tokens and digits");
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+    }
+    if let Some(subprotocol) = subprotocol(request.headers()) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     let upgrade = Upgrade::new(hyper::upgrade::on(request), deflate, policy.clone());
     Ok((response, upgrade))
@@ -131,6 +135,16 @@ fn is_key(key: &[u8]) -> bool {
         && key[..22].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
+/// The first one offered, if it is a token (RFC 6455, 4.1).
+fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let first = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.split(',').next()?.trim();
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if first.is_empty() || !first.bytes().all(is_token) {
+        return None;
+    }
+    HeaderValue::from_str(first).ok()
+}
+
 fn accept(key: &HeaderValue) -> HeaderValue {
     let digest = Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize();
     HeaderValue::try_from(BASE64.encode(&digest)).expect("base64 is a valid header value")
@@ -167,12 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_offers_subprotocols_gets_the_first() {
+        for (offered, chosen) in [("chat, token.abc", Some("chat")), ("chat", Some("chat")), ("a b", None), (",", None)]
+        {
+            let request = request().header("sec-websocket-key", KEY).header("sec-websocket-protocol", offered);
+            let (response, _) = handshake(&mut request.body(()).unwrap(), &WsPolicy::default()).unwrap();
+            let got = response.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
+            assert_eq!(got, chosen, "{offered}");
+        }
+    }
+
+    #[test]
     fn the_example_of_the_rfc_gets_its_accept_value_and_no_subprotocol() {
-        let mut request = request()
-            .header("sec-websocket-key", KEY)
-            .header("sec-websocket-protocol", "chat, token.abc")
-            .body(())
-            .unwrap();
+        let mut request = request().header("sec-websocket-key", KEY).body(()).unwrap();
         let (response, _) = handshake(&mut request, &WsPolicy::default()).unwrap();
         assert_eq!(response.status(), 101);
         assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");

@@ -227,7 +227,9 @@ fn header_notes(headers: &HeaderMap, notes: &mut Vec<Note>) {
     if let Some(offered) = text(headers, "sec-websocket-protocol") {
         notes.push(Note::wrong(
             "subprotocol",
-            format!("It offers the subprotocol {offered:?}; none is ever chosen, and strict clients then give up."),
+            format!(
+                "It offers the subprotocol {offered:?}. A Hostel server agrees to the first offered; this listener and other servers of the Agents SDK choose none, and browsers then give up."
+            ),
             "Connect without a subprotocol.",
         ));
     }
