@@ -14,19 +14,13 @@ use crate::layout::wal_of;
 use crate::{Error, ErrorKind, schema};
 
 const CACHED_STATEMENTS: usize = 8;
+const PAGE: usize = 4096;
 
-/// Settings of every connection. `EXCLUSIVE` keeps the index of the log in memory: no `-shm` file, one
+/// Settings of every connection. SQLite syncs nothing and copies its log into the file only when told to: the journal is
+/// what survives the loss of power, and no page may get into the file before it is there. `EXCLUSIVE` keeps the index of the log in memory: no `-shm` file, one
 /// descriptor less, and most of the time of reopening saved.
-const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
-
-/// Settings for the first commit after opening with an empty log. There is nothing old in the log that a
-/// reordered write could bring back, so SQLite need not sync its header before the first frame; the
-/// durability seam syncs it with the frames. No checkpoint may run in this phase.
-pub(crate) const BEFORE_FIRST_COMMIT: &str = "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=OFF;";
-
-/// Settings ever after: checkpoints, and reuse of the log, sync in the right order by themselves.
-pub(crate) const AFTER_FIRST_COMMIT: &str =
-    "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;";
+const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; \
+    PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
 
 /// Opens an existing database file; never creates one.
 pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
@@ -52,6 +46,15 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.execute_batch(SETTINGS)
+}
+
+/// Copies SQLite's log into the file and empties it. To be done only when all of it is durable in the journal. Returns how
+/// many frames the log had; `None` if it could not be done now.
+pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<Option<u64>> {
+    let outcome = conn.query_row("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    Ok((outcome.0 == 0).then(|| u64::try_from(outcome.1).unwrap_or(0)))
 }
 
 /// Makes the coming close leave file and log exactly as they are.
@@ -81,8 +84,13 @@ impl Blank {
         Ok(Self { bytes, temporary, counter: AtomicU64::new(0) })
     }
 
+    /// The pages of the blank file, numbered from 1.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        (1..).zip(self.bytes.chunks_exact(PAGE))
+    }
+
     /// A path for an unfinished file, never given twice.
-    pub(crate) fn unfinished(&self) -> PathBuf {
+    fn unfinished(&self) -> PathBuf {
         self.temporary.join(format!("{}.tmp", self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 
