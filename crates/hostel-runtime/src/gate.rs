@@ -70,6 +70,8 @@ struct Inner {
     latest: Option<Commit>,
     held: VecDeque<(u64, Vec<Delivery>)>,
     syncing: bool,
+    /// Writes were lost: what is in memory rests on them, and none of it is shown until the agent is loaded again.
+    lost: Option<Error>,
 }
 
 /// What the caller of [`Gate::push`] has to do.
@@ -86,6 +88,10 @@ impl Gate {
     /// Adds what a turn committed, and what it wants to show.
     pub(crate) fn push(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) -> Then {
         let mut inner = self.0.lock();
+        if let Some(error) = &inner.lost {
+            deliveries.into_iter().for_each(|delivery| delivery.fail(error));
+            return Then::Rest;
+        }
         if let Some(commit) = commit {
             inner.committed += 1;
             inner.latest = Some(commit);
@@ -132,9 +138,15 @@ impl Gate {
             inner.durable = inner.committed;
             inner.latest = None;
             inner.syncing = false;
+            inner.lost = Some(share(error));
             std::mem::take(&mut inner.held)
         };
         held.into_iter().flat_map(|(_, deliveries)| deliveries).for_each(|delivery| delivery.fail(error));
+    }
+
+    /// The agent is loaded from what is durable.
+    pub(crate) fn mend(&self) {
+        self.0.lock().lost = None;
     }
 
     /// Whether nothing waits and no sync is under way.

@@ -1,4 +1,6 @@
-//! What a commit changed, read from SQLite's own log: the frames between where it ended before and where it ends now.
+//! What a commit changed, read from SQLite's own log: the frames between where it ended before and where it ends now. That
+//! is what SQLite's hook for commits in the log says; the end of the file would not do, since a turn that was rolled back
+//! may have left frames behind it, and a turn that changed nothing writes none.
 //!
 //! Every frame is checked as SQLite itself would check it on recovery, so a misunderstanding of the file cannot end up in
 //! the journal as a page.
@@ -6,16 +8,20 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
-/// What is read at first: enough for most turns.
-const GUESS: usize = 4 * (FRAME_HEADER + 4096);
 
 /// Follows the log of one open database.
 #[derive(Debug)]
 pub(crate) struct Capture {
     file: File,
+    /// How many frames the log has, set by the hook when a commit has written some.
+    announced: Arc<AtomicU64>,
     at: u64,
     header: Option<LogHeader>,
     /// The running checksum of SQLite's log.
@@ -47,9 +53,15 @@ impl Frames {
 }
 
 impl Capture {
-    /// Follows a log that is empty.
-    pub(crate) fn of_empty(file: File) -> Self {
-        Self { file, at: 0, header: None, sum: (0, 0) }
+    /// Follows the log of `conn`, which is empty.
+    pub(crate) fn of_empty(file: File, conn: &mut Connection) -> rusqlite::Result<Self> {
+        let announced = Arc::new(AtomicU64::new(0));
+        let hears = Arc::clone(&announced);
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames: i32| {
+            hears.store(u64::from(frames.unsigned_abs()), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self { file, announced, at: 0, header: None, sum: (0, 0) })
     }
 
     /// Where the log ends, as far as it was read.
@@ -63,23 +75,23 @@ impl Capture {
         self.header = None;
     }
 
-    /// Reads what the commit that has just been made has added.
-    pub(crate) fn read_commit(&mut self) -> io::Result<Frames> {
-        if self.header.is_none() {
-            self.begin()?;
+    /// Reads what the commit that has just been made has added; `None` if it changed nothing.
+    pub(crate) fn read_commit(&mut self) -> io::Result<Option<Frames>> {
+        let announced = self.announced.swap(0, Ordering::Relaxed);
+        if announced == 0 {
+            return Ok(None);
         }
-        match self.frames() {
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-                // SQLite begins its log anew, under other salts, when it finds all of it copied.
-                let before = self.header;
-                self.begin()?;
-                if self.header == before { Err(e) } else { self.frames() }
-            }
-            other => other,
-        }
+        let header = match self.header {
+            Some(header) => header,
+            None => self.begin()?,
+        };
+        let end = HEADER as u64 + announced * header.frame() as u64;
+        // SQLite begins its log anew, under other salts, when it finds all of it copied.
+        let header = if end <= self.at { self.begin()? } else { header };
+        self.frames(&header, end).map(Some)
     }
 
-    fn begin(&mut self) -> io::Result<()> {
+    fn begin(&mut self) -> io::Result<LogHeader> {
         let mut bytes = [0; HEADER];
         self.file.read_exact_at(&mut bytes, 0)?;
         let big_endian = match word(&bytes, 0) {
@@ -97,37 +109,37 @@ impl Capture {
         }
         let mut salts = [0; 8];
         salts.copy_from_slice(&bytes[16..24]);
-        self.header = Some(LogHeader { page_size, salts, big_endian });
+        let header = LogHeader { page_size, salts, big_endian };
+        self.header = Some(header);
         self.sum = sum;
         self.at = HEADER as u64;
-        Ok(())
+        Ok(header)
     }
 
-    fn frames(&mut self) -> io::Result<Frames> {
-        let Some(header) = self.header else { return Err(damaged("it has no header")) };
-        let frame = FRAME_HEADER + header.page_size as usize;
-        let mut bytes = vec![0; GUESS.max(frame)];
-        let (mut filled, mut checked) = (read_at(&self.file, self.at, &mut bytes)?, 0);
-        let mut sum = self.sum;
-        loop {
-            if checked + frame > bytes.len() {
-                bytes.resize(bytes.len() * 2 + frame, 0);
-                filled += read_at(&self.file, self.at + filled as u64, &mut bytes[filled..])?;
-            }
-            if checked + frame > filled {
-                return Err(damaged("the commit has no end"));
-            }
-            let one = &bytes[checked..checked + frame];
-            sum = check(one, &header, sum)?;
-            checked += frame;
-            let db_pages = word(one, 4);
+    fn frames(&mut self, header: &LogHeader, end: u64) -> io::Result<Frames> {
+        let length = end.checked_sub(self.at).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, self.at)?;
+        let (mut sum, mut db_pages) = (self.sum, 0);
+        for frame in bytes.chunks_exact(header.frame()) {
             if db_pages != 0 {
-                bytes.truncate(checked);
-                self.sum = sum;
-                self.at += checked as u64;
-                return Ok(Frames { page_size: header.page_size, db_pages, bytes });
+                return Err(damaged("it has more than one commit"));
             }
+            sum = check(frame, header, sum)?;
+            db_pages = word(frame, 4);
         }
+        if db_pages == 0 {
+            return Err(damaged("the commit has no end"));
+        }
+        self.sum = sum;
+        self.at = end;
+        Ok(Frames { page_size: header.page_size, db_pages, bytes })
+    }
+}
+
+impl LogHeader {
+    fn frame(&self) -> usize {
+        FRAME_HEADER + self.page_size as usize
     }
 }
 
@@ -156,19 +168,6 @@ fn add((mut a, mut b): (u32, u32), bytes: &[u8], big_endian: bool) -> (u32, u32)
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
-    let mut read = 0;
-    while read < into.len() {
-        match file.read_at(&mut into[read..], at + read as u64) {
-            Ok(0) => break,
-            Ok(n) => read += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(read)
 }
 
 fn damaged(what: &str) -> io::Error {

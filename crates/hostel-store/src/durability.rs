@@ -105,6 +105,11 @@ impl SyncHandle {
         (number, Box::new(OnItsWay { handle: self.clone(), number, agent, log_end, dirt: Arc::clone(dirt) }))
     }
 
+    /// The commit made last.
+    pub(crate) fn latest(&self) -> Commit {
+        Commit::pending(self.clone(), self.0.state.lock().committed)
+    }
+
     /// Makes everything committed so far durable.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ impl Cell {
         let awake = self.instantiate(stored)?;
         self.registered_alarm.store(alarm.unwrap_or(NO_ALARM), Ordering::Relaxed);
         *self.store.lock() = Some(db);
+        self.gate.mend();
         *self.core.lock() = Some(awake);
         self.metrics.wakes.increment(1);
         self.metrics.awake.increment(1.0);

@@ -9,18 +9,21 @@ use super::Cell;
 use crate::storage;
 
 impl Cell {
-    /// Starts making the latest commit durable. One sync covers every commit before it; those that arrive meanwhile
-    /// share the next.
+    /// Starts making the latest commit durable. One acknowledgement covers every commit before it; those that arrive
+    /// meanwhile share the next, and commits of all agents share one sync.
     pub(super) fn start_sync(&self) {
-        let cell = self.arc();
-        self.node.spawn_blocking(move || {
-            while let Some((number, commit)) = cell.gate.next_sync() {
-                cell.metrics.syncs.increment(1);
-                match hostel_store::make_durable(&commit) {
-                    Ok(()) => cell.gate.open(number),
-                    Err(error) => return cell.lose_writes(storage::error(error)),
+        let Some((number, commit)) = self.gate.next_sync() else { return };
+        self.metrics.syncs.increment(1);
+        let (cell, under_way) = (self.arc(), self.node.under_way());
+        self.node.store.submit(commit, move |outcome| {
+            match outcome {
+                Ok(()) => {
+                    cell.gate.open(number);
+                    cell.start_sync();
                 }
+                Err(error) => cell.lose_writes(storage::error(error)),
             }
+            drop(under_way);
         });
     }
 
@@ -32,6 +35,8 @@ impl Cell {
         let reason = error.to_refusal(Code::StorageFailed).close_reason();
         self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
         self.node.rebuild_later(&self.id);
-        self.evict();
+        // Not on the journal's thread: closing a database may wait for it.
+        let cell = Arc::clone(self);
+        self.node.spawn_blocking(move || cell.evict());
     }
 }

@@ -21,7 +21,7 @@ use tokio::{
     sync::{Semaphore, oneshot},
     task::AbortHandle,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::NodeBuilder;
 use crate::{
@@ -201,6 +201,11 @@ impl Shared {
 
     pub(crate) fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         self.tasks.spawn_blocking_on(work, &self.runtime);
+    }
+
+    /// Something that a shutdown waits for, until it is dropped.
+    pub(crate) fn under_way(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     pub(crate) fn evict_later(&self, cell: Arc<Cell>) {

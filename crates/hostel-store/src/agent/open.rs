@@ -293,6 +293,10 @@ impl Open {
         self.conn.as_ref().expect("the connection is there until closing")
     }
 
+    pub(super) fn conn_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect("the connection is there until closing")
+    }
+
     /// The connection and the guard, with the agent's rules installed.
     pub(crate) fn guarded(&mut self) -> rusqlite::Result<(&mut Connection, &mut Guard)> {
         let conn = self.conn.as_mut().expect("the connection is there until closing");

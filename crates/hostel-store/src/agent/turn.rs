@@ -89,7 +89,8 @@ impl Open {
         if length != 0 {
             return Err(self.refuse(ErrorKind::Failed, "SQLite's log is not empty after opening; close it and try again"));
         }
-        self.capture = Some(Capture::of_empty(wal));
+        let following = Capture::of_empty(wal, self.conn_mut());
+        self.capture = Some(following.map_err(|e| self.failed("beginning a turn", e))?);
         self.tide = self.tide_now();
         self.sync = Some(SyncHandle::new(self.key.clone()));
         Ok(())
@@ -170,22 +171,23 @@ impl Open {
         if !wrote {
             return Ok(None);
         }
-        self.journal().map(Some)
+        self.journal()
     }
 
-    /// Hands what was just committed to the journal. If it cannot be read, it is as lost as if it could not be written.
-    fn journal(&mut self) -> Result<Commit, Error> {
+    /// Hands what was just committed to the journal. If SQLite found that nothing had changed, the commit is the one before. If it cannot be read, it is as lost as if it could not be written.
+    fn journal(&mut self) -> Result<Option<Commit>, Error> {
         let (Some(keeper), Some(capture), Some(sync)) = (&self.store.keeper, &mut self.capture, &self.sync) else {
-            return Ok(Commit::immediate());
+            return Ok(Some(Commit::immediate()));
         };
         let keeper = std::sync::Arc::clone(keeper);
         match capture.read_commit() {
-            Ok(frames) => {
+            Ok(None) => Ok(Some(sync.latest())),
+            Ok(Some(frames)) => {
                 let agent = identify(&self.key);
                 let (number, ticket) = sync.committed(agent, capture.end(), &keeper.dirt);
                 let commit = Commit::pending(sync.clone(), number);
                 keeper.journal.append(self.entry(&keeper, &frames), ticket);
-                Ok(commit)
+                Ok(Some(commit))
             }
             Err(error) => {
                 sync.fail(Failure { kind: error.kind(), message: error.to_string().into() });
