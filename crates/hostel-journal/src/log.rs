@@ -54,6 +54,8 @@ pub struct Log<D: Disk> {
     next_id: u64,
     current: Option<Current<D::File>>,
     sealed: VecDeque<Sealed>,
+    /// Segments that are not part of the log any more, whose files are to be removed in this order.
+    doomed: VecDeque<u64>,
     /// The last turn of each agent in this epoch.
     chains: HashMap<AgentId, Link>,
     spare: Option<(D::File, u64)>,
@@ -108,6 +110,7 @@ impl<D: Disk> Log<D> {
             next_id: highest + 1,
             current: None,
             sealed: VecDeque::new(),
+            doomed: VecDeque::new(),
             chains: HashMap::new(),
             spare: None,
             salts: salt,
@@ -210,6 +213,14 @@ impl<D: Disk> Log<D> {
     fn rotate(&mut self, needed: u64) -> io::Result<()> {
         let id = self.next_id;
         self.next_id += 1;
+        let begun = self.begin_segment(id, needed);
+        if begun.is_err() {
+            self.doomed.push_back(id);
+        }
+        begun
+    }
+
+    fn begin_segment(&mut self, id: u64, needed: u64) -> io::Result<()> {
         let least = FIRST + needed;
         let (file, bytes) = match self.spare.take() {
             Some((file, bytes)) if bytes >= least => {
@@ -230,10 +241,11 @@ impl<D: Disk> Log<D> {
             mark: self.tail.mark,
         };
         let header = SegmentHeader { id, salt: self.salts ^ id, epoch: self.epoch, before };
+        // From the moment this header may be on the disk, the segment before must not grow: the header says where it ends.
+        self.seal();
         header.write(&file)?;
         file.sync()?;
         self.disk.sync_dir(DIR)?;
-        self.seal();
         // The chain leads to the newest segment, even while there is no record in it.
         self.tail.segment = id;
         self.tail.end = FIRST;
@@ -286,14 +298,18 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Takes the segments that hold no record from `floor` on out of the log, oldest first. The caller removes the files
-    /// in this order, see [`Log::remove`].
+    /// Takes the segments that hold no record from `floor` on out of the log, and returns all whose files are to be
+    /// removed. The caller removes them in this order with [`Log::remove`] and says so with [`Log::removed`].
     pub fn retire(&mut self, floor: Option<Lsn>) -> Vec<u64> {
-        let mut retired = Vec::new();
         while self.sealed.front().is_some_and(|sealed| floor.is_none_or(|floor| sealed.last < floor)) {
-            retired.extend(self.sealed.pop_front().map(|sealed| sealed.id));
+            self.doomed.extend(self.sealed.pop_front().map(|sealed| sealed.id));
         }
-        retired
+        self.doomed.iter().copied().collect()
+    }
+
+    /// The file of a retired segment is gone.
+    pub fn removed(&mut self, id: u64) {
+        self.doomed.retain(|other| *other != id);
     }
 
     /// Ends the log for good. What is left of it is removed if nothing from `floor` on is needed; returns whether so.
@@ -306,6 +322,7 @@ impl<D: Disk> Log<D> {
         let disk = self.disk.clone();
         for id in self.retire(floor) {
             Self::remove(&disk, id)?;
+            self.removed(id);
         }
         disk.remove(SPARE)?;
         Ok(self.sealed.is_empty())

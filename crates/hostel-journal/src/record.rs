@@ -330,7 +330,7 @@ impl Body {
         let numbers: Vec<u32> = numbers.chunks_exact(4).map(|four| Fields(four).u32()).collect();
         // LZ4 cannot shrink by more than 255: a larger claim is not worth the memory.
         let images = if raw / 256 > rest.len() { None } else { lz4_flex::block::decompress(rest, raw).ok() }?;
-        let whole = images.len() == raw && (if count == 0 { raw == 0 } else { raw % count == 0 });
+        let whole = images.len() == raw && (if count == 0 { raw == 0 } else { raw.is_multiple_of(count) });
         whole.then_some(Self { namespace, name, cause, numbers, images })
     }
 

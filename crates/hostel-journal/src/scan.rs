@@ -80,6 +80,8 @@ pub struct Scan {
     pub epoch: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// Where the last batch begins, in the segment of the tail; `None` if that segment has no record.
+    pub last_batch: Option<u64>,
 }
 
 /// Why a log cannot be read.
@@ -123,6 +125,7 @@ pub fn scan_trusting<D: Disk>(disk: &D, trust: Trust, progress: &mut dyn FnMut(u
         result.bytes += bytes.len() as u64;
         let next = chain.get(at + 1).map(|next| next.before);
         let filled = filled(&bytes);
+        result.last_batch = None;
         Reader { header, bytes: &bytes, filled, next, trust, at: FIRST as usize, mark_known: true, scan: &mut result }
             .read();
         result.segments.push(header.id);
@@ -255,6 +258,9 @@ impl Reader<'_> {
         } else {
             self.damaged(header.lsn, Some(header.agent));
         }
+        if header.lsn == header.batch {
+            self.scan.last_batch = Some(self.at as u64);
+        }
         self.at += header.footprint();
         self.scan.epoch = self.scan.epoch.max(header.epoch);
         let mark = header.mark(self.header.salt);
@@ -320,6 +326,26 @@ impl Reader<'_> {
         }
         self.scan.tail = tail_of(&next);
     }
+}
+
+/// Makes what was read durable. To be done before anything is built upon it: after a kill the last batch may be in the
+/// kernel's memory alone, and a base changed by a batch that the next power cut takes back could not be healed. It is
+/// written again, because a kernel may call pages clean whose write-back has failed.
+///
+/// # Errors
+/// If the log cannot be written or synced.
+pub fn settle<D: Disk>(disk: &D, scan: &Scan) -> io::Result<()> {
+    use crate::disk::DiskFile;
+    let Some(newest) = scan.segments.last() else { return Ok(()) };
+    let file = disk.open(&segment::path(*newest))?;
+    let parts = [(0, FIRST), (scan.last_batch.unwrap_or(FIRST), scan.tail.end)];
+    for (from, to) in parts {
+        let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];
+        let read = file.read_at(from, &mut bytes)?;
+        file.write_at(from, &bytes[..read])?;
+    }
+    file.sync()?;
+    disk.sync_dir(DIR)
 }
 
 /// Reads the body of a record.

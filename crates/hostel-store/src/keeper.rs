@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hostel_journal::replay::{FileBases, replay};
-use hostel_journal::scan::{Scan, scan};
+use hostel_journal::scan::{Scan, scan, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
 use hostel_journal::{AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment};
 use parking_lot::{Condvar, Mutex};
@@ -95,6 +95,7 @@ impl Keeper {
         let before = scan.records.len();
         scan.records.retain(|agent, _| !damaged.contains_key(agent));
         let left_out = scan.records.len() < before;
+        settle(&disk, &scan).map_err(failed("syncing it"))?;
         let kept = recover(&disk, &bases, &scan, &mut damaged).map_err(failed("replaying it"))?;
         let lease = Lease {
             epoch: lease.epoch.max(scan.epoch + 1),
@@ -194,7 +195,11 @@ impl Keeper {
         let retired = log.retire(floor);
         let disk = log.disk().clone();
         drop(log);
-        retired.into_iter().try_for_each(|id| Log::remove(&disk, id))
+        for id in retired {
+            Log::remove(&disk, id)?;
+            self.journal.log().removed(id);
+        }
+        Ok(())
     }
 
     /// Something of the agents' files is in doubt: the journal is kept whole.
