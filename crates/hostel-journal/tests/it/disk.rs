@@ -167,7 +167,7 @@ impl SimDisk {
         world.faults = Faults { room: world.faults.room, ..Faults::default() };
         // Sometimes everything pending is lost, sometimes nothing, mostly some.
         let keep = random.below(5);
-        let mut kept = |random: &mut Random| match keep {
+        let kept = |random: &mut Random| match keep {
             0 => false,
             1 => true,
             _ => random.one_in(2),

@@ -62,6 +62,7 @@ pub(super) fn path_of(agent: u64) -> String {
     base_of("n", &agent.to_string())
 }
 
+#[derive(Debug)]
 pub(super) struct Recovered {
     pub scan: Scan,
     pub replayed: Replayed,
@@ -249,6 +250,17 @@ impl Node {
 
     pub(super) fn turn_over(&mut self) -> io::Result<()> {
         if self.log.is_open() { self.log.turn_over() } else { Ok(()) }
+    }
+
+    /// Whether a disk has the newest image of an agent.
+    pub(super) fn is_current(&self, disk: &SimDisk, agent: u64) -> bool {
+        self.agents.get(&agent).is_none_or(|of| image(disk, agent) == *of.now())
+    }
+
+    /// Whether every agent on a disk has the newest image or the one before.
+    pub(super) fn lacks_only_the_last_turn(&self, disk: &SimDisk) -> bool {
+        let recent = |of: &Agent, found: &Image| of.history.iter().rev().take(2).any(|(_, image)| image == found);
+        self.agents.iter().all(|(agent, of)| recent(of, &image(disk, *agent)))
     }
 
     /// A new process on the same disk: recovers and compares with the model. `Err` for a recovery that the disk refused.
