@@ -56,14 +56,14 @@ fn kill_9_at_random_moments_loses_no_acknowledged_turn_and_invents_none() {
     for round in 0..ROUNDS {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let until = 1 + (random >> 33) % 60;
-        acknowledged = kill_after(dir.path(), until).unwrap_or(acknowledged);
+        acknowledged = run_until(dir.path(), until, |child| child.kill().unwrap()).unwrap_or(acknowledged);
         check(dir.path(), acknowledged, round);
     }
     assert!(acknowledged > 50);
 }
 
-/// Kills the child once it has said `until` numbers, and returns the last number it said.
-fn kill_after(dir: &Path, until: u64) -> Option<i64> {
+/// Ends the child once it has said `until` numbers, and returns the last number it said.
+pub(super) fn run_until(dir: &Path, until: u64, end: impl FnOnce(&mut Child)) -> Option<i64> {
     let mut child = spawn(dir);
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let number = |line: &String| line.strip_prefix("ack ").and_then(|n| n.parse::<i64>().ok());
@@ -76,7 +76,7 @@ fn kill_after(dir: &Path, until: u64) -> Option<i64> {
             seen += 1;
         }
     }
-    child.kill().unwrap();
+    end(&mut child);
     // What was still in the pipe was acknowledged too. A last line may be torn: it counts only if whole.
     let rest: Vec<String> = said.collect();
     child.wait().unwrap();
@@ -93,7 +93,7 @@ fn spawn(dir: &Path) -> Child {
         .unwrap()
 }
 
-fn check(dir: &Path, acknowledged: i64, round: u64) {
+pub(super) fn check(dir: &Path, acknowledged: i64, round: u64) {
     let store = Store::open(dir, Options::default()).unwrap();
     let mut agent = store.agent("counter", "k").unwrap();
     let count = read_count(&agent);

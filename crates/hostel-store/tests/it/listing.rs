@@ -1,10 +1,8 @@
 //! Which agents there are.
 
-use std::path::Path;
-
 use hostel_store::{Options, Store};
 
-use super::{Disk, keep};
+use super::{Disk, copy_all, keep};
 
 fn names(store: &Store, namespace: Option<&str>) -> Vec<String> {
     let entries = store.agents(namespace, 100, None).unwrap();
@@ -45,15 +43,6 @@ fn a_listing_goes_on_behind_the_cursor() {
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 40);
-    }
-}
-
-/// Copies what a killed process leaves behind.
-fn copy_all(from: &Path, to: &Path) {
-    for file in super::files(from) {
-        let there = to.join(file.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(there.parent().unwrap()).unwrap();
-        std::fs::copy(&file, there).unwrap();
     }
 }
 
