@@ -155,3 +155,50 @@ impl Gate {
         inner.held.is_empty() && !inner.syncing && inner.durable == inner.committed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use hostel_store::{Options, Store};
+
+    use super::*;
+
+    fn commit() -> Option<Commit> {
+        let store = Store::in_memory(Options::default()).unwrap();
+        let mut agent = store.agent("counter", "a").unwrap();
+        agent.set_state("1").unwrap();
+        agent.commit().unwrap()
+    }
+
+    fn tell(shown: &Arc<AtomicU32>, bit: u32, lost: u32) -> Vec<Delivery> {
+        let shown = Arc::clone(shown);
+        vec![Delivery::resolve(move |outcome| {
+            shown.fetch_or(if outcome.is_ok() { bit } else { lost }, Ordering::Relaxed);
+        })]
+    }
+
+    #[test]
+    fn rule_9_a_turn_that_only_read_what_is_not_durable_waits_for_the_same_gate() {
+        let (gate, shown) = (Gate::default(), Arc::default());
+        assert_eq!(gate.push(commit(), tell(&shown, 1, 0)), Then::Sync);
+        let (number, _commit) = gate.next_sync().unwrap();
+        assert_eq!(gate.push(None, tell(&shown, 2, 0)), Then::Rest);
+        assert_eq!(shown.load(Ordering::Relaxed), 0);
+        gate.open(number);
+        assert_eq!(shown.load(Ordering::Relaxed), 3);
+        assert!(gate.next_sync().is_none() && gate.is_quiet());
+    }
+
+    #[test]
+    fn after_a_loss_nothing_is_shown_until_the_agent_is_loaded_again() {
+        let (gate, shown) = (Gate::default(), Arc::default());
+        assert_eq!(gate.push(commit(), tell(&shown, 1, 2)), Then::Sync);
+        gate.fail(&Error::msg("the disk is gone"));
+        assert_eq!(gate.push(None, tell(&shown, 4, 8)), Then::Rest);
+        assert_eq!(shown.load(Ordering::Relaxed), 2 | 8);
+        gate.mend();
+        assert_eq!(gate.push(None, tell(&shown, 16, 32)), Then::Rest);
+        assert_eq!(shown.load(Ordering::Relaxed), 2 | 8 | 16);
+    }
+}
