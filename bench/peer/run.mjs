@@ -45,8 +45,11 @@ if (flags.prepare) {
 }
 
 async function serve() {
+  const [, host, port] = /^(.*):(\d+)$/.exec(address);
+  if (await accepts(host, Number(port))) fail(`somebody already listens on ${address}`);
   const child = spawn(binary, args, { stdio: ["ignore", "inherit", "inherit"] });
-  const stop = () => child.kill("SIGTERM");
+  // workerd waits for open connections when asked politely; nobody is waiting for it here.
+  const stop = () => child.kill("SIGKILL");
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   child.on("exit", (code, signal) => {

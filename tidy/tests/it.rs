@@ -9,7 +9,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-protocol", &[]),
     ("hostel-core", &["hostel-protocol"]),
     ("hostel-macros", &[]),
-    ("hostel-store", &["hostel-core", "hostel-protocol"]),
+    ("hostel-journal", &[]),
+    ("hostel-store", &["hostel-journal", "hostel-core", "hostel-protocol"]),
     ("hostel-runtime", &["hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel-edge", &["hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel", &["hostel-edge", "hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol", "hostel-macros"]),
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-cli", &["hostel-server", "hostel-client", "hostel-protocol"]),
     ("hostel-conformance", &["hostel"]),
     ("hostel-bench", &["hostel"]),
+    ("hostel-crash", &["hostel-client"]),
     ("tidy", &[]),
 ];
 

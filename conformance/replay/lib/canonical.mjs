@@ -1,7 +1,15 @@
 // Canonical text of an answer: what may differ between two runs of the same server is replaced by a
 // placeholder, everything else is kept, keys are sorted.
 
-const IGNORED_HEADERS = new Set(["connection", "keep-alive", "date", "server", "content-length", "transfer-encoding"]);
+const IGNORED_HEADERS = new Set([
+  "connection",
+  "keep-alive",
+  "date",
+  "server",
+  "content-length",
+  "transfer-encoding",
+  "x-request-id", // ours alone, and different each time
+]);
 const IGNORED_REQUEST_HEADERS = new Set(["user-agent", "accept", "accept-encoding"]);
 const STACK = /\n\s+at [^]*$/;
 

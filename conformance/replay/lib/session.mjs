@@ -89,13 +89,13 @@ async function readAnswer(response) {
   return { status, statusText, headers, body: Buffer.concat(chunks).toString() };
 }
 
-// `relevant` leaves out what only one of the two generations sends, so that counts are comparable.
+// `relevant` leaves out what only one of the two sides is known to send, so that counts are comparable.
 async function arrivals(script, index, { timeouts, relevant }) {
   for (const connection of script.connections) {
     const due = relevant.recorded(connection.expected.filter((event) => event.step <= index));
     const patience = due.some((event) => event.kind === "close") ? timeouts.close : timeouts.frame;
     const until = Date.now() + patience;
-    const lacking = () => due.length - connection.excused - relevant.replayed(connection.actual).length;
+    const lacking = () => due.length - connection.excused - relevant.replayed(connection.actual, connection.label).length;
     while (connection.socket && lacking() > 0 && Date.now() < until) await sleep(POLL_MS);
     // What did not come in time is a difference to report, not something to wait for again.
     if (lacking() > 0) connection.excused += lacking();

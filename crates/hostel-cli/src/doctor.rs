@@ -88,8 +88,8 @@ impl<'a> Doctor<'a> {
     async fn steps(&mut self) -> Result<(), Stop> {
         self.network().await?;
         self.server().await?;
-        let (client, mut events) = self.upgrade().await?;
-        self.session(&client, &mut events).await?;
+        let (client, events) = self.upgrade().await?;
+        self.session(&client, events).await?;
         client.close().await;
         self.history().await?;
         self.cors().await

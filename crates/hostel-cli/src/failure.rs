@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hostel_client::{BadTarget, Error};
+use hostel_client::{BadTarget, Closed, Error};
 
 use crate::output;
 
@@ -83,8 +83,38 @@ fn own_fix(error: &Error) -> Option<String> {
 
 fn sentence(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
+        Some(Error::Closed(Closed { said: Some(said), .. })) => said.message.clone(),
         // Its text has that of its source in it already.
         Some(error) => error.to_string(),
-        None => format!("{error:#}"),
+        None => chain(error),
+    }
+}
+
+/// Every cause once: many texts have that of their source in them already.
+fn chain(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the key cannot be read: {source}; look for it")]
+    struct Unreadable {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn a_cause_that_was_told_already_is_not_told_again() {
+        let source = std::io::Error::other("no such file");
+        let error = Err::<(), _>(Unreadable { source }).context("cannot start").unwrap_err();
+        assert_eq!(sentence(&error), "cannot start: the key cannot be read: no such file; look for it");
     }
 }

@@ -6,5 +6,6 @@ mod it {
     mod doctor;
     mod fake;
     mod listen;
+    mod real;
     mod run;
 }

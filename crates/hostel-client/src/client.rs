@@ -254,3 +254,6 @@ impl Client {
 fn lost() -> Closed {
     Closed { code: 1006, reason: String::new(), said: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,10 @@ pub async fn send(stream: Stream, request: Request<Full<Bytes>>, options: &Optio
 /// The head of a request with the headers that every request has.
 #[must_use]
 pub fn head(target: &Target, options: &Options) -> ::http::request::Builder {
-    let mut head = Request::builder().header(HOST, target.authority());
+    let mut head = Request::builder();
+    if !options.headers.iter().any(|(name, _)| name == HOST) {
+        head = head.header(HOST, target.authority());
+    }
     if let Some(origin) = &options.origin {
         head = head.header(ORIGIN, origin);
     }

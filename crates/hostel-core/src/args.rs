@@ -84,11 +84,13 @@ impl ArgsReader<'_> {
 
 /// Why a text is no `T`, and where in it. Reads it once more, because keeping track of where costs time.
 fn reason<T: DeserializeOwned>(text: &str) -> String {
-    match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text)) {
+    let reason = match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text)) {
         Err(error) if error.path().iter().next().is_some() => error.to_string(),
         Err(error) => error.into_inner().to_string(),
         Ok(_) => "it goes on after its end".to_owned(),
-    }
+    };
+    // The path says where; whoever wrote an object and not its text has no use for a column.
+    reason.rfind(" at line ").map_or(reason.as_str(), |end| &reason[..end]).to_owned()
 }
 
 #[cfg(test)]
@@ -114,7 +116,10 @@ mod tests {
             message.starts_with("Argument 1 (`to`) of move does not fit: x[1]: invalid type: string \"2\""),
             "{message}"
         );
-        assert!(refusal::<i32>(r#"["2"]"#).starts_with("Argument 1 (`to`) of move does not fit: invalid type: string"));
+        assert_eq!(
+            refusal::<i32>(r#"["2"]"#),
+            "Argument 1 (`to`) of move does not fit: invalid type: string \"2\", expected i32"
+        );
     }
 
     #[test]

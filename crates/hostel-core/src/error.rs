@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use hostel_protocol::refusal::{Code, Refusal};
+use hostel_protocol::{
+    OneLine,
+    refusal::{Code, Refusal},
+};
 
 /// `Result` with Hostel's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -98,7 +101,8 @@ impl Error {
         let mut next = self.0.source.as_deref().map(|s| s as &dyn std::error::Error);
         while let Some(cause) = next {
             let line = cause.to_string();
-            if !text.ends_with(&line) {
+            // Many texts have that of their source in them already.
+            if !text.contains(&line) {
                 text.push_str(": ");
                 text.push_str(&line);
             }
@@ -148,9 +152,25 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // This form is for logs, and a caller may have written some of the text.
+        let chain = self.chain();
         match self.label() {
-            Some(label) => write!(f, "{label}: {}", self.chain()),
-            None => f.write_str(&self.chain()),
+            Some(label) => write!(f, "{label}: {}", OneLine(&chain)),
+            None => write!(f, "{}", OneLine(&chain)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_tells_every_cause_once() {
+        let source = std::io::Error::other("address in use");
+        let text = "cannot listen: address in use; choose another port";
+        assert_eq!(Error::msg(text).with_source(source).chain(), text);
+        let source = std::io::Error::other("address in use");
+        assert_eq!(Error::msg("cannot listen").with_source(source).chain(), "cannot listen: address in use");
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// # Ok::<(), hostel_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reply(Option<Box<str>>);
+pub struct Reply(Option<String>);
 
 impl Reply {
     /// No value at all.
@@ -29,11 +29,11 @@ impl Reply {
     /// # Errors
     /// When serde refuses the value, e.g. a map with keys that are not strings.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        Ok(Self(Some(serde_json::to_string(value)?.into())))
+        Ok(Self(Some(serde_json::to_string(value)?)))
     }
 
     /// Text that is JSON already; it is not checked.
-    pub fn from_json(json: impl Into<Box<str>>) -> Self {
+    pub fn from_json(json: impl Into<String>) -> Self {
         Self(Some(json.into()))
     }
 

@@ -1,5 +1,7 @@
 //! Refusals and failures as HTTP responses and as short-lived sockets.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use hostel_core::Error;
 use hostel_protocol::refusal::{Code, Refusal, connection_issues_text};
@@ -13,6 +15,7 @@ use crate::{
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// A refusal as `application/problem+json` (RFC 9457), with `Retry-After` where coming back helps.
 pub fn problem(refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
@@ -48,6 +51,7 @@ fn thrown(error: &Error) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("Error: {}", error.message())));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response.headers_mut().insert(header::CONTENT_TYPE, PLAIN);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     response
 }
 
@@ -57,17 +61,31 @@ fn finish(code: Code, body: Body, content_type: HeaderValue) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert("x-hostel-code", HeaderValue::from_static(code.as_str()));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if code == Code::UpgradeStripped {
+        // RFC 9110, 15.5.22 and 7.8.
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if let Some(value) = code.retry_after_secs().and_then(|seconds| headers::value(&seconds.to_string())) {
         headers.insert(header::RETRY_AFTER, value);
     }
     response
 }
 
-/// Tells a client why its socket is refused: one frame, then the close (design, 5).
-pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal) {
+/// Tells a client why its socket is refused: one frame at once, then the close (design, 5). A client that keeps coming back
+/// waits for the close a little longer each time.
+pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal, delay: Duration) {
     socket.feed(Outgoing::Text(refusal.to_error_frame().into()));
+    if socket.flush().await.is_err() {
+        return;
+    }
+    // Whatever the client still says is read and dropped; if it leaves, there is nothing to wait for.
+    let silence = async { while socket.recv().await.is_some() {} };
+    if tokio::time::timeout(delay, silence).await.is_ok() {
+        return;
+    }
     socket.close(refusal.code.close_code(), &refusal.close_reason());
     socket.finish().await;
 }

@@ -9,7 +9,7 @@ use std::{
 
 use hostel_core::{CloseEvent, Message};
 use hostel_protocol::connection::close;
-use hostel_runtime::{Outgoing as FromAgent, Session};
+use hostel_runtime::{Batch, Outgoing as FromAgent, Session};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
@@ -56,6 +56,7 @@ impl Driver {
         // What this task pushes into its own outbox needs no wake-up: it is drained below.
         self.session.outbox().quiet();
         loop {
+            let was_closing = self.socket.is_closing();
             let more = match self.read(cx) {
                 Ok(more) => more,
                 Err(end) => return Poll::Ready(end),
@@ -66,7 +67,9 @@ impl Driver {
             self.keep_alive(cx);
             let waiting = self.session.outbox().poll_ready(cx).is_ready();
             let room = self.socket.queued_bytes() < AHEAD_BYTES && !self.socket.is_closing();
-            if !(more || waiting && room) {
+            // A goodbye that just began is read once, so that its deadline is watched.
+            let parting = self.socket.is_closing() && !was_closing;
+            if !(more || parting || waiting && room) {
                 return Poll::Pending;
             }
         }
@@ -81,7 +84,11 @@ impl Driver {
             match self.socket.poll_recv(cx) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(None) => return Err(lost()),
-                Poll::Ready(Some(Ok(incoming))) => self.take(incoming),
+                Poll::Ready(Some(Ok(incoming))) => {
+                    self.take(incoming);
+                    // What was said in answer leaves even if the client's next bytes end the conversation.
+                    self.hand_over();
+                }
                 Poll::Ready(Some(Err(error))) => self.end = Some(broken(&error)),
             }
         }
@@ -112,14 +119,24 @@ impl Driver {
     }
 
     fn hand_over(&mut self) {
-        let overflowed = self.session.outbox().overflowed();
-        while overflowed || self.socket.queued_bytes() < AHEAD_BYTES {
-            match self.session.outbox().try_next() {
-                Some(FromAgent::Message(Message::Text(text))) => drop(self.socket.feed(Outgoing::Text(text))),
-                Some(FromAgent::Message(Message::Binary(bytes))) => drop(self.socket.feed(Outgoing::Binary(bytes))),
-                Some(FromAgent::Close { code, reason }) if overflowed => return self.socket.close_now(code, &reason),
-                Some(FromAgent::Close { code, reason }) => return self.socket.close(code, &reason),
-                None => return,
+        let mut batch = Batch::new();
+        loop {
+            let room = AHEAD_BYTES.saturating_sub(self.socket.queued_bytes());
+            if room == 0 && !self.session.outbox().overflowed() {
+                return;
+            }
+            let overflowed = self.session.outbox().try_some(room, &mut batch);
+            let more = batch.len() == batch.inline_size();
+            for next in batch.drain(..) {
+                match next {
+                    FromAgent::Message(Message::Text(text)) => drop(self.socket.feed(Outgoing::Text(text))),
+                    FromAgent::Message(Message::Binary(bytes)) => drop(self.socket.feed(Outgoing::Binary(bytes))),
+                    FromAgent::Close { code, reason } if overflowed => return self.socket.close_now(code, &reason),
+                    FromAgent::Close { code, reason } => return self.socket.close(code, &reason),
+                }
+            }
+            if !more {
+                return;
             }
         }
     }

@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static("x-partykit-namespace");
 pub(crate) const ROOM: HeaderName = HeaderName::from_static("x-partykit-room");
+/// The id of a request, on its answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The routing prefix a client believes in.
 pub(crate) const BELIEVED_PREFIX: &str = "x-agents-namespace";
 /// Says that the client meant to open a socket, whatever became of `Upgrade`.

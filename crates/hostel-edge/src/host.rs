@@ -21,6 +21,7 @@ use crate::{
     edge::Edge,
     listener::ConnInfo,
     request_id::RequestId,
+    steps::{self, Kind},
     ws,
 };
 
@@ -65,7 +66,6 @@ impl AgentHost {
         make_absolute(&mut request);
         request.extensions_mut().clear();
         let request = request.map(hostel_core::Body::new);
-        tracing::debug!(step = "wake", agent = %address.id);
         match self.edge.node.request(&address.id, request, address.props.clone()).await {
             Ok(response) => response.map(Body::new),
             Err(error) => {
@@ -81,7 +81,7 @@ impl AgentHost {
             Ok(accepted) => accepted,
             Err(bad) => return bad_upgrade(&bad, id),
         };
-        tracing::info!(step = "upgrade", agent = %address.id);
+        Kind::Socket.step("upgrade", "the WebSocket opens");
         let uri = request.uri().to_string();
         let connect = ConnectRequest { uri, headers: std::mem::take(request.headers_mut()) };
         let edge = self.edge.clone();
@@ -89,8 +89,8 @@ impl AgentHost {
         upgrade.spawn(move |socket| {
             async move {
                 let pk = connect.query("_pk");
-                let session = edge.node.open(&address.id, connect, pk.as_deref(), address.props).await;
-                tracing::info!(step = "identify", connection = %session.id().escape_debug());
+                let session = edge.node.open(&address.id, connect, pk.as_deref(), address.props.clone()).await;
+                Kind::Socket.step("identify", format_args!("{} as {}", address.id, session.id().escape_debug()));
                 let limits = edge.limits;
                 // The task of an idle socket holds the socket and its session, and nothing of how it came about.
                 drop(edge);
@@ -113,17 +113,14 @@ pub(crate) fn refuse_upgrade(
         Ok(accepted) => accepted,
         Err(bad) => return bad_upgrade(&bad, id),
     };
-    tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
-    let delay = request.extensions().get::<ConnInfo>().map(|info| edge.brake.delay(info.peer.ip()));
-    upgrade.spawn(move |socket| async move {
-        tokio::time::sleep(delay.unwrap_or_default()).await;
-        refuse_socket(socket, refusal).await;
-    });
+    steps::refused(&refusal);
+    let delay = edge.brake.delay(&request);
+    upgrade.spawn(move |socket| refuse_socket(socket, refusal, delay));
     response.map(|()| Body::empty())
 }
 
 fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
-    tracing::warn!(step = "refuse", code = bad.refusal.code.as_str(), "{}", bad.refusal.message);
+    steps::refused(&bad.refusal);
     let mut response = problem(&bad.refusal, Some(id));
     *response.status_mut() = bad.status;
     response.headers_mut().extend(bad.headers());

@@ -25,6 +25,7 @@ mod edge;
 mod headers;
 mod host;
 mod request_id;
+mod steps;
 mod stream;
 
 pub use admission::Admission;

@@ -32,6 +32,8 @@ pub struct Limits {
     pub body_rate: u64,
     /// The window over which [`Limits::body_rate`] is counted. Default 5 s.
     pub body_window: Duration,
+    /// How long a client may take nothing of an answer that waits for it. Default 30 s.
+    pub write_deadline: Duration,
     /// Requests in flight on one HTTP/2 connection. Default 128.
     pub streams: u32,
     /// Bytes of one message from a client, after inflating. Default 1 MiB, at most 32 MiB.
@@ -77,6 +79,7 @@ impl Default for Limits {
             body_bytes: 16 << 20,
             body_rate: 256,
             body_window: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(30),
             streams: 128,
             message_bytes: 1 << 20,
             outbox_bytes: 8 << 20,

@@ -18,7 +18,7 @@ use hostel_protocol::{
     refusal::{Code, Refusal},
 };
 use hostel_runtime::Binding;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -33,9 +33,11 @@ use crate::{
     admission::authority,
     answer::problem,
     edge::Edge,
-    headers::{self, Beliefs},
+    headers::{self, Beliefs, REQUEST_ID},
     host::{AgentHost, refuse_upgrade},
+    listener::ConnInfo,
     request_id::RequestId,
+    steps::{self, Kind},
     ws,
 };
 
@@ -98,7 +100,7 @@ impl AgentRouter {
         self.set(|options| options.prefix = prefix.trim_matches('/').to_owned())
     }
 
-    /// Answers preflight requests and adds CORS headers to every answer of a matched request.
+    /// Answers preflight requests and adds CORS headers to every answer, refusals included.
     #[must_use]
     pub fn cors(self, cors: Cors) -> Self {
         self.set(|options| options.cors = Some(cors))
@@ -153,7 +155,10 @@ impl AgentRouter {
         request.extensions_mut().insert(id.clone());
         match self.try_route(request).await {
             Ok(response) => response,
-            Err(request) => self.not_routed(*request, &id),
+            Err(request) => {
+                let cors = self.cors_headers(&request);
+                signed(self.not_routed(*request, &id), &id, cors)
+            }
         }
     }
 
@@ -179,11 +184,22 @@ impl AgentRouter {
         let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         request.extensions_mut().insert(id.clone());
         let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %shown_path(&request));
-        self.decide(request, &id).instrument(span).await
+        let cors = self.cors_headers(&request);
+        let response = self.decide(request, &id).instrument(span).await;
+        signed(response, &id, cors)
+    }
+
+    fn cors_headers(&self, request: &Request<Body>) -> Option<HeaderMap> {
+        let cors = self.options.cors.as_ref()?;
+        Some(cors.for_request(&self.edge.admission, request.headers()))
     }
 
     /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
     async fn decide(&self, mut request: Request<Body>, id: &RequestId) -> Response<Body> {
+        let kind = Kind::of(&request);
+        let peer = request.extensions().get::<ConnInfo>().map(|info| info.peer.to_string());
+        kind.step("accept", format_args!("from {}", peer.as_deref().unwrap_or("inside the process")));
+        kind.step("parse", format_args!("{:?}, {} headers", request.version(), request.headers().len()));
         take_host_from_uri(&mut request);
         let beliefs = Beliefs::read(request.headers());
         headers::drop_reserved(request.headers_mut());
@@ -191,22 +207,16 @@ impl AgentRouter {
             Ok(destination) => destination,
             Err(refusal) => return self.refuse(request, refusal, id),
         };
-        tracing::debug!(step = "route", agent = destination.binding.slug);
-        if let (Some(cors), &Method::OPTIONS) = (&self.options.cors, request.method()) {
-            return cors.preflight();
+        kind.step("route", format_args!("to {}", destination.binding.slug));
+        if self.options.cors.is_some() && *request.method() == Method::OPTIONS {
+            return Response::default();
         }
-        let mut response = self.reach(request, destination, id).await;
-        if let Some(cors) = &self.options.cors
-            && response.status() != http::StatusCode::SWITCHING_PROTOCOLS
-        {
-            cors.add(response.headers_mut());
-        }
-        response
+        self.reach(request, destination, id).await
     }
 
     fn destination(&self, request: &Request<Body>, beliefs: &Beliefs) -> Result<Destination, Refusal> {
         self.edge.admission.check(request.headers())?;
-        tracing::debug!(step = "authorise");
+        Kind::of(request).step("authorise", "host and origin may come in");
         let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else {
             return Err(Refusal::new(Code::NoRoute, "This path is not served."));
         };
@@ -263,7 +273,10 @@ impl AgentRouter {
         if request.extensions().get::<RequestId>().is_none() {
             request.extensions_mut().insert(id.clone());
         }
-        self.options.retry.wake(&self.edge.node, &agent, props.clone()).await;
+        let kind = Kind::of(&request);
+        if self.options.retry.wake(&self.edge.node, &agent, props.clone()).await {
+            kind.step("wake", &agent);
+        }
         Address { id: agent, props }.write(&mut request);
         AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
     }
@@ -272,9 +285,21 @@ impl AgentRouter {
         if ws::is_upgrade(request.headers()) {
             return refuse_upgrade(&self.edge, request, refusal, id);
         }
-        tracing::warn!(step = "refuse", code = refusal.code.as_str(), "{}", refusal.message);
+        steps::refused(&refusal);
         problem(&refusal, Some(id))
     }
+}
+
+/// What every answer carries: the id under which it is found in the log, and the CORS headers, without which a page may not
+/// read why it was refused.
+fn signed(mut response: Response<Body>, id: &RequestId, cors: Option<HeaderMap>) -> Response<Body> {
+    let is_socket = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    if let Some(value) = headers::value(id.as_str()) {
+        headers.entry(REQUEST_ID).or_insert(value);
+    }
+    headers.extend(cors.filter(|_| !is_socket).into_iter().flatten());
+    response
 }
 
 /// HTTP/2 has the host in the URI; everything after reads it from `Host`.

@@ -1,6 +1,7 @@
 //! The edge over real sockets on the loopback interface. Tests named
 //! `row_NN_…` prove the row of that number of the threat model.
 
+#[cfg(test)]
 mod it {
     mod flood;
     mod goodbye;

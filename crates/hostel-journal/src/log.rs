@@ -13,6 +13,9 @@ use crate::{DIR, Epoch, Lsn};
 
 const SPARE: &str = "journal/spare";
 const SMALLEST: u64 = 256 << 10;
+/// How far ahead of the records a segment is written with zeros. Space that is reserved but was never written would need a
+/// change of the file's metadata to hold a record, and a file system that fails at that may still say that it synced.
+const AHEAD: u64 = 1 << 20;
 /// At most this part of the free space goes into one segment, so that a small disk is not filled by an empty log.
 const SHARE: u64 = 16;
 
@@ -71,6 +74,27 @@ struct Current<F> {
     file: F,
     bytes: u64,
     at: u64,
+    /// Up to here the file was written, and synced.
+    ready: u64,
+}
+
+impl<F: DiskFile> Current<F> {
+    /// Writes zeros, durably, where the records up to `end` will be.
+    fn make_ready(&mut self, end: u64) -> io::Result<()> {
+        if end <= self.ready {
+            return Ok(());
+        }
+        let to = end.max(self.ready + AHEAD).min(self.bytes);
+        fill(&self.file, self.ready, to)?;
+        self.file.sync()?;
+        self.ready = to;
+        Ok(())
+    }
+}
+
+fn fill(file: &impl DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let zeros = vec![0; usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?];
+    file.write_at(from, &zeros)
 }
 
 /// A segment that is not written any more.
@@ -191,6 +215,7 @@ impl<D: Disk> Log<D> {
             *link = Link { seq: place.seq, mark };
             tail = Tail { lsn: place.lsn, agent: entry.agent, mark, ..tail };
         }
+        current.make_ready(current.at + needed)?;
         current.file.write_at(current.at, &self.buffer)?;
         current.file.sync()?;
         current.at += self.buffer.len() as u64;
@@ -244,12 +269,14 @@ impl<D: Disk> Log<D> {
         // From the moment this header may be on the disk, the segment before must not grow: the header says where it ends.
         self.seal();
         header.write(&file)?;
+        let ready = bytes.min(FIRST + AHEAD);
+        fill(&file, FIRST, ready)?;
         file.sync()?;
         self.disk.sync_dir(DIR)?;
         // The chain leads to the newest segment, even while there is no record in it.
         self.tail.segment = id;
         self.tail.end = FIRST;
-        self.current = Some(Current { id, salt: header.salt, file, bytes, at: FIRST });
+        self.current = Some(Current { id, salt: header.salt, file, bytes, at: FIRST, ready });
         Ok(())
     }
 

@@ -31,13 +31,10 @@ impl Method {
         let mut function = Function::read(function, &Role { what: "a callable method".into(), usage: String::new() })?;
         let stream = take_stream(&mut function, options.streaming)?;
         function.params.iter().try_for_each(check_argument)?;
-        Ok(Self {
-            wire: options.name.as_ref().map_or_else(|| wire_name(&function.ident), syn::LitStr::value),
-            name_span: options.name.as_ref().map_or_else(|| function.ident.span(), Spanned::span),
-            stream,
-            cancel_on_disconnect: options.cancel_on_disconnect,
-            function,
-        })
+        let wire = options.name.as_ref().map_or_else(|| wire_name(&function.ident), syn::LitStr::value);
+        let name_span = options.name.as_ref().map_or_else(|| function.ident.span(), Spanned::span);
+        refuse_taken(&wire, name_span)?;
+        Ok(Self { wire, name_span, stream, cancel_on_disconnect: options.cancel_on_disconnect, function })
     }
 
     /// Whether it sends chunks.
@@ -126,6 +123,19 @@ pub(crate) fn closed(function: &ImplItemFn, home: &Path) -> TokenStream {
 /// The name on the wire of a function that chose no other.
 pub(crate) fn wire_name(ident: &Ident) -> String {
     naming::camel(&ident.unraw().to_string())
+}
+
+/// Refuses names that the clients keep for themselves: `agent.stub.then` would make a promise of the stub.
+fn refuse_taken(wire: &str, span: Span) -> syn::Result<()> {
+    const TAKEN: [&str; 7] = ["state", "then", "catch", "finally", "constructor", "toJSON", "toString"];
+    if !TAKEN.contains(&wire) {
+        return Ok(());
+    }
+    let message = format!(
+        "JavaScript clients cannot call a method named `{wire}`: the name is taken there; choose another, or another \
+         wire name with `#[callable(name = \"..\")]`"
+    );
+    Err(Error::new(span, message))
 }
 
 fn take_stream(function: &mut Function, streaming: bool) -> syn::Result<Option<Param>> {

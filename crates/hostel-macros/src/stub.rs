@@ -27,7 +27,7 @@ pub(crate) fn expand(class: &Ident, class_path: &TokenStream, methods: &[Method]
         #[allow(dead_code, unreachable_pub, reason = "callers elsewhere decide what is used")]
         pub struct #stub(#home::Stub);
 
-        #[allow(dead_code, private_interfaces, unreachable_pub, clippy::too_many_arguments,
+        #[allow(dead_code, private_interfaces, unreachable_pub, clippy::extra_unused_lifetimes, clippy::needless_lifetimes, clippy::too_many_arguments,
             reason = "the class's own signatures, repeated")]
         impl #stub {
             #(#methods)*

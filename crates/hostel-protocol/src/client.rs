@@ -3,6 +3,7 @@
 mod dialect;
 mod fault;
 mod parse;
+mod quick;
 
 use std::borrow::Cow;
 

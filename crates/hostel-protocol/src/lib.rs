@@ -47,3 +47,4 @@ mod fields;
 mod text;
 
 pub use refusal::{Code, Refusal};
+pub use text::OneLine;

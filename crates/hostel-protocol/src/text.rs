@@ -1,12 +1,32 @@
-//! Small text helpers: JSON string literals and cutting at a char boundary.
+//! Small text helpers: JSON string literals, cutting at a char boundary, one line for a log.
+
+use std::fmt::{self, Write as _};
 
 /// Appends `s` as a JSON string literal, escaped exactly as `JSON.stringify`
 /// escapes it (short escapes, then lower-case `\u00xx`).
 pub(crate) fn push_json_str(out: &mut String, s: &str) {
     out.push('"');
+    if needs_escape_in(s) {
+        push_escaped(out, s);
+    } else {
+        out.push_str(s);
+    }
+    out.push('"');
+}
+
+/// Whether a JSON string literal of `s` has escapes. Without an early end the compiler looks at many bytes at once.
+fn needs_escape_in(s: &str) -> bool {
+    s.bytes().fold(false, |found, byte| found | needs_escape(byte))
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escaped(out: &mut String, s: &str) {
     let mut clean_from = 0;
     for (at, byte) in s.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !needs_escape(byte) {
             continue;
         }
         out.push_str(&s[clean_from..at]);
@@ -14,7 +34,6 @@ pub(crate) fn push_json_str(out: &mut String, s: &str) {
         clean_from = at + 1;
     }
     out.push_str(&s[clean_from..]);
-    out.push('"');
 }
 
 fn push_escape(out: &mut String, byte: u8) {
@@ -46,6 +65,27 @@ pub(crate) fn shorten(s: &str, max: usize) -> String {
         return s.to_owned();
     }
     format!("{}…", cut(s, max.saturating_sub('…'.len_utf8())))
+}
+
+/// A text as it may stand in a log, since a stranger may have written some of it: what would break the line, steer a
+/// terminal or turn the direction of writing is escaped.
+///
+/// ```
+/// use hostel_protocol::OneLine;
+/// assert_eq!(OneLine("a\n\u{1b}[31mb \"é\"").to_string(), "a\\n\\u{1b}[31mb \"é\"");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| if is_plain(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) })
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

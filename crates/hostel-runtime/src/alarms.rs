@@ -23,6 +23,18 @@ impl Alarms {
     /// Looks at `id` at `at` (Unix milliseconds), replacing what was set before.
     pub(crate) fn set(&self, id: &AgentId, at: i64) {
         let mut inner = self.inner.lock();
+        self.put(&mut inner, id, at);
+    }
+
+    /// Looks at `id` at `at`, or earlier if that was set before.
+    pub(crate) fn set_no_later(&self, id: &AgentId, at: i64) {
+        let mut inner = self.inner.lock();
+        if inner.by_agent.get(id).is_none_or(|set| *set > at) {
+            self.put(&mut inner, id, at);
+        }
+    }
+
+    fn put(&self, inner: &mut Inner, id: &AgentId, at: i64) {
         inner.remove(id);
         inner.by_time.insert((at, id.clone()));
         inner.by_agent.insert(id.clone(), at);
@@ -50,6 +62,11 @@ impl Alarms {
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<i64> {
         self.inner.lock().by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Has whoever waits look again.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
     }
 
     /// Resolves when an earlier wake-up has been set.

@@ -9,6 +9,7 @@ mod connect;
 mod frames;
 mod host;
 mod job;
+mod keyed;
 mod lifecycle;
 mod request;
 mod sync;
@@ -18,22 +19,23 @@ mod turn;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use hostel_core::{AgentId, connection::ConnectionKey, erased::Class};
 use hostel_store::AgentDb;
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
 pub(crate) use self::{connect::Opened, job::Job};
-use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer, reply::ReplyTo};
+use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.
 const DRAIN_BUDGET: usize = 64;
@@ -42,12 +44,34 @@ const CROWDED: usize = 256;
 /// The alarm of an agent that has none.
 const NO_ALARM: i64 = i64::MAX;
 
-/// Agents that may run on one stack.
+/// Agents, and beginnings of their async work, that may be on one stack when another agent is to run on it.
 const DEEPEST: usize = 8;
+/// The same when async work is to begin. There is always room for that of the agent on top, so that its calls begin in
+/// order; only hooks that set off themselves get here.
+const DEEPEST_WORK: usize = 16;
 
 thread_local! {
     /// Agents that are running on this thread's stack.
     static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// One more agent on this thread's stack, while it lives.
+struct Deeper(usize);
+
+impl Deeper {
+    /// `None` when `limit` are on it already.
+    fn enter(limit: usize) -> Option<Self> {
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        let entered = Self(depth);
+        (depth < limit).then_some(entered)
+    }
+}
+
+impl Drop for Deeper {
+    fn drop(&mut self) {
+        DEPTH.set(self.0);
+    }
 }
 
 /// One agent of this process, awake or asleep.
@@ -62,6 +86,8 @@ pub(crate) struct Cell {
     inbox: Mutex<Inbox>,
     /// The instance. Holding this lock is being in a turn.
     core: Mutex<Option<Awake>>,
+    /// Whether `core` holds one, for those who must not wait for a turn.
+    awake: AtomicBool,
     /// The open database. Locked for one statement at a time, inside the turn.
     store: Mutex<Option<AgentDb>>,
     /// What the turn under way has asked for so far.
@@ -72,16 +98,22 @@ pub(crate) struct Cell {
     busy: AtomicUsize,
     /// Milliseconds on the node's monotonic clock.
     last_active: AtomicU64,
-    /// The wake-up as registered with the node, or [`NO_ALARM`].
+    /// The wake-up as of the last commit, or [`NO_ALARM`].
+    wanted_alarm: AtomicI64,
+    /// The wake-up as the node's register has it, durably: never later than any the agent may turn out to want.
     registered_alarm: AtomicI64,
     alarm_failures: AtomicU32,
+    /// `on_alarm` is at work.
+    ringing: AtomicBool,
     /// A turn has set the wake-up since `on_alarm` began.
     alarm_renewed: AtomicBool,
     weight: Weight,
     less_crowded: Notify,
     props: Mutex<Option<Arc<Value>>>,
-    /// Async calls with an idempotency key under way, and who else waits for their answer.
-    keyed: Mutex<HashMap<String, Vec<ReplyTo>>>,
+    /// Async calls with an idempotency key under way.
+    keyed: Mutex<HashMap<String, keyed::KeyedCall>>,
+    /// Breaks off async work when the writes it may rest on are lost; made when first needed.
+    lifetime: Mutex<Option<CancellationToken>>,
 }
 
 #[derive(Default)]
@@ -93,6 +125,17 @@ struct Inbox {
     starting: bool,
     /// The cell is no longer in the registry.
     retired: bool,
+}
+
+impl Inbox {
+    fn is_idle(&self) -> bool {
+        !self.running && !self.starting && self.queue.is_empty()
+    }
+
+    fn push(&mut self, job: Job) -> Option<Job> {
+        self.queue.push_back(job);
+        None
+    }
 }
 
 impl Cell {
@@ -112,19 +155,23 @@ impl Cell {
             token,
             inbox: Mutex::default(),
             core: Mutex::default(),
+            awake: AtomicBool::new(false),
             store: Mutex::default(),
             scratch: Mutex::default(),
             gate: Gate::default(),
             peers: Mutex::default(),
             busy: AtomicUsize::new(0),
             last_active: AtomicU64::new(0),
+            wanted_alarm: AtomicI64::new(NO_ALARM),
             registered_alarm: AtomicI64::new(NO_ALARM),
             alarm_failures: AtomicU32::new(0),
+            ringing: AtomicBool::new(false),
             alarm_renewed: AtomicBool::new(false),
             weight: Weight::default(),
             less_crowded: Notify::new(),
             props: Mutex::default(),
             keyed: Mutex::default(),
+            lifetime: Mutex::default(),
         })
     }
 
@@ -137,34 +184,66 @@ impl Cell {
     /// # Errors
     /// Gives the job back when the cell has left the registry: look the agent up again.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
-        {
+        let first = {
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(job);
             }
-            inbox.queue.push_back(job);
+            let idle = inbox.is_idle();
+            // With nobody before it, it need not pass through the queue.
+            let first = if idle { Some(job) } else { inbox.push(job) };
             if inbox.running || inbox.starting {
                 return Ok(());
             }
             inbox.running = true;
+            first
+        };
+        self.run_from(first);
+        Ok(())
+    }
+
+    /// Has `job` done before whatever waits. A cell that has left the registry needs none.
+    fn submit_first(&self, job: Job) {
+        {
+            let mut inbox = self.inbox.lock();
+            if inbox.retired {
+                return;
+            }
+            inbox.queue.push_front(job);
+            if inbox.running || inbox.starting {
+                return;
+            }
+            inbox.running = true;
         }
         self.run();
-        Ok(())
     }
 
     /// Runs the inbox, here or beside the event loop. Only for whoever set `running`.
     fn run(&self) {
+        self.run_from(None);
+    }
+
+    /// [`Cell::run`], beginning with `first`.
+    fn run_from(&self, mut first: Option<Job>) {
         if self.weight.is_heavy() {
+            self.put_back(first);
             return self.run_beside();
         }
         // An agent that calls another runs it on this very stack; a long chain goes on in a task of its own.
-        let depth = DEPTH.get();
-        DEPTH.set(depth + 1);
-        let emptied = depth < DEEPEST && self.drain();
-        DEPTH.set(depth);
+        let emptied = match Deeper::enter(DEEPEST) {
+            Some(_deeper) if !turn::inside_any() => self.drain(&mut first),
+            _ => false,
+        };
         if !emptied {
+            self.put_back(first);
             let cell = self.arc();
             self.node.spawn(async move { cell.run() });
+        }
+    }
+
+    fn put_back(&self, first: Option<Job>) {
+        if let Some(job) = first {
+            self.inbox.lock().queue.push_front(job);
         }
     }
 
@@ -174,7 +253,7 @@ impl Cell {
         self.node.spawn(async move {
             let Ok(_lane) = node.heavy_lane.acquire().await else { return };
             let ran = tokio::task::spawn_blocking(move || {
-                if !cell.drain() {
+                if !cell.drain(&mut None) {
                     cell.run()
                 }
             })
@@ -183,13 +262,23 @@ impl Cell {
         });
     }
 
-    /// Runs jobs until the inbox is empty (`true`) or the budget is used up (`false`).
-    fn drain(&self) -> bool {
+    /// Runs `first` and what waits, until the inbox is empty (`true`) or the budget is used up (`false`).
+    fn drain(&self, first: &mut Option<Job>) -> bool {
+        let mut begun = Instant::now();
         for _ in 0..DRAIN_BUDGET {
-            let Some(job) = self.next_job() else { return true };
-            let begun = Instant::now();
-            self.handle(job);
-            self.weight.judge(begun.elapsed(), self.node.options.heavy_turn);
+            let Some(job) = first.take().or_else(|| self.next_job()) else { return true };
+            self.touch(begun);
+            let was_awake = self.is_awake();
+            // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
+                self.panicked(&*panic);
+            }
+            let ended = Instant::now();
+            // Waking takes long once; that says nothing of the turns to come.
+            if was_awake {
+                self.weight.judge(ended - begun, self.node.options.heavy_turn);
+            }
+            begun = ended;
             if self.weight.is_heavy() {
                 break;
             }
@@ -203,11 +292,23 @@ impl Cell {
         if job.is_none() {
             inbox.running = false;
             inbox.queue.shrink_to(4);
+            self.retire_if_unneeded(&mut inbox);
         }
         if inbox.queue.len() == CROWDED {
             self.less_crowded.notify_waiters();
         }
         job
+    }
+
+    /// A cell that is asleep and that nobody is connected to leaves the registry, for good.
+    fn retire_if_unneeded(&self, inbox: &mut Inbox) {
+        let idle = inbox.is_idle();
+        // How often a wake-up has failed is remembered here alone.
+        let idle = idle && self.alarm_failures.load(Ordering::Relaxed) == 0;
+        if idle && !self.is_awake() && !self.has_work() && self.peers.lock().is_empty() && self.gate.is_quiet() {
+            inbox.retired = true;
+            self.node.forget(&self.id, self.token);
+        }
     }
 
     /// Waits while too many jobs are queued.
@@ -238,11 +339,11 @@ impl Cell {
         self.core.lock().as_ref().map(|awake| awake.state.clone())
     }
 
-    fn touch(&self) {
-        self.last_active.store(self.node.uptime_ms(), Ordering::Relaxed);
+    fn touch(&self, now: Instant) {
+        self.last_active.store(self.node.uptime_ms(now), Ordering::Relaxed);
     }
 
-    pub(crate) fn set_props(&self, props: Option<Arc<Value>>) {
+    fn set_props(&self, props: Option<Arc<Value>>) {
         if props.is_some() {
             *self.props.lock() = props;
         }
@@ -253,7 +354,7 @@ impl Cell {
     }
 
     pub(crate) fn is_awake(&self) -> bool {
-        self.core.lock().is_some()
+        self.awake.load(Ordering::Acquire)
     }
 }
 

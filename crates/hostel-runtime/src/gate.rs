@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use hostel_core::{Error, Message, Result};
+use hostel_protocol::{connection::close, refusal::Code};
 use hostel_store::Commit;
 use parking_lot::Mutex;
 
@@ -15,6 +16,8 @@ type Resolver = Box<dyn FnOnce(Result<()>) + Send>;
 pub(crate) enum Delivery {
     /// One message to one client.
     Send(Arc<Peer>, Message),
+    /// The last frame of a call; the call is over when it leaves.
+    Answer(Arc<Peer>, Message),
     /// One message to many clients.
     Fan { peers: Vec<Arc<Peer>>, message: Message, is_state: bool },
     /// Close a socket.
@@ -28,21 +31,33 @@ impl Delivery {
         Self::Resolve(Box::new(tell))
     }
 
-    fn go(self) {
+    /// Lets it out. Who waits inside the process is told by the caller, once the gate's lock is free.
+    fn go(self, told: &mut Vec<Resolver>) {
         match self {
             Self::Send(peer, message) => peer.outbox.push(message, false),
+            Self::Answer(peer, message) => {
+                peer.end_call();
+                peer.outbox.push(message, false);
+            }
             Self::Fan { peers, message, is_state } => {
                 peers.iter().for_each(|peer| peer.outbox.push(message.clone(), is_state));
             }
             Self::Close(peer, code, reason) => peer.outbox.close(code, &reason),
-            Self::Resolve(tell) => tell(Ok(())),
+            Self::Resolve(tell) => told.push(tell),
         }
     }
 
-    /// The writes are lost: what rested on them is never shown.
-    fn fail(self, error: &Error) {
-        if let Self::Resolve(tell) = self {
-            tell(Err(share(error)));
+    /// The writes are lost: what rested on them is never shown. Whoever waits is told to come back.
+    fn fail(self, error: &Error, reason: &str) {
+        let turn_away = |peer: &Peer| peer.outbox.close(close::TRY_AGAIN_LATER, reason);
+        match self {
+            Self::Send(peer, _) | Self::Close(peer, ..) => turn_away(&peer),
+            Self::Answer(peer, _) => {
+                peer.end_call();
+                turn_away(&peer);
+            }
+            Self::Fan { peers, .. } => peers.iter().for_each(|peer| turn_away(peer)),
+            Self::Resolve(tell) => tell(Err(share(error))),
         }
     }
 }
@@ -51,6 +66,7 @@ impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Send(..) => "Send",
+            Self::Answer(..) => "Answer",
             Self::Fan { .. } => "Fan",
             Self::Close(..) => "Close",
             Self::Resolve(_) => "Resolve",
@@ -70,8 +86,8 @@ struct Inner {
     latest: Option<Commit>,
     held: VecDeque<(u64, Vec<Delivery>)>,
     syncing: bool,
-    /// Writes were lost: what is in memory rests on them, and none of it is shown until the agent is loaded again.
-    lost: Option<Error>,
+    /// Writes were lost, and the agent has not been loaded again since: whatever it says may rest on them.
+    broken: Option<Error>,
 }
 
 /// What the caller of [`Gate::push`] has to do.
@@ -87,27 +103,18 @@ pub(crate) enum Then {
 impl Gate {
     /// Adds what a turn committed, and what it wants to show.
     pub(crate) fn push(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) -> Then {
+        let mut told = Vec::new();
         let mut inner = self.0.lock();
-        if let Some(error) = &inner.lost {
-            deliveries.into_iter().for_each(|delivery| delivery.fail(error));
+        if let Some(error) = &inner.broken {
+            let error = share(error);
+            drop(inner);
+            fail_all(deliveries, &error);
             return Then::Rest;
         }
-        if let Some(commit) = commit {
-            inner.committed += 1;
-            inner.latest = Some(commit);
-        }
-        if inner.durable == inner.committed {
-            deliveries.into_iter().for_each(Delivery::go);
-            return Then::Rest;
-        }
-        let after = inner.committed;
-        if !deliveries.is_empty() {
-            inner.held.push_back((after, deliveries));
-        }
-        match std::mem::replace(&mut inner.syncing, true) {
-            true => Then::Rest,
-            false => Then::Sync,
-        }
+        let then = inner.push(commit, deliveries, &mut told);
+        drop(inner);
+        told.into_iter().for_each(|tell| tell(Ok(())));
+        then
     }
 
     /// The next commit to make durable, with its number; `None` ends the syncing until the next [`Then::Sync`].
@@ -120,33 +127,27 @@ impl Gate {
 
     /// Everything up to `number` is durable: lets out what waited for it.
     pub(crate) fn open(&self, number: u64) {
-        let mut inner = self.0.lock();
-        inner.durable = number;
-        while inner.held.front().is_some_and(|(after, _)| *after <= number) {
-            let (_, deliveries) = inner.held.pop_front().expect("the front was just seen");
-            deliveries.into_iter().for_each(Delivery::go);
-        }
-        if inner.held.is_empty() {
-            inner.held.shrink_to(4);
-        }
+        let mut told = Vec::new();
+        self.0.lock().open(number, &mut told);
+        told.into_iter().for_each(|tell| tell(Ok(())));
     }
 
-    /// The writes are lost: nothing that waited is shown, and whoever waits inside the process is told.
+    /// The writes are lost: nothing that waited is shown, nor anything that comes, until [`Gate::heal`].
     pub(crate) fn fail(&self, error: &Error) {
         let held = {
             let mut inner = self.0.lock();
             inner.durable = inner.committed;
             inner.latest = None;
             inner.syncing = false;
-            inner.lost = Some(share(error));
+            inner.broken = Some(share(error));
             std::mem::take(&mut inner.held)
         };
-        held.into_iter().flat_map(|(_, deliveries)| deliveries).for_each(|delivery| delivery.fail(error));
+        fail_all(held.into_iter().flat_map(|(_, deliveries)| deliveries), error);
     }
 
-    /// The agent is loaded from what is durable.
-    pub(crate) fn mend(&self) {
-        self.0.lock().lost = None;
+    /// The agent was loaded again from what is durable.
+    pub(crate) fn heal(&self) {
+        self.0.lock().broken = None;
     }
 
     /// Whether nothing waits and no sync is under way.
@@ -156,49 +157,38 @@ impl Gate {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use hostel_store::{Options, Store};
-
-    use super::*;
-
-    fn commit() -> Option<Commit> {
-        let store = Store::in_memory(Options::default()).unwrap();
-        let mut agent = store.agent("counter", "a").unwrap();
-        agent.set_state("1").unwrap();
-        agent.commit().unwrap()
+impl Inner {
+    fn push(&mut self, commit: Option<Commit>, deliveries: Vec<Delivery>, told: &mut Vec<Resolver>) -> Then {
+        if let Some(commit) = commit {
+            self.committed += 1;
+            self.latest = Some(commit);
+        }
+        if self.durable == self.committed {
+            deliveries.into_iter().for_each(|delivery| delivery.go(told));
+            return Then::Rest;
+        }
+        if !deliveries.is_empty() {
+            self.held.push_back((self.committed, deliveries));
+        }
+        match std::mem::replace(&mut self.syncing, true) {
+            true => Then::Rest,
+            false => Then::Sync,
+        }
     }
 
-    fn tell(shown: &Arc<AtomicU32>, bit: u32, lost: u32) -> Vec<Delivery> {
-        let shown = Arc::clone(shown);
-        vec![Delivery::resolve(move |outcome| {
-            shown.fetch_or(if outcome.is_ok() { bit } else { lost }, Ordering::Relaxed);
-        })]
+    fn open(&mut self, number: u64, told: &mut Vec<Resolver>) {
+        self.durable = number;
+        while self.held.front().is_some_and(|(after, _)| *after <= number) {
+            let (_, deliveries) = self.held.pop_front().expect("the front was just seen");
+            deliveries.into_iter().for_each(|delivery| delivery.go(told));
+        }
+        if self.held.is_empty() {
+            self.held.shrink_to(4);
+        }
     }
+}
 
-    #[test]
-    fn rule_9_a_turn_that_only_read_what_is_not_durable_waits_for_the_same_gate() {
-        let (gate, shown) = (Gate::default(), Arc::default());
-        assert_eq!(gate.push(commit(), tell(&shown, 1, 0)), Then::Sync);
-        let (number, _commit) = gate.next_sync().unwrap();
-        assert_eq!(gate.push(None, tell(&shown, 2, 0)), Then::Rest);
-        assert_eq!(shown.load(Ordering::Relaxed), 0);
-        gate.open(number);
-        assert_eq!(shown.load(Ordering::Relaxed), 3);
-        assert!(gate.next_sync().is_none() && gate.is_quiet());
-    }
-
-    #[test]
-    fn after_a_loss_nothing_is_shown_until_the_agent_is_loaded_again() {
-        let (gate, shown) = (Gate::default(), Arc::default());
-        assert_eq!(gate.push(commit(), tell(&shown, 1, 2)), Then::Sync);
-        gate.fail(&Error::msg("the disk is gone"));
-        assert_eq!(gate.push(None, tell(&shown, 4, 8)), Then::Rest);
-        assert_eq!(shown.load(Ordering::Relaxed), 2 | 8);
-        gate.mend();
-        assert_eq!(gate.push(None, tell(&shown, 16, 32)), Then::Rest);
-        assert_eq!(shown.load(Ordering::Relaxed), 2 | 8 | 16);
-    }
+fn fail_all(deliveries: impl IntoIterator<Item = Delivery>, error: &Error) {
+    let reason = error.to_refusal(Code::StorageFailed).close_reason();
+    deliveries.into_iter().for_each(|delivery| delivery.fail(error, &reason));
 }

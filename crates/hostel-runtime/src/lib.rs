@@ -11,6 +11,7 @@ mod alarms;
 mod cell;
 mod clock;
 mod directory;
+mod durability;
 mod gate;
 mod heavy;
 mod ids;
@@ -26,8 +27,10 @@ mod storage;
 
 pub use clock::{Clock, SystemClock};
 pub use directory::{Binding, Collision, Directory};
+#[doc(hidden)]
+pub use durability::{Done, Durability};
 pub use ids::nanoid;
 pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, SafeState, Session};
 pub use options::Options;
-pub use outbox::{Outbox, Outgoing};
+pub use outbox::{Batch, Outbox, Outgoing};
 pub use quarantine::Quarantined;

@@ -30,21 +30,34 @@ use crate::{
     cell::Job,
     clock::{Clock, SystemClock},
     directory::{Collision, Directory},
+    durability::{Disk, Durability},
     options::Options,
     quarantine::Quarantined,
     reply::ReplyTo,
 };
 
-/// All agents of one process. Cheap to clone.
+/// All agents of one process. Cheap to clone. Dropping the last one ends the node without ceremony, as a crash would:
+/// what was acknowledged is kept. [`Node::shutdown`] says good-bye first.
 ///
 /// ```no_run
-/// # async fn demo(store: hostel_store::Store) -> anyhow::Result<()> {
+/// # async fn demo(store: hostel_store::Store) -> hostel_core::Result<()> {
 /// let node = hostel_runtime::Node::builder(store).start().await?;
 /// # let _ = node; Ok(()) }
-/// # mod anyhow { pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>; }
 /// ```
 #[derive(Clone)]
-pub struct Node(pub(crate) Arc<Shared>);
+pub struct Node(
+    pub(crate) Arc<Shared>,
+    #[expect(dead_code, reason = "held for what its drop does")] Option<Arc<Alive>>,
+);
+
+/// Held by every [`Node`] of the application; agents reach each other without it.
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
 
 /// Collects what a [`Node`] is made of.
 pub struct NodeBuilder {
@@ -53,6 +66,7 @@ pub struct NodeBuilder {
     options: Options,
     clock: Arc<dyn Clock>,
     env: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    durability: Box<dyn Durability>,
 }
 
 impl NodeBuilder {
@@ -87,6 +101,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Replaces what makes commits durable.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn durability(mut self, durability: impl Durability) -> Self {
+        self.durability = Box::new(durability);
+        self
+    }
+
     /// Shares a service with all agents; they find it with `cx.env::<T>()`.
     #[must_use]
     pub fn env<T: Any + Send + Sync>(self, service: T) -> Self {
@@ -108,14 +130,21 @@ impl NodeBuilder {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Node> {
-        Shared::start(self).map(Node)
+        let shared = Shared::start(self)?;
+        Ok(Node(Arc::clone(&shared), Some(Arc::new(Alive(shared)))))
     }
 }
 
 impl Node {
+    /// The node as its own agents hold it: it does not keep itself alive.
+    pub(crate) fn inside(shared: Arc<Shared>) -> Self {
+        Self(shared, None)
+    }
+
     /// Begins a node on `store`.
     pub fn builder(store: Store) -> NodeBuilder {
         NodeBuilder {
+            durability: Box::new(Disk(store.clone())),
             store,
             directory: Directory::default(),
             options: Options::default(),
@@ -163,8 +192,7 @@ impl Node {
     /// # Errors
     /// Why it cannot be started.
     pub async fn wake(&self, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
-        self.0.set_props(id, props)?;
-        self.0.ask(id, Job::Wake).await
+        self.0.wake(id, props).await
     }
 
     /// Hands an HTTP request to an agent.
@@ -174,7 +202,7 @@ impl Node {
     pub async fn request(&self, id: &AgentId, request: Request, props: Option<Arc<Value>>) -> Result<Response> {
         self.wake(id, props).await?;
         let mut request = Some(request);
-        self.0.ask(id, |done| Job::Request(request.take().unwrap_or_default_request(), done)).await
+        self.0.ask(id, |done| Job::Request(Box::new(request.take().unwrap_or_default_request()), done)).await
     }
 
     /// Calls a method from inside the process.
@@ -203,6 +231,12 @@ impl Node {
     /// The agents that keep failing.
     pub fn quarantined(&self) -> Vec<Quarantined> {
         self.0.quarantine.list()
+    }
+
+    /// How many agents have something in memory, be it only their sockets.
+    #[doc(hidden)]
+    pub fn agents_in_memory(&self) -> usize {
+        self.0.cells().len()
     }
 
     /// Classes with their instances and sockets.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -18,6 +18,8 @@ use crate::outbox::Outbox;
 pub(crate) struct Peer {
     pub(crate) record: Arc<ConnectionRecord>,
     pub(crate) outbox: Outbox,
+    /// It is on its agent's list. What comes from it before or after is nobody's.
+    joined: AtomicBool,
     calls: AtomicUsize,
     cancellable: Mutex<Vec<AbortHandle>>,
 }
@@ -27,9 +29,18 @@ impl Peer {
         Self {
             record: Arc::new(record),
             outbox: Outbox::new(outbox_bytes),
+            joined: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             cancellable: Mutex::default(),
         }
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.joined.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_joined(&self, joined: bool) {
+        self.joined.store(joined, Ordering::Release);
     }
 
     /// Counts a call in, unless `limit` are under way.

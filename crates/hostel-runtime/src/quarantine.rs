@@ -1,20 +1,21 @@
 //! Agents that keep failing, held back with growing delays.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 use hostel_core::{AgentId, Error};
 use hostel_protocol::refusal::Code;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// Failures in a row that are let through at once: a passing fault should not cost a delay.
 const FREE_FAILURES: u32 = 3;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
-/// A panic this long after the one before starts a new count.
+/// A failure this long after the end of the last delay starts a new count.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
+
+/// Records beyond which those that are over are thrown away: failing names must not fill the memory.
+const PRUNE_BEYOND: usize = 1024;
 
 /// One agent in quarantine.
 #[derive(Debug, Clone)]
@@ -32,9 +33,10 @@ pub struct Quarantined {
 #[derive(Debug)]
 struct Record {
     failures: u32,
-    last: Instant,
     until: Instant,
     reason: String,
+    /// It failed while it started, so a start that succeeds ends the row.
+    starting: bool,
 }
 
 /// The failing agents of a node.
@@ -63,24 +65,34 @@ impl Quarantine {
     }
 
     /// Counts a failure. Returns whether the agent is held back now.
-    pub(crate) fn record(&self, id: &AgentId, reason: &str) -> bool {
+    pub(crate) fn record(&self, id: &AgentId, reason: &str, starting: bool) -> bool {
         let now = Instant::now();
         let mut records = self.0.lock();
+        if records.len() >= PRUNE_BEYOND {
+            records.retain(|_, record| !record.is_over(now));
+        }
         let record = records.entry(id.clone()).or_insert_with(|| Record::new(now));
-        if now.duration_since(record.last) > FORGET_AFTER + record.until.saturating_duration_since(record.last) {
+        if record.is_over(now) {
             *record = Record::new(now);
         }
+        record.starting = starting;
         record.failures += 1;
-        record.last = now;
         record.until = now + delay(record.failures);
         record.reason = reason.to_owned();
         record.failures > FREE_FAILURES
     }
 
-    /// Forgets the failures of an agent that works again, or was cleared by an operator.
-    pub(crate) fn clear(&self, id: &AgentId) -> bool {
+    /// An agent has started: if that was what failed, its failures are forgotten.
+    pub(crate) fn started(&self, id: &AgentId) {
         let mut records = self.0.lock();
-        !records.is_empty() && records.remove(id).is_some()
+        if !records.is_empty() && records.get(id).is_some_and(|record| record.starting) {
+            records.remove(id);
+        }
+    }
+
+    /// Forgets the failures of an agent. Returns whether there were any.
+    pub(crate) fn clear(&self, id: &AgentId) -> bool {
+        self.0.lock().remove(id).is_some()
     }
 
     /// Every agent with failures, for operators.
@@ -92,13 +104,17 @@ impl Quarantine {
             retry_in: record.until.saturating_duration_since(now),
             reason: record.reason.clone(),
         };
-        self.0.lock().iter().map(show).collect()
+        self.0.lock().iter().filter(|(_, record)| !record.is_over(now)).map(show).collect()
     }
 }
 
 impl Record {
     fn new(now: Instant) -> Self {
-        Self { failures: 0, last: now, until: now, reason: String::new() }
+        Self { failures: 0, until: now, reason: String::new(), starting: false }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.until) > FORGET_AFTER
     }
 }
 

@@ -21,12 +21,11 @@ impl ReplyTo {
     pub(crate) fn deliver(self, answer: Result<Reply>) -> Delivery {
         match self {
             Self::Frame { peer, id } => {
-                peer.end_call();
                 let frame = match &answer {
                     Ok(reply) => server::rpc_result(&id, reply.as_json()),
                     Err(error) => error_frame(&id, error),
                 };
-                Delivery::Send(peer, frame.into())
+                Delivery::Answer(peer, frame.into())
             }
             Self::Waiting(sender) => Delivery::resolve(move |durable| {
                 let _caller_may_have_left = sender.send(durable.and(answer));

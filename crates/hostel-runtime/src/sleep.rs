@@ -13,6 +13,12 @@ use crate::{cell::Cell, node::Shared, options::Options};
 
 /// How often the awake agents are looked through.
 const ROUND: Duration = Duration::from_millis(500);
+/// The shortest time between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Closing a database waits for the disk; waiting for many at a time takes hardly longer. At most so many, and one for
+/// each [`PER_CLOSER`] awake agents.
+const CLOSERS: usize = 16;
+const PER_CLOSER: usize = 64;
 /// Under pressure, an agent that did nothing for this long may go.
 const PRESSED_IDLE_MS: u64 = 20;
 
@@ -33,14 +39,24 @@ impl Sleepers {
         }
     }
 
+    /// Has whoever waits look again.
+    pub(crate) fn wake(&self) {
+        self.pressed.notify_one();
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.awake.lock().len()
     }
 
-    /// Looks at every awake agent once.
-    fn round(&self, options: &Options) {
+    /// How many may look at the same time.
+    fn closers(&self) -> usize {
+        (self.count() / PER_CLOSER).clamp(1, CLOSERS)
+    }
+
+    /// Looks at the given share of awake agents, each once.
+    fn round(&self, options: &Options, share: usize) {
         let idle_ms = u64::try_from(options.idle_after.as_millis()).unwrap_or(u64::MAX);
-        for _ in 0..self.count() {
+        for _ in 0..self.count().div_ceil(share) {
             let Some(next) = self.awake.lock().pop_front() else { return };
             let Some(cell) = next.upgrade() else { continue };
             let pressed = self.count() >= options.max_idle_awake;
@@ -56,16 +72,28 @@ impl Sleepers {
 /// Runs until the node is dropped.
 pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
     loop {
-        let Some(shared) = node.upgrade() else { return };
-        let round = shared.options.idle_after.min(ROUND).max(Duration::from_millis(10));
+        let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
+        let round = shared.options.idle_after.min(ROUND).max(PAUSE);
         tokio::select! {
             () = tokio::time::sleep(round) => {}
-            () = shared.sleepers.pressed.notified() => {}
+            // However many agents wake, the others are not looked through without a pause.
+            () = shared.sleepers.pressed.notified() => tokio::time::sleep(PAUSE).await,
         }
         // Closing a database touches the disk.
-        let round = tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options));
-        if round.await.is_err() {
-            return;
+        let closers = shared.sleepers.closers();
+        let round = |_| {
+            let shared = Arc::clone(&shared);
+            tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options, closers))
+        };
+        let rounds: Vec<_> = (0..closers).map(round).collect();
+        // The node may go meanwhile.
+        drop(shared);
+        for round in rounds {
+            if let Err(error) = round.await
+                && error.is_panic()
+            {
+                tracing::error!(error = %error, "looking for idle agents failed and goes on");
+            }
         }
     }
 }

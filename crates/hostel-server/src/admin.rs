@@ -1,6 +1,9 @@
 //! The operator's endpoints under `/_hostel/`: what is there, what keeps failing, and data without code.
 //!
-//! They answer programs on this machine alone, whatever address the server listens on.
+//! They answer programs on this machine alone, whatever address the server listens on. A proxy on this machine is no such
+//! program: it speaks for somebody else.
+
+use std::net::IpAddr;
 
 use hostel::{
     AgentId, Code, ConnInfo, Edge, Error, Refusal,
@@ -12,6 +15,7 @@ use hostel::{
         response::{IntoResponse, Response},
         routing::{get, post},
     },
+    http::{HeaderMap, header},
     problem,
 };
 use serde::Deserialize;
@@ -32,11 +36,27 @@ pub(crate) fn routes(edge: Edge) -> Router {
 /// Refuses whoever does not connect from this machine: there is no authentication to tell an operator by.
 pub(crate) async fn from_this_machine(request: Request, next: Next) -> Response {
     let local = request.extensions().get::<ConnInfo>().is_none_or(|info| info.peer.ip().is_loopback());
-    if local {
+    if local && !came_through_a_proxy(request.headers()) {
         return next.run(request).await;
     }
     let refusal = Refusal::new(Code::Forbidden, "The operator's endpoints answer this machine alone.");
     problem(&refusal.with_fix("run the command on the server itself, or through a tunnel"), None)
+}
+
+/// Whether a proxy says whom it speaks for, or asks under the public name it was asked by.
+fn came_through_a_proxy(headers: &HeaderMap) -> bool {
+    let forwarding = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    forwarding.iter().any(|name| headers.contains_key(*name)) || !is_loopback_name(host)
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The same decision about sites as for agents.
@@ -134,4 +154,30 @@ fn known(edge: &Edge, spelling: &str) -> Result<String, Failed> {
     let found = edge.node().directory().resolve(spelling, true);
     let binding = found.map_err(|refusal| Failed(Error::from_refusal(refusal)))?;
     Ok(binding.class.info().namespace.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use hostel::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_on_this_machine_is_not_taken_for_its_operator() {
+        let headers = |host: &'static str, extra: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            extra.map(|name| headers.insert(name, HeaderValue::from_static("203.0.113.9")));
+            headers
+        };
+        for host in ["localhost", "LOCALHOST:8787", "127.0.0.1:8787", "127.0.0.1", "[::1]:8787", "[::1]"] {
+            assert!(!came_through_a_proxy(&headers(host, None)), "{host}");
+            for sign in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
+                assert!(came_through_a_proxy(&headers(host, Some(sign))), "{host} {sign}");
+            }
+        }
+        for host in ["agents.example", "agents.example:443", "203.0.113.9:8787", "localhost.evil.test", ""] {
+            assert!(came_through_a_proxy(&headers(host, None)), "{host}");
+        }
+    }
 }

@@ -1,16 +1,31 @@
 //! Is it up, is it ready, and how is it doing.
 
 use hostel::{
-    axum::{Json, Router, response::IntoResponse, routing::get},
+    axum::{
+        Json, Router,
+        extract::State,
+        response::{IntoResponse, Response},
+        routing::get,
+    },
     http::header,
+    problem,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 
+use crate::disk::Disk;
+
 /// `/healthz` and `/readyz`, open to everybody.
-pub(crate) fn routes() -> Router {
-    // The listener stops accepting before agents stop, so who can still ask is served: ready and healthy are one.
-    Router::new().route("/healthz", get(health)).route("/readyz", get(health))
+pub(crate) fn routes(disk: Disk) -> Router {
+    Router::new().route("/healthz", get(health)).route("/readyz", get(ready)).with_state(disk)
+}
+
+/// The listener stops accepting before agents stop, so who can still ask is served; what may be missing is the disk.
+async fn ready(State(disk): State<Disk>) -> Response {
+    match disk.trouble().await {
+        None => health().await.into_response(),
+        Some(refusal) => problem(&refusal, None),
+    }
 }
 
 async fn health() -> impl IntoResponse {

@@ -7,6 +7,7 @@ pub mod logs;
 
 mod admin;
 mod banner;
+mod disk;
 mod health;
 mod server;
 

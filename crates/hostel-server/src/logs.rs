@@ -1,10 +1,13 @@
-//! Logs: for people on a terminal, as JSON lines elsewhere; panics included.
+//! Logs: for people on a terminal, as JSON lines elsewhere; panics included, floods left out.
 
-use std::{backtrace::Backtrace, io::IsTerminal as _};
+mod quota;
+
+use std::{backtrace::Backtrace, io::IsTerminal as _, time::Instant};
 
 use anyhow::Context as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use self::quota::Quota;
 use crate::config::{Config, LogFormat};
 
 /// Starts logging to standard error, and sends panics there too.
@@ -19,14 +22,31 @@ pub fn init(config: &Config) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if json {
-        logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = if json {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
-        logs.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+        lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed()
     };
+    let quota = Quota::default();
+    let started = tracing_subscriber::registry().with(filter).with(lines).with(quota.clone()).try_init();
     started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))?;
     log_panics();
+    tell_what_is_left_out(quota)
+}
+
+/// A thread of its own, because logging starts before the runtime and outlives it.
+fn tell_what_is_left_out(quota: Quota) -> anyhow::Result<()> {
+    let tell = move || {
+        loop {
+            std::thread::sleep(quota::WINDOW);
+            for left_out in quota.renew(Instant::now()) {
+                let quota::LeftOut { target, detail, lines } = left_out;
+                tracing::warn!(cause = target, detail, lines, "more lines like these were left out of the log");
+            }
+        }
+    };
+    std::thread::Builder::new().name("log-quota".to_owned()).spawn(tell).context("a thread cannot be started")?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use hostel::{
-    Admission, App, Edge, Home, Limits, Options, Tls,
+    Admission, App, Cors, Edge, Home, Limits, Options, Tls,
     axum::{Router, middleware},
     erased::{Class, ClassOf},
 };
@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, banner::Banner, config::Config, health};
+use crate::{admin, banner::Banner, config::Config, disk::Disk, health};
 
 /// A server that listens, and is about to serve.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ fn cannot_listen(address: SocketAddr) -> String {
 
 fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     let prefix = config.prefix.value.clone();
+    let other_pages = !config.allow_origins.is_empty();
+    let disk = Disk::new(config.data.value.clone());
     let mut app = App::new()
         .agent::<CoderAgent>()
         .agent_as::<CoderAgent>("coder")
@@ -68,8 +70,11 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
         .limits(limits(config))
         .compression(*config.compression)
         .admission(admission(config))
-        .routing(move |router| router.prefix(&prefix))
-        .routes(move |edge| routes(edge, metrics));
+        .routing(move |router| {
+            let router = router.prefix(&prefix);
+            if other_pages { router.cors(Cors::admitted()) } else { router }
+        })
+        .routes(move |edge| routes(edge, metrics, disk));
     if *config.insecure_no_auth {
         app = app.insecure_without_auth();
     }
@@ -79,10 +84,10 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     Ok(app)
 }
 
-fn routes(edge: &Edge, metrics: PrometheusHandle) -> Router {
+fn routes(edge: &Edge, metrics: PrometheusHandle, disk: Disk) -> Router {
     let guarded = admin::routes(edge.clone()).merge(health::metrics(metrics));
     let guarded = guarded.layer(middleware::from_fn(admin::from_this_machine));
-    guarded.merge(health::routes()).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
+    guarded.merge(health::routes(disk)).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
 }
 
 fn options(config: &Config) -> Options {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -75,6 +76,15 @@ impl ErrorKind {
     }
 }
 
+/// Where it happened.
+#[derive(Debug, thiserror::Error)]
+#[error("in the file {}", path.display())]
+struct InFile {
+    path: PathBuf,
+    #[source]
+    cause: Option<Source>,
+}
+
 /// Whose statement failed: ours (then it is storage) or the agent's (then it may be its own mistake).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blame {
@@ -117,6 +127,24 @@ impl Error {
             _ => format!("{subject}: {doing} failed: {cause}; {}", kind.remedy()),
         };
         Self { kind, message: message.into_boxed_str(), source: Some(Box::new(cause)) }
+    }
+
+    /// Keeps which file it was for the log: the sentence may reach strangers, a path is for the operator.
+    pub(crate) fn in_file(mut self, path: &Path) -> Self {
+        let cause = self.source.take();
+        self.source = Some(Box::new(InFile { path: path.to_owned(), cause }));
+        self
+    }
+
+    /// A data directory that cannot be used; told to whoever starts the server.
+    pub(crate) fn directory(dir: &Path, doing: &str, cause: &io::Error) -> Self {
+        let kind = classify_io(cause);
+        let remedy = match kind {
+            ErrorKind::Full => "free some space on its disk",
+            ErrorKind::ReadOnly => "make it writable for this user, or choose another directory",
+            _ => "choose another directory",
+        };
+        Self::new(kind, format!("data directory {}: {doing} failed: {cause}; {remedy}", dir.display()))
     }
 
     /// Translates a failure of the file system while `doing` something to `subject`.

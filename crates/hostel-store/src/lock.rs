@@ -15,11 +15,7 @@ pub(crate) struct DirLock {
 impl DirLock {
     /// Takes the directory or says who has it.
     pub(crate) fn take(dir: &Path, path: &Path) -> Result<Self, Error> {
-        let subject = format!("data directory {}", dir.display());
-        let failed = |doing: &'static str| {
-            let subject = subject.clone();
-            move |e| Error::io(&subject, doing, e)
-        };
+        let failed = |doing: &'static str| move |e| Error::directory(dir, doing, &e);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

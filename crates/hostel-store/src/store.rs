@@ -77,7 +77,7 @@ impl Store {
     /// `storage_locked`, naming the directory and the pid, if another process has it; otherwise if the
     /// directory cannot be written or the node's register cannot be opened.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
-        let failed = |e| Error::io(&format!("data directory {}", dir.display()), "opening it", e);
+        let failed = |e| Error::directory(dir, "opening it", &e);
         fs::create_dir_all(dir).map_err(failed)?;
         let root = dir.canonicalize().map_err(failed)?;
         let layout = Layout::new(root.clone());

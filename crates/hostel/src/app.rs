@@ -19,7 +19,7 @@ use hostel_edge::{
 };
 use hostel_runtime::{Collision, Node, Options};
 use hostel_store::Store;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tokio_util::sync::CancellationToken;
 
 type Service = Arc<dyn Any + Send + Sync>;
@@ -80,7 +80,7 @@ pub enum StartError {
     #[error("the node could not be started: {0:?}")]
     Node(hostel_core::Error),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}; if another program has the port, stop it or choose another port")]
     Listen {
         /// The address, as far as it is known.
         address: String,
@@ -221,18 +221,20 @@ impl App {
         })
     }
 
-    /// Serves until the process is asked to stop (Ctrl-C, SIGTERM), then drains.
+    /// Serves until the process is asked to stop (Ctrl-C, SIGTERM), then drains. Asked a second time, the process ends at
+    /// once.
     ///
     /// # Errors
     /// Those of [`App::start`], an address that cannot be listened on, or one beyond loopback.
     pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), StartError> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| StartError::Listen { address: "the address".to_owned(), source })?;
+        let listener = bind(address).await?;
         let stop = CancellationToken::new();
         let signal = stop.clone();
         tokio::spawn(async move {
             stop_signal().await;
             signal.cancel();
+            stop_signal().await;
+            std::process::exit(130);
         });
         self.start().await?.serve(listener, stop).await
     }
@@ -268,6 +270,7 @@ impl Home {
         if !address.ip().is_loopback() && !self.public_without_auth {
             return Err(StartError::Public(address));
         }
+        tracing::info!(%address, tls = self.tls.is_some(), "listening");
         let node = self.edge.node().clone();
         let grace = self.edge.bounds().drain_deadline;
         let accepting = listener::serve(vec![listener], self.tls, *self.edge.bounds(), self.service, stop.clone());
@@ -280,6 +283,18 @@ impl Home {
         tracing::info!(cut = drained.cut, "stopped");
         Ok(())
     }
+}
+
+/// Listens on the first of the addresses that can be listened on.
+async fn bind(address: impl ToSocketAddrs) -> Result<TcpListener, StartError> {
+    let refused = |address: String, source| StartError::Listen { address, source };
+    let addresses = lookup_host(address).await.map_err(|source| refused("an unknown host".to_owned(), source))?;
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    let listener = TcpListener::bind(&*addresses).await;
+    listener.map_err(|source| {
+        let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        refused(names.join(" or "), source)
+    })
 }
 
 /// Resolves when the process is asked to stop.
@@ -311,5 +326,18 @@ impl fmt::Debug for App {
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Home").field("edge", &self.edge).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_is_named_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = App::new().in_memory().serve(address).await.unwrap_err().to_string();
+        assert!(error.contains(&address.to_string()) && error.contains("choose another port"), "{error}");
     }
 }

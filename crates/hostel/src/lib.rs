@@ -3,7 +3,7 @@
 //! An agent is a struct. Its fields are the state that clients see; its methods are what they may call; whatever happens
 //! to it survives a restart. The published JavaScript clients (`agents/client`, `agents/react`) talk to it unchanged.
 //!
-//! ```
+//! ```no_run
 //! use hostel::prelude::*;
 //!
 //! /// A counter that several people share. Its fields are the state clients see.
@@ -23,17 +23,21 @@
 //!
 //!     /// Copies the count of another counter.
 //!     #[callable]
-//!     async fn follow(cx: &Cx<Self>, other: String) -> Result<i64> {
-//!         let theirs = cx.agent::<Counter>(&other).increment(0).await?;
+//!     async fn follow(cx: &Cx<Self>, other: &str) -> Result<i64> {
+//!         let theirs = cx.agent::<Counter>(other).increment(0).await?;
 //!         cx.update(|me| me.count = theirs)?;
 //!         Ok(theirs)
 //!     }
+//! }
 //!
-//!     fn on_connect(&self, connection: &Connection) {
-//!         connection.send(format!("hello {}, we are at {}", connection.id(), self.count));
-//!     }
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     Ok(App::new().agent::<Counter>().serve("127.0.0.1:8787").await?)
 //! }
 //! ```
+//!
+//! A page then says `useAgent({ agent: "counter", host: "localhost:8787" })`, and with the types that
+//! [`typescript::declarations`] prints, `useAgent<Counter, CounterState>(..)` knows `agent.stub.increment(1)`.
 //!
 //! # The three kinds of method
 //!
@@ -57,6 +61,7 @@
 //! [dependencies]
 //! hostel = "0.1"
 //! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! schemars = "1" # only for `JsonSchema`, which gives `hostel types` something to print
 //! ```
 //!
@@ -96,3 +101,11 @@ pub mod prelude {
         Stream, agent, callable,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/writing-agents.md")]
+struct GuideDoctests;

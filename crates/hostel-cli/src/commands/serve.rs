@@ -21,9 +21,11 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     logs::init(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the runtime cannot be started")?.block_on(async {
+        // Before the banner: whoever reads it may send a signal at once.
+        let stop = stop_on_signal()?;
         let server = Server::start(config).await?;
         output::line(&server.banner().to_string())?;
-        server.run(stop_on_signal()?).await
+        server.run(stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,8 @@ async fn get_safe(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
     if answer.status != 200 {
         return Err(Refused::answer(&answer).into());
     }
-    output::line(answer.text().trim_end())?;
+    let state = answer.json().and_then(|mut found| Some(found.get_mut("state")?.take()));
+    output::line(&state.unwrap_or(Value::Null).to_string())?;
     Ok(())
 }
 

@@ -34,7 +34,11 @@ impl Doctor<'_> {
         })?;
         let mut shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
         shown.dedup();
-        self.report.passed("name", &format!("{host} is {}", shown.join(", ")))?;
+        let text = match shown.as_slice() {
+            [only] if *only == host => format!("{host} needs no lookup"),
+            _ => format!("{host} is {}", shown.join(", ")),
+        };
+        self.report.passed("name", &text)?;
         Ok(addresses)
     }
 
@@ -148,8 +152,9 @@ fn secure(target: &Target) -> String {
 
 /// An answer with which TLS servers greet plain text.
 pub(super) fn wants_tls(answer: &http::Answer) -> bool {
+    let ours = answer.problem().and_then(|problem| problem.code).is_some_and(|code| code == "plain_on_tls_port");
     let text = answer.text();
-    answer.status == 400 && (text.contains("HTTPS port") || text.contains("HTTPS server"))
+    ours || (answer.status == 400 && (text.contains("HTTPS port") || text.contains("HTTPS server")))
 }
 
 fn certificate(problem: &CertificateError, host: &str) -> Break {

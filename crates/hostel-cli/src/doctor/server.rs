@@ -17,7 +17,9 @@ impl Doctor<'_> {
             return Err(self.tls_port().into());
         }
         self.hostel = is_hostel(&answer);
-        if let Some(broken) = explain::answer("server", &answer) {
+        if let Some(broken) = explain::answer("server", &answer)
+            && !has_no_health(&answer)
+        {
             return Err(broken.into());
         }
         if !self.hostel {
@@ -77,6 +79,11 @@ fn not_ready(answer: &Answer) -> Break {
         let sentence = format!("The server says it is not ready: {}.", answer.summary());
         Break::known("ready", Code::ShuttingDown, sentence, "Wait until it is, or look into its log.")
     })
+}
+
+/// Whether nothing is served at `/healthz`: a program of somebody's own around the same agents.
+fn has_no_health(answer: &Answer) -> bool {
+    answer.problem().and_then(|problem| problem.code).is_some_and(|code| code == Code::NoRoute.as_str())
 }
 
 /// Whether the answer of `/healthz` is that of a Hostel server.

@@ -19,14 +19,17 @@ const FOREIGN: &str = r#"{"type":"call","id":"doctor","method":"ping","args":[]}
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Doctor<'_> {
-    pub(super) async fn session(&mut self, client: &Client, events: &mut Events) -> Result<(), Stop> {
+    pub(super) async fn session(&mut self, client: &Client, events: Option<Events>) -> Result<(), Stop> {
         let identity = self.identity(client).await?;
         if let Some(identity) = &identity {
             self.sub_path(identity)?;
             self.state(client, identity).await?;
         }
         self.call(client).await?;
-        self.frames(client, events).await
+        match events {
+            Some(mut events) => self.frames(client, &mut events).await,
+            None => Ok(()),
+        }
     }
 
     async fn identity(&mut self, client: &Client) -> Result<Option<Identity>, Stop> {

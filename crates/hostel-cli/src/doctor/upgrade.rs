@@ -14,12 +14,18 @@ const PROXY: &str = "Let the proxy pass WebSockets: HTTP/1.1 to the server, with
      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\").";
 
 impl Doctor<'_> {
-    pub(super) async fn upgrade(&mut self) -> Result<(Client, Events), Stop> {
+    /// The open socket; its events only if frames are to be watched, because events must be taken.
+    pub(super) async fn upgrade(&mut self) -> Result<(Client, Option<Events>), Stop> {
         let mut options = self.options.clone();
         // A Hostel server that sees this without an Upgrade header knows that it was lost.
         let force = (HeaderName::from_static("x-agents-force-websocket"), HeaderValue::from_static("true"));
         options.headers.push(force);
-        match Client::connect_with_events(&self.target, &options).await {
+        let opened = if self.args.dialect_check || self.args.frame.is_some() {
+            Client::connect_with_events(&self.target, &options).await.map(|(client, events)| (client, Some(events)))
+        } else {
+            Client::connect(&self.target, &options).await.map(|client| (client, None))
+        };
+        match opened {
             Ok(open) => {
                 self.report.passed("upgrade", "the WebSocket opens")?;
                 Ok(open)

@@ -62,7 +62,8 @@ async fn a_refused_connection_says_the_servers_code_and_fix() {
         assert!(ran.stderr.contains("No such agent."), "{ran:?}");
         assert!(ran.stderr.ends_with("fix: Use another.\n"), "{ran:?}");
     }
-    let ran = run(&["call", "x/a", "echo", "--url", &format!("http://{}", fake::closed_port().await)]).await;
+    let closed = fake::closed_port();
+    let ran = run(&["call", "x/a", "echo", "--url", &format!("http://{}", closed.address)]).await;
     assert!(ran.stderr.contains("fix: Start the server"), "{ran:?}");
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hostel_protocol::{Code, Refusal};
 use serde_json::Value;
 
-use super::fake::{self, Answer, CERTIFICATE, Fake, Handshake};
+use super::fake::{self, Answer, Fake, Handshake, IDENTITY};
 use super::run::{doctor, run};
 
 fn url(address: SocketAddr) -> String {
@@ -44,8 +44,19 @@ async fn a_healthy_server_passes_every_step() {
 }
 
 #[tokio::test]
+async fn a_program_of_ones_own_that_serves_only_agents_is_healthy() {
+    let nothing = Refusal::new(Code::NoRoute, "Nothing is served at /healthz.");
+    let mut fake = Fake::hostel(Handshake::Work);
+    fake.health = Answer::problem(&nothing);
+    fake.ready = Answer::problem(&nothing);
+    let (exit, report) = doctor(&[&url(fake.start().await)]).await;
+    assert_eq!((exit, &report["ok"]), (0, &Value::Bool(true)), "{report:#}");
+}
+
+#[tokio::test]
 async fn the_report_for_people_ends_with_one_sentence_and_one_change() {
-    let address = fake::closed_port().await;
+    let closed = fake::closed_port();
+    let address = closed.address;
     let ran = run(&["doctor", &url(address)]).await;
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[0], format!("Examining {}", url(address)));
@@ -57,8 +68,8 @@ async fn the_report_for_people_ends_with_one_sentence_and_one_change() {
 
 #[tokio::test]
 async fn a_wrong_port_is_named_whether_closed_or_taken_by_something_else() {
-    let address = fake::closed_port().await;
-    finds(&[&url(address)], "port", "port_closed", "port").await;
+    let closed = fake::closed_port();
+    finds(&[&url(closed.address)], "port", "port_closed", "port").await;
     let address = fake::raw(b"SSH-2.0-OpenSSH_9.2\r\n").await;
     finds(&[&url(address)], "server", "no_http", "port").await;
     let web = Fake::stranger(Handshake::Answer(Answer::new(404, "text/plain", "not here")));
@@ -95,8 +106,8 @@ async fn a_certificate_is_judged_and_a_trusted_one_passes() {
     let named = format!("wss://localhost:{}/agents/counter-agent/a", address.port());
     finds(&[&named], "tls", "certificate_unknown", "--ca-file").await;
     let numbered = format!("wss://127.0.0.1:{}/agents/counter-agent/a", address.port());
-    finds(&[&numbered, "--ca-file", CERTIFICATE], "tls", "certificate_wrong_name", "127.0.0.1").await;
-    let (exit, report) = doctor(&[&named, "--ca-file", CERTIFICATE]).await;
+    finds(&[&numbered, "--ca-file", &IDENTITY.certificate], "tls", "certificate_wrong_name", "127.0.0.1").await;
+    let (exit, report) = doctor(&[&named, "--ca-file", &IDENTITY.certificate]).await;
     assert_eq!(exit, 0, "{report:#}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use yawc::close::CloseCode;
 use yawc::frame::{Frame, OpCode};
 use yawc::{HttpWebSocket, WebSocket};
@@ -131,12 +131,30 @@ impl Fake {
     }
 }
 
-/// The certificate of the TLS fakes.
-pub(crate) const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/localhost.pem");
+/// A certificate for `localhost`, made for this run, with its key, as PEM files.
+pub(crate) struct Identity {
+    _dir: tempfile::TempDir,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+/// The certificate of all servers of these tests.
+pub(crate) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, pem: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let certificate = write("localhost.pem", pair.cert.pem());
+    let key = write("localhost.key", pair.signing_key.serialize_pem());
+    Identity { _dir: dir, certificate, key }
+});
 
 fn tls() -> rustls::ServerConfig {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("fixtures/localhost.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("fixtures/localhost.key")).unwrap();
+    let certificate = CertificateDer::from_pem_file(&IDENTITY.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&IDENTITY.key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     config.unwrap().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
@@ -148,9 +166,17 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// A port on which nothing listens.
-pub(crate) async fn closed_port() -> SocketAddr {
-    listener().await.1
+/// A port on which nothing listens, and on which nothing can while this is kept.
+pub(crate) struct ClosedPort {
+    _bound: TcpSocket,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn closed_port() -> ClosedPort {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    ClosedPort { _bound: socket, address }
 }
 
 /// Something that answers everything with these bytes.

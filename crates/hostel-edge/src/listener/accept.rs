@@ -53,7 +53,7 @@ fn admit<S: HttpService>(edge: &Arc<Edge>, stream: TcpStream, peer: SocketAddr, 
             tokio::spawn(conn::run(edge, stream, peer, permit, service));
         }
         None => {
-            tracing::debug!(%peer, "connection refused: {}", Fault::TooManyConnections.code());
+            edge.note(peer, Fault::TooManyConnections);
             // When even the refusals pile up, a plain close has to do.
             if let Ok(place) = Arc::clone(&edge.refusals).try_acquire_owned() {
                 tokio::spawn(async move {

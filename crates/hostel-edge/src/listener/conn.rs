@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use hostel_protocol::refusal::Code;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
@@ -26,7 +27,7 @@ use crate::stream::Stream;
 
 /// Refusals spoken at the same time.
 const REFUSALS: usize = 64;
-/// Peers remembered for having been told about a wrong port.
+/// Peers remembered for having been told about in the log.
 const TOLD: usize = 1_024;
 /// First byte of a TLS handshake.
 const TLS_HELLO: u8 = 0x16;
@@ -41,7 +42,7 @@ pub(super) struct Edge {
     pub(super) shutdown: CancellationToken,
     tls: Option<Tls>,
     cut: CancellationToken,
-    told: Mutex<HashSet<IpAddr>>,
+    told: Mutex<HashSet<(IpAddr, Code)>>,
 }
 
 impl Edge {
@@ -67,14 +68,16 @@ impl Edge {
         Drained { cut }
     }
 
-    /// Says each thing once per address.
-    fn log_once(&self, peer: SocketAddr, fault: Fault) {
+    /// Counts a connection that is turned away, and says each thing once per address.
+    pub(super) fn note(&self, peer: SocketAddr, fault: Fault) {
+        let code = fault.code();
+        metrics::counter!("hostel_refusals_total", "code" => code.as_str()).increment(1);
         let mut told = self.told.lock();
         if told.len() >= TOLD {
             told.clear();
         }
-        if told.insert(peer.ip()) {
-            tracing::warn!(%peer, code = fault.code(), fix = fault.fix(), "{}", fault.sentence());
+        if told.insert((peer.ip(), code)) {
+            tracing::warn!(%peer, code = code.as_str(), fix = fault.fix(), "{}", fault.sentence());
         }
     }
 }
@@ -131,7 +134,7 @@ pub(super) async fn refuse(edge: &Edge, stream: TcpStream) {
 }
 
 async fn wrong(edge: &Edge, stream: Stream, peer: SocketAddr, fault: Fault) {
-    edge.log_once(peer, fault);
+    edge.note(peer, fault);
     match fault {
         Fault::TlsOnPlainPort => raw::alert(stream).await,
         _ => raw::refuse(stream, fault).await,

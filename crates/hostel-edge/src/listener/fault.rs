@@ -1,8 +1,8 @@
 //! What is wrong with a connection or a request before any routing, in words.
 
 use bytes::Bytes;
+use hostel_protocol::refusal::{Code, Refusal};
 use http::StatusCode;
-use serde_json::json;
 
 /// A request that is refused before it reaches the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,29 +30,23 @@ pub enum Fault {
 impl Fault {
     /// The stable code.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Code {
         match self {
-            Self::Malformed(_) => "malformed_request",
-            Self::HeadersTooLarge => "headers_too_large",
-            Self::HeaderTimeout => "header_timeout",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTooSlow => "body_too_slow",
-            Self::TooManyConnections => "too_many_connections",
-            Self::PlainOnTlsPort => "plain_on_tls_port",
-            Self::TlsOnPlainPort => "tls_on_plain_port",
+            Self::Malformed(_) => Code::MalformedRequest,
+            Self::HeadersTooLarge => Code::HeadersTooLarge,
+            Self::HeaderTimeout => Code::HeaderTimeout,
+            Self::BodyTooLarge => Code::BodyTooLarge,
+            Self::BodyTooSlow => Code::BodyTooSlow,
+            Self::TooManyConnections => Code::TooManyConnections,
+            Self::PlainOnTlsPort => Code::PlainOnTlsPort,
+            Self::TlsOnPlainPort => Code::TlsOnPlainPort,
         }
     }
 
     /// The HTTP status it is answered with.
     #[must_use]
     pub fn status(self) -> StatusCode {
-        match self {
-            Self::Malformed(_) | Self::PlainOnTlsPort | Self::TlsOnPlainPort => StatusCode::BAD_REQUEST,
-            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::HeaderTimeout | Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
-        }
+        StatusCode::from_u16(self.code().http_status()).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
     /// What happened, in a sentence.
@@ -88,22 +82,12 @@ impl Fault {
     /// Seconds for `Retry-After`, where waiting helps.
     #[must_use]
     pub fn retry_after(self) -> Option<u32> {
-        (self == Self::TooManyConnections).then_some(5)
+        self.code().retry_after_secs()
     }
 
     /// The problem document of RFC 9457.
     #[must_use]
     pub fn problem(self) -> Bytes {
-        let code = self.code();
-        let problem = json!({
-            "type": format!("urn:hostel:error:{code}"),
-            "title": self.sentence(),
-            "status": self.status().as_u16(),
-            "detail": self.sentence(),
-            "code": code,
-            "fix": self.fix(),
-            "docs": format!("docs/errors/{code}.md"),
-        });
-        problem.to_string().into()
+        Refusal::new(self.code(), self.sentence()).with_fix(self.fix()).to_problem_json(None).into()
     }
 }

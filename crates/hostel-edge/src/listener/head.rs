@@ -71,7 +71,8 @@ fn request_line(line: &[u8]) -> Checked<RequestLine> {
     if method == b"CONNECT" {
         return malformed("CONNECT is not served here: this is no proxy.");
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    // What the HTTP library would refuse, it would refuse without a word.
+    if !target.iter().all(u8::is_ascii_graphic) || http::Uri::try_from(target).is_err() {
         return malformed("The request target has characters that are not allowed.");
     }
     let old = match version {

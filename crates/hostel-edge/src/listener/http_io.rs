@@ -44,6 +44,8 @@ pub(crate) struct HttpIo {
     /// Runs while a part of a head is here.
     deadline: Option<Pin<Box<Sleep>>>,
     linger: Option<Pin<Box<Sleep>>>,
+    /// Runs while the peer takes nothing of an answer.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 enum State {
@@ -79,6 +81,7 @@ impl HttpIo {
             state,
             deadline: None,
             linger: None,
+            stalled: None,
         }
     }
 
@@ -196,6 +199,17 @@ impl HttpIo {
         }
     }
 
+    fn unless_stalled(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let after = self.limits.write_deadline;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(after)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     /// Lets the peer read the last answer before the connection is dropped.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
@@ -245,7 +259,8 @@ impl AsyncWrite for HttpIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.answered(buf);
-        Pin::new(&mut this.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.unless_stalled(cx, written)
     }
 
     fn poll_write_vectored(
@@ -256,7 +271,8 @@ impl AsyncWrite for HttpIo {
         let this = self.get_mut();
         let first = bufs.iter().find(|buf| !buf.is_empty());
         this.answered(first.map_or(&[], |buf| buf));
-        Pin::new(&mut this.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.unless_stalled(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

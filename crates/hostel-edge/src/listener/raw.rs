@@ -41,8 +41,10 @@ fn response(fault: Fault) -> Vec<u8> {
     let body = fault.problem();
     let retry = fault.retry_after().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
     let mut response = format!(
-        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n{retry}connection: close\r\n\r\n",
+        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\nx-hostel-code: {}\r\nx-content-type-options: nosniff\r\n\
+         content-length: {}\r\n{retry}connection: close\r\n\r\n",
         fault.status(),
+        fault.code(),
         body.len(),
     )
     .into_bytes();

@@ -2,11 +2,14 @@
 //! compared, bodies guarded, and the connection's facts attached.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
+use hostel_protocol::refusal::{Code, Refusal};
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -15,7 +18,7 @@ use tower::ServiceExt;
 use super::body::Guarded;
 use super::http_io::{FaultSlot, STAND_IN};
 use super::{ConnInfo, Fault, HttpService};
-use crate::Limits;
+use crate::{Limits, problem};
 
 /// The service of one connection.
 #[derive(Clone)]
@@ -68,10 +71,11 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
         let running = Running::begin(&self.activity);
         match self.prepare(request) {
             Ok(request) => {
-                let answer = self.service.clone().oneshot(request);
+                let answer = AssertUnwindSafe(self.service.clone().oneshot(request)).catch_unwind();
                 Box::pin(async move {
                     let _running = running;
-                    answer.await
+                    // The panic itself is in the log; without an answer the client would only see the connection end.
+                    answer.await.unwrap_or_else(|_| Ok(panicked()))
                 })
             }
             Err(fault) => Box::pin(std::future::ready(Ok(refusal(fault)))),
@@ -119,11 +123,18 @@ fn one_host(request: &mut Request<Incoming>) -> Result<(), Fault> {
     }
 }
 
+fn panicked() -> Response<Body> {
+    let refusal = Refusal::new(Code::Internal, "The code that answers this request panicked.");
+    problem(&refusal.with_fix("find the panic in the server's log and mend it"), None)
+}
+
 fn refusal(fault: Fault) -> Response<Body> {
     let mut response = Response::new(Body::from(fault.problem()));
     *response.status_mut() = fault.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert("x-hostel-code", HeaderValue::from_static(fault.code().as_str()));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // HTTP/2 has no such header and the library leaves it out there.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     if let Some(seconds) = fault.retry_after() {

@@ -19,7 +19,7 @@ pub struct Tls(pub(super) TlsAcceptor);
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read, or holds no such PEM section.
-    #[error("{what} cannot be read from {}: {source}", path.display())]
+    #[error("{what} cannot be read from {}: {}", path.display(), in_words(source))]
     Read {
         /// "the certificate" or "the private key".
         what: &'static str,
@@ -31,6 +31,13 @@ pub enum TlsError {
     /// Both can be read and do not fit together, or are of an unknown kind.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(#[from] rustls::Error),
+}
+
+fn in_words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::NoItemsFound => "the file holds none in PEM form".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 impl Tls {
@@ -63,6 +70,13 @@ impl fmt::Debug for Tls {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_kind_is_named_with_what_is_missing_in_it() {
+        let no_pem = tempfile::NamedTempFile::new().unwrap();
+        let error = Tls::from_pem_files(no_pem.path(), no_pem.path()).unwrap_err().to_string();
+        assert!(error.ends_with("the file holds none in PEM form"), "{error}");
+    }
 
     #[test]
     fn a_missing_certificate_is_named_with_its_file() {

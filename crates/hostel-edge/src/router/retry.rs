@@ -28,17 +28,19 @@ impl RoutingRetry {
     /// No retries.
     pub const OFF: Self = Self { max_attempts: 1, base_delay: Duration::ZERO, max_delay: Duration::ZERO };
 
-    /// Wakes the agent, again if it was just going away. Any other failure is left for whoever uses it next.
-    pub(super) async fn wake(&self, node: &Node, agent: &AgentId, props: Option<Arc<Value>>) {
+    /// Wakes the agent, again if it was just going away, and says whether it is awake. Why it is not is said to whoever
+    /// uses it next.
+    pub(super) async fn wake(&self, node: &Node, agent: &AgentId, props: Option<Arc<Value>>) -> bool {
         for attempt in 1..=self.max_attempts.max(1) {
             match node.wake(agent, props.clone()).await {
                 Err(error) if error.code() == Some(Code::AgentUnavailable) && attempt < self.max_attempts => {
                     tracing::info!(agent = %agent, attempt, "an agent was going away; trying again");
                     tokio::time::sleep(self.pause(attempt)).await;
                 }
-                _ => return,
+                outcome => return outcome.is_ok(),
             }
         }
+        false
     }
 
     fn pause(&self, attempt: u32) -> Duration {

@@ -88,6 +88,8 @@ pub struct Socket {
     /// Bytes fed to the engine since it was last empty.
     writing: usize,
     limit: usize,
+    /// Why the engine did not take a message; said by the next flush.
+    refused: Option<Box<WsError>>,
     pings: u32,
     heard: bool,
 }
@@ -103,6 +105,7 @@ impl Socket {
             waiting: 0,
             writing: 0,
             limit,
+            refused: None,
             pings: 0,
             heard: false,
         }
@@ -137,10 +140,24 @@ impl Socket {
     /// read. After a close the message is dropped.
     pub fn feed(&mut self, message: Outgoing) -> usize {
         if self.closing.is_none() && self.engine.is_some() {
-            self.waiting += message.len();
-            self.outbox.push_back(message);
+            // Most messages need not wait for the engine. Where it owes pongs, those go first.
+            if self.outbox.is_empty() && self.writing < BATCH && self.pings == 0 {
+                self.hand_in(message);
+            } else {
+                self.waiting += message.len();
+                self.outbox.push_back(message);
+            }
         }
         self.queued_bytes()
+    }
+
+    /// Gives a message to the engine, which writes it with the next flush.
+    fn hand_in(&mut self, message: Outgoing) {
+        let Some(engine) = self.engine.as_deref_mut() else { return };
+        self.writing += message.len();
+        if let Err(error) = Pin::new(engine).start_send(message.into_frame()) {
+            self.refused = Some(Box::new(WsError::from_library(error, self.limit)));
+        }
     }
 
     /// Payload bytes fed and not yet known to be written.
@@ -246,23 +263,24 @@ impl Socket {
     }
 
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        let Some(engine) = self.engine.as_deref_mut() else {
-            return Poll::Ready(Ok(()));
-        };
         loop {
             while self.writing < BATCH
                 && let Some(message) = self.outbox.pop_front()
             {
                 self.waiting -= message.len();
-                self.writing += message.len();
-                if let Err(error) = Pin::new(&mut *engine).start_send(message.into_frame()) {
-                    return Poll::Ready(Err(WsError::from_library(error, self.limit)));
-                }
+                self.hand_in(message);
             }
-            if let Err(error) = ready!(Pin::new(&mut *engine).poll_flush(cx)) {
+            if let Some(error) = self.refused.take() {
+                return Poll::Ready(Err(*error));
+            }
+            let Some(engine) = self.engine.as_deref_mut() else {
+                return Poll::Ready(Ok(()));
+            };
+            if let Err(error) = ready!(Pin::new(engine).poll_flush(cx)) {
                 return Poll::Ready(Err(WsError::from_library(error, self.limit)));
             }
             self.writing = 0;
+            self.pings = 0;
             if self.outbox.is_empty() {
                 // An idle socket keeps no queue.
                 self.outbox = VecDeque::new();

@@ -11,7 +11,7 @@ use super::support::{Server, frame, read_close, read_frame, read_head, read_to_e
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 #[tokio::test]
-async fn row_17_one_connection_too_many_is_told_so_and_room_returns_at_once() {
+async fn threat_17_one_connection_too_many_is_told_so_and_room_returns_at_once() {
     let server = Server::start(Limits { connections: 3, ..Limits::default() }).await;
     let mut open: Vec<TcpStream> = Vec::new();
     for _ in 0..3 {
@@ -31,7 +31,7 @@ async fn row_17_one_connection_too_many_is_told_so_and_room_returns_at_once() {
 }
 
 #[tokio::test]
-async fn row_17_sockets_count_as_connections_of_their_address() {
+async fn threat_17_sockets_count_as_connections_of_their_address() {
     let server = Server::start(Limits { connections_per_ip: 1, ..Limits::default() }).await;
     let socket = server.raw_socket("").await;
     let answer = server.exchange(REQUEST).await;
@@ -40,7 +40,7 @@ async fn row_17_sockets_count_as_connections_of_their_address() {
 }
 
 #[tokio::test]
-async fn row_17_silent_connections_do_not_keep_others_from_being_served() {
+async fn threat_17_silent_connections_do_not_keep_others_from_being_served() {
     let server = Server::start(Limits::default()).await;
     let mut silent = Vec::new();
     for _ in 0..200 {
@@ -51,7 +51,7 @@ async fn row_17_silent_connections_do_not_keep_others_from_being_served() {
 }
 
 #[tokio::test]
-async fn row_15_a_client_that_does_not_read_is_closed_1013_and_others_are_not_delayed() {
+async fn threat_15_a_client_that_does_not_read_is_closed_1013_and_others_are_not_delayed() {
     let limits = Limits { outbox_bytes: 1 << 20, ..Limits::default() };
     let server = Server::start(limits).await;
     let mut stalled = server.raw_socket("").await;

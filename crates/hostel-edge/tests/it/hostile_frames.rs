@@ -10,7 +10,7 @@ const MIB: usize = 1 << 20;
 const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 #[tokio::test]
-async fn row_10_a_frame_that_claims_2_to_the_62_bytes_is_closed_1009_without_memory() {
+async fn threat_10_a_frame_that_claims_2_to_the_62_bytes_is_closed_1009_without_memory() {
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket("").await;
     let (before, _) = resident();
@@ -25,7 +25,7 @@ async fn row_10_a_frame_that_claims_2_to_the_62_bytes_is_closed_1009_without_mem
 }
 
 #[tokio::test]
-async fn row_10_a_message_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
+async fn threat_10_a_message_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
     let server = Server::start(Limits { message_bytes: 70_000, ..Limits::default() }).await;
     let mut socket = server.raw_socket("").await;
     socket.write_all(&frame(0x82, &[1; 70_000])).await.unwrap();
@@ -53,7 +53,7 @@ fn bomb(mib: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn row_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memory() {
+async fn threat_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memory() {
     for limit in [2 * MIB, 16 * MIB] {
         let server = Server::start(Limits { message_bytes: limit, ..Limits::default() }).await;
         let mut socket = server.raw_socket(DEFLATE).await;
@@ -69,7 +69,7 @@ async fn row_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memory(
 }
 
 #[tokio::test]
-async fn row_11_a_bomb_in_fragments_is_no_better() {
+async fn threat_11_a_bomb_in_fragments_is_no_better() {
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket(DEFLATE).await;
     let bomb = bomb(64);
@@ -86,7 +86,7 @@ async fn row_11_a_bomb_in_fragments_is_no_better() {
 }
 
 #[tokio::test]
-async fn row_11_a_broken_deflate_stream_is_closed_1007() {
+async fn threat_11_a_broken_deflate_stream_is_closed_1007() {
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket(DEFLATE).await;
     socket.write_all(&frame(0xC1, &[0xff; 40])).await.unwrap();
@@ -94,7 +94,7 @@ async fn row_11_a_broken_deflate_stream_is_closed_1007() {
 }
 
 #[tokio::test]
-async fn row_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_memory() {
+async fn threat_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_memory() {
     const COUNT: usize = 2_000_000;
     let server = Server::start(Limits { message_bytes: COUNT, ..Limits::default() }).await;
     let mut socket = server.raw_socket("").await;
@@ -114,7 +114,7 @@ async fn row_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_memo
 }
 
 #[tokio::test]
-async fn row_12_pings_without_end_from_a_client_that_does_not_read_are_held_back() {
+async fn threat_12_pings_without_end_from_a_client_that_does_not_read_are_held_back() {
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket("").await;
     let (before, _) = resident();

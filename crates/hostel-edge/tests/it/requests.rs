@@ -10,7 +10,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::support::{Server, frame, read_frame};
+use super::support::{Server, frame, read_frame, statuses};
 
 #[tokio::test]
 async fn an_independent_client_talks_over_an_upgraded_connection() {
@@ -81,4 +81,13 @@ async fn a_chunked_body_beyond_the_limit_is_cut_on_both_versions() {
     tokio::spawn(connection);
     let request = Request::post("http://h/body").body(Full::new(bytes::Bytes::from(vec![0; 1_001]))).unwrap();
     assert_eq!(client.send_request(request).await.unwrap().status(), 413);
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_500_and_the_connection_goes_on() {
+    let server = Server::start(Limits::default()).await;
+    let both = "GET /panic HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let answers = server.exchange(both.as_bytes()).await;
+    assert_eq!(statuses(&answers), ["500", "200"], "{answers}");
+    assert!(answers.contains("\"code\":\"internal\""), "{answers}");
 }

@@ -19,7 +19,7 @@ fn impatient() -> Limits {
 }
 
 #[tokio::test]
-async fn row_18_a_head_that_trickles_in_is_answered_408_at_the_deadline() {
+async fn threat_18_a_head_that_trickles_in_is_answered_408_at_the_deadline() {
     let server = Server::start(impatient()).await;
     let mut stream = server.connect().await;
     let begun = Instant::now();
@@ -39,7 +39,7 @@ async fn row_18_a_head_that_trickles_in_is_answered_408_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn row_18_a_body_below_the_minimum_rate_is_cut() {
+async fn threat_18_a_body_below_the_minimum_rate_is_cut() {
     let server = Server::start(impatient()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\nabc").await.unwrap();
@@ -51,7 +51,7 @@ async fn row_18_a_body_below_the_minimum_rate_is_cut() {
 }
 
 #[tokio::test]
-async fn row_18_an_idle_connection_is_closed_after_the_keep_alive_time() {
+async fn threat_18_an_idle_connection_is_closed_after_the_keep_alive_time() {
     let server = Server::start(impatient()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
@@ -62,7 +62,7 @@ async fn row_18_an_idle_connection_is_closed_after_the_keep_alive_time() {
 }
 
 #[tokio::test]
-async fn row_18_an_idle_http2_connection_is_closed_after_the_keep_alive_time() {
+async fn threat_18_an_idle_http2_connection_is_closed_after_the_keep_alive_time() {
     let server = Server::start(impatient()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
@@ -72,10 +72,25 @@ async fn row_18_an_idle_http2_connection_is_closed_after_the_keep_alive_time() {
 }
 
 #[tokio::test]
-async fn row_17_a_half_open_connection_is_dropped_at_the_deadline() {
+async fn threat_17_a_half_open_connection_is_dropped_at_the_deadline() {
     let server = Server::start(impatient()).await;
     let mut stream = server.connect().await;
     let begun = Instant::now();
     assert_eq!(read_to_end(&mut stream).await, "");
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn threat_18_a_client_that_takes_nothing_of_its_answer_is_dropped() {
+    let server =
+        Server::start(Limits { connections: 1, write_deadline: Duration::from_millis(300), ..Limits::default() }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let begun = Instant::now();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    while server.exchange(request).await.starts_with("HTTP/1.1 503") {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        tokio::task::yield_now().await;
+    }
 }

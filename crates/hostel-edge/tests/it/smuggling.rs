@@ -15,7 +15,7 @@ async fn refused(server: &Server, name: &str, request: &str, status: &str) {
 }
 
 #[tokio::test]
-async fn row_19_every_ambiguous_request_gets_one_refusal_and_the_connection_ends() {
+async fn threat_19_every_ambiguous_request_gets_one_refusal_and_the_connection_ends() {
     let server = Server::start(Limits::default()).await;
     let post = |fields: &str, body: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n{body}");
     let table = [
@@ -65,7 +65,7 @@ async fn row_19_every_ambiguous_request_gets_one_refusal_and_the_connection_ends
 }
 
 #[tokio::test]
-async fn row_19_too_many_or_too_large_headers_are_answered_431() {
+async fn threat_19_too_many_or_too_large_headers_are_answered_431() {
     let server = Server::start(Limits::default()).await;
     let many: String = (0..101).map(|n| format!("X-{n}: v\r\n")).collect();
     refused(&server, "many", &format!("GET / HTTP/1.1\r\nHost: h\r\n{many}\r\n"), "431").await;
@@ -74,7 +74,7 @@ async fn row_19_too_many_or_too_large_headers_are_answered_431() {
 }
 
 #[tokio::test]
-async fn row_19_a_bad_request_behind_a_good_one_is_refused_in_its_turn() {
+async fn threat_19_a_bad_request_behind_a_good_one_is_refused_in_its_turn() {
     let server = Server::start(Limits::default()).await;
     let good = "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n";
     let answer = server.exchange(format!("{good}GET / HTTP/1.1\r\n\r\n{HIDDEN}").as_bytes()).await;
@@ -82,7 +82,7 @@ async fn row_19_a_bad_request_behind_a_good_one_is_refused_in_its_turn() {
 }
 
 #[tokio::test]
-async fn row_19_a_malformed_chunk_never_lets_a_hidden_request_through() {
+async fn threat_19_a_malformed_chunk_never_lets_a_hidden_request_through() {
     let server = Server::start(Limits::default()).await;
     for chunk in
         ["5\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n"]

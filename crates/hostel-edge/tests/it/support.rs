@@ -90,7 +90,10 @@ impl Service {
     async fn answer(self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
         let response = match request.uri().path() {
             "/ws" => self.open(&mut request),
+            // Without the backtrace of `panic!`, whose memory the other tests would measure.
+            "/panic" => std::panic::resume_unwind(Box::new("a handler that panics")),
             "/body" => body(request).await,
+            "/large" => Response::new(Body::from(vec![0; 64 << 20])),
             "/slow" => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 Response::new(Body::from("slow"))
@@ -161,7 +164,7 @@ async fn body(request: Request<Body>) -> Response<Body> {
     match request.into_body().collect().await {
         Ok(body) => Response::new(Body::from(format!("{} bytes", body.to_bytes().len()))),
         Err(error) => match body_fault(&error) {
-            Some(BodyFault::Refused(fault)) => status(fault.status(), fault.code()),
+            Some(BodyFault::Refused(fault)) => status(fault.status(), fault.code().as_str()),
             _ => status(StatusCode::BAD_REQUEST, "broken"),
         },
     }

@@ -21,6 +21,8 @@ pub struct CounterStub(::hostel::Stub);
     dead_code,
     private_interfaces,
     unreachable_pub,
+    clippy::extra_unused_lifetimes,
+    clippy::needless_lifetimes,
     clippy::too_many_arguments,
     reason = "the class's own signatures, repeated"
 )]

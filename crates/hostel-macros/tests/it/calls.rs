@@ -73,6 +73,11 @@ impl Counter {
     }
 
     #[callable]
+    fn pick<'a>(&'a self, first: &'a str, second: &str) -> &'a str {
+        if first.len() < second.len() { "the second" } else { first }
+    }
+
+    #[callable]
     fn maybe(&self) -> Option<i64> {
         None
     }
@@ -153,6 +158,7 @@ fn arguments_are_read_by_position_and_results_are_json() {
     check("echo", "[1,2,3,4,5]", Some("[1,2,3,4,5]"));
     check("add", r#"[{"by":3}]"#, Some("3"));
     check("maybe", "[]", Some("null"));
+    check("pick", r#"["abc","d"]"#, Some(r#""abc""#));
 }
 
 #[test]

@@ -89,11 +89,11 @@ impl FrameFault {
         found: Option<&RawValue>,
     ) -> Self {
         let found = match found.map(kind_of) {
-            None => "it is missing",
-            Some("a string") => "its text has an unpaired surrogate escape",
-            Some(kind) => kind,
+            None => "it is missing".to_owned(),
+            Some("a string") => "its text has an unpaired surrogate escape".to_owned(),
+            Some(kind) => format!("it is {kind}"),
         };
-        let text = format!("`{field}` of a `{frame}` frame must be {wanted}; found: {found}.");
+        let text = format!("`{field}` of a frame of type `{frame}` must be {wanted}; {found}.");
         let mut fault = Self::new(FaultKind::Malformed, text, shape(frame));
         fault.nearest = Some(frame);
         fault.type_name = Some(frame.to_owned());

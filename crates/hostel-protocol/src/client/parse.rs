@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{ChatFrame, ChatKind, ClientFrame, FrameFault, JsonLimits, RpcRequest, StateUpdate, check_json, dialect};
+use super::{
+    ChatFrame, ChatKind, ClientFrame, FrameFault, JsonLimits, RpcRequest, StateUpdate, check_json, dialect, quick,
+};
 use crate::fields;
 
 /// What this text message of a client is. Never fails and never panics;
@@ -29,18 +31,23 @@ pub fn parse(text: &str) -> ClientFrame<'_> {
 /// [`parse`] with limits other than the default ones.
 #[must_use]
 pub fn parse_with<'a>(text: &'a str, limits: &JsonLimits) -> ClientFrame<'a> {
-    match read(text, limits) {
+    let ordinary = if may_exceed(text, limits) { None } else { quick::rpc(text) };
+    match ordinary.map_or_else(|| long(text, limits), |rpc| Ok(ClientFrame::Rpc(rpc))) {
         Ok(frame) => frame,
         Err(fault) => ClientFrame::Unknown(fault),
     }
 }
 
-fn read<'a>(text: &'a str, limits: &JsonLimits) -> Result<ClientFrame<'a>, FrameFault> {
+/// Each level takes a byte to open and one to close, each value at least one and a comma: shorter JSON cannot break the
+/// limits.
+fn may_exceed(text: &str, limits: &JsonLimits) -> bool {
+    text.len() >= limits.max_depth.min(limits.max_values).saturating_mul(2)
+}
+
+/// Reads any frame, and says what is wrong with it.
+pub(super) fn long<'a>(text: &'a str, limits: &JsonLimits) -> Result<ClientFrame<'a>, FrameFault> {
     let is_object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
-    // Each level takes a byte to open and one to close, each value at least
-    // one and a comma: shorter JSON cannot break the limits.
-    let may_exceed = text.len() >= limits.max_depth.min(limits.max_values).saturating_mul(2);
-    if may_exceed || !is_object {
+    if may_exceed(text, limits) || !is_object {
         check_json(text, limits).map_err(FrameFault::json)?;
     }
     if !is_object {

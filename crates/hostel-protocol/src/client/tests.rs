@@ -87,36 +87,36 @@ fn recorded_malformed_frames_name_the_field() {
     let table = [
         (
             r#"{"type":"rpc","id":1,"method":"add","args":[1,2]}"#,
-            "`id` of a `rpc` frame must be a string; found: a number.",
+            "`id` of a frame of type `rpc` must be a string; it is a number.",
         ),
         (
             r#"{"type":"rpc","id":"m1","method":"add"}"#,
-            "`args` of a `rpc` frame must be an array; found: it is missing.",
+            "`args` of a frame of type `rpc` must be an array; it is missing.",
         ),
         (
             r#"{"type":"rpc","id":"m2","method":"add","args":{}}"#,
-            "`args` of a `rpc` frame must be an array; found: an object.",
+            "`args` of a frame of type `rpc` must be an array; it is an object.",
         ),
-        (r#"{"type":"rpc","id":"m3","args":[]}"#, "`method` of a `rpc` frame must be a string; found: it is missing."),
+        (r#"{"type":"rpc","id":"m3","args":[]}"#, "`method` of a frame of type `rpc` must be a string; it is missing."),
         (
             r#"{"type":"rpc","method":"add","args":[1,2]}"#,
-            "`id` of a `rpc` frame must be a string; found: it is missing.",
+            "`id` of a frame of type `rpc` must be a string; it is missing.",
         ),
         (
             r#"{"type":"rpc","id":"m4","method":null,"args":[]}"#,
-            "`method` of a `rpc` frame must be a string; found: null.",
+            "`method` of a frame of type `rpc` must be a string; it is null.",
         ),
         (
             r#"{"type":"rpc","id":"m5","method":"a","args":[],"idempotencyKey":true}"#,
-            "`idempotencyKey` of a `rpc` frame must be a string; found: a boolean.",
+            "`idempotencyKey` of a frame of type `rpc` must be a string; it is a boolean.",
         ),
         (
             r#"{"type":"rpc","id":"\ud800","method":"a","args":[]}"#,
-            "`id` of a `rpc` frame must be a string; found: its text has an unpaired surrogate escape.",
+            "`id` of a frame of type `rpc` must be a string; its text has an unpaired surrogate escape.",
         ),
         (
             r#"{"type":"cf_agent_state"}"#,
-            "`state` of a `cf_agent_state` frame must be any JSON value; found: it is missing.",
+            "`state` of a frame of type `cf_agent_state` must be any JSON value; it is missing.",
         ),
     ];
     for (text, message) in table {

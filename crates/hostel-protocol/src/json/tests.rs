@@ -69,19 +69,19 @@ proptest! {
 }
 
 #[test]
-fn a_million_open_arrays_are_too_deep() {
+fn threat_13_a_million_open_arrays_are_too_deep() {
     let fault = JsonFault::TooDeep { offset: 128, limit: 128 };
     assert_eq!(check(&"[".repeat(1_000_000)), Err(fault));
 }
 
 #[test]
-fn a_million_open_objects_are_too_deep() {
+fn threat_13_a_million_open_objects_are_too_deep() {
     let fault = JsonFault::TooDeep { offset: 128 * 5, limit: 128 };
     assert_eq!(check(&r#"{"a":"#.repeat(1_000_000)), Err(fault));
 }
 
 #[test]
-fn a_million_levels_cost_no_stack_when_they_are_allowed() {
+fn threat_13_a_million_levels_cost_no_stack_when_they_are_allowed() {
     let text = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
     assert_eq!(check_json(&text, &ANY), Ok(()));
     let text = r#"{"a":"#.repeat(1_000_000) + "1" + &"}".repeat(1_000_000);
@@ -89,7 +89,7 @@ fn a_million_levels_cost_no_stack_when_they_are_allowed() {
 }
 
 #[test]
-fn a_million_equal_keys_are_too_many_values() {
+fn threat_13_a_million_equal_keys_are_too_many_values() {
     let text = format!("{{{}\"a\":1}}", r#""a":1,"#.repeat(1_000_000));
     assert!(matches!(check(&text), Err(JsonFault::TooManyValues { limit: 1_000_000, .. })));
     assert_eq!(check_json(&text, &ANY), Ok(()));

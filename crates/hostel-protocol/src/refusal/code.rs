@@ -84,6 +84,11 @@ codes! {
     MessageTooBig "message_too_big" 413 1009 None, "The message is too big";
     BodyTooLarge "body_too_large" 413 1009 None, "The request body is too large";
     HeadersTooLarge "headers_too_large" 431 1009 None, "The request headers are too large";
+    MalformedRequest "malformed_request" 400 4400 None, "The request is not well-formed HTTP";
+    HeaderTimeout "header_timeout" 408 4408 None, "The request head came too slowly";
+    BodyTooSlow "body_too_slow" 408 4408 None, "The request body came too slowly";
+    PlainOnTlsPort "plain_on_tls_port" 400 4400 None, "Plain HTTP came to a port that speaks TLS";
+    TlsOnPlainPort "tls_on_plain_port" 400 4400 None, "TLS came to a port that speaks plain HTTP";
     TooManyCalls "too_many_calls" 429 1013 Some(1), "Too many calls in flight";
     UnknownFrame "unknown_frame" 400 4400 None, "The message is no frame of the protocol";
     MalformedFrame "malformed_frame" 400 4400 None, "A field of the frame is missing or of the wrong type";

@@ -24,7 +24,7 @@ pub enum ServerFrame {
     },
     /// Our state was refused.
     StateError {
-        /// Why.
+        /// Why: the reason a Hostel server gives, or the fixed text of the protocol.
         error: String,
         /// The stable code, from a Hostel server.
         code: Option<String>,
@@ -118,6 +118,7 @@ struct Keys<'a> {
     error: Option<&'a RawValue>,
     code: Option<&'a RawValue>,
     fix: Option<&'a RawValue>,
+    reason: Option<&'a RawValue>,
 }
 
 impl<'a> Keys<'a> {
@@ -136,6 +137,7 @@ impl<'a> Keys<'a> {
             "error" => &mut self.error,
             "code" => &mut self.code,
             "fix" => &mut self.fix,
+            "reason" => &mut self.reason,
             _ => return,
         };
         *slot = Some(value);
@@ -154,7 +156,8 @@ impl<'a> Keys<'a> {
             },
             "cf_agent_state" => ServerFrame::State { state: self.state?.to_owned() },
             "cf_agent_state_error" => {
-                ServerFrame::StateError { error: text(self.error)?, code: text(self.code), fix: text(self.fix) }
+                let error = text(self.reason).or_else(|| text(self.error))?;
+                ServerFrame::StateError { error, code: text(self.code), fix: text(self.fix) }
             }
             "cf_agent_mcp_servers" => ServerFrame::McpServers { mcp: self.mcp?.to_owned() },
             "rpc" => ServerFrame::Rpc(self.rpc()?),

@@ -65,7 +65,7 @@ fn our_additions_come_after_the_known_keys() {
     let refusal = Refusal::new(Code::StateShape, "m").with_fix("f");
     assert_eq!(
         state_error("e", Some(&refusal)),
-        r#"{"type":"cf_agent_state_error","error":"e","code":"state_shape","fix":"f"}"#
+        r#"{"type":"cf_agent_state_error","error":"e","code":"state_shape","reason":"m","fix":"f"}"#
     );
     assert_eq!(
         rpc_error("1", "e", Some(("call_failed", None))),
@@ -189,9 +189,9 @@ proptest! {
     }
 
     #[test]
-    fn a_written_state_error_is_read_back(text in any::<String>(), fix in any::<String>()) {
-        let refusal = Refusal::new(Code::StateRejected, "no").with_fix(fix.clone());
-        match parse_server(&state_error(&text, Some(&refusal))) {
+    fn a_written_state_error_is_read_back_with_its_reason(text in any::<String>(), fix in any::<String>()) {
+        let refusal = Refusal::new(Code::StateRejected, text.clone()).with_fix(fix.clone());
+        match parse_server(&state_error("State update rejected", Some(&refusal))) {
             ServerFrame::StateError { error, code, fix: f } => {
                 prop_assert_eq!((error, code.as_deref(), f), (text, Some("state_rejected"), Some(fix)));
             }

@@ -32,13 +32,14 @@ pub fn state_initial(state_json: &str) -> String {
     [r#"{"type":"cf_agent_state","state":"#, state_json, "}"].concat()
 }
 
-/// A client's state was refused. `extra` adds our `code` and `fix`.
+/// A client's state was refused. `error` is fixed by the protocol; `extra` adds our `code`, `reason` and `fix`.
 #[must_use]
 pub fn state_error(error: &str, extra: Option<&Refusal>) -> String {
     let mut out = String::from(r#"{"type":"cf_agent_state_error","error":"#);
     push_json_str(&mut out, error);
     if let Some(refusal) = extra {
         member(&mut out, r#","code":"#, Some(refusal.code.as_str()));
+        member(&mut out, r#","reason":"#, Some(&refusal.message));
         member(&mut out, r#","fix":"#, refusal.fix.as_deref());
     }
     out.push('}');
@@ -64,15 +65,18 @@ pub fn rpc_end(id: &str, result_json: Option<&str>) -> String {
 }
 
 fn rpc_success(head: &str, id: &str, result_json: Option<&str>) -> String {
-    let size = 64 + id.len() + result_json.map_or(0, str::len);
+    const RESULT: &str = r#","result":"#;
+    const TAIL: &str = r#","success":true,"type":"rpc"}"#;
+    // Exactly what it takes, so that the text becomes shared bytes where it is.
+    let size = head.len() + id.len() + 2 + result_json.map_or(0, |json| RESULT.len() + json.len()) + TAIL.len();
     let mut out = String::with_capacity(size);
     out.push_str(head);
     push_json_str(&mut out, id);
     if let Some(json) = result_json {
-        out.push_str(r#","result":"#);
+        out.push_str(RESULT);
         out.push_str(json);
     }
-    out.push_str(r#","success":true,"type":"rpc"}"#);
+    out.push_str(TAIL);
     out
 }
 

@@ -3,24 +3,20 @@
 use std::sync::Arc;
 
 use hostel_core::{
-    Args, Connection, Error, Reply, Result, Source,
+    Args, Connection, Error, Reply, Result,
     erased::MethodInfo,
     event::{Event, Output},
     handler::Mode,
     stream::StreamHandle,
 };
 use hostel_protocol::{name::nearest, refusal::Code};
-use sha2::{Digest, Sha256};
 
 use super::{
     Cell,
+    keyed::Key,
     turn::{Awake, Turn},
 };
-use crate::{
-    peer::Peer,
-    reply::{ReplyTo, share},
-    storage,
-};
+use crate::reply::{ReplyTo, share};
 
 /// Properties every JavaScript agent has: they exist, and are not callable (agents-protocol, 4.3).
 const BUILT_IN: &[&str] = &[
@@ -49,21 +45,6 @@ const BUILT_IN: &[&str] = &[
     "onAlarm",
 ];
 
-/// Makes a repeated call recognisable, within one agent.
-struct Key {
-    key: String,
-    /// A digest of method and arguments: the same key for another call is a mistake.
-    fingerprint: String,
-}
-
-impl Key {
-    fn new(key: String, method: &str, args: &Args) -> Self {
-        let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(args.as_bytes()).finalize();
-        let fingerprint = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { key, fingerprint }
-    }
-}
-
 impl Cell {
     /// Calls `method` and sees to it that `reply` is answered exactly once.
     pub(super) fn call(
@@ -77,6 +58,9 @@ impl Cell {
         self.metrics.calls.increment(1);
         let key = key.map(|key| Key::new(key, method, &args));
         match self.callable(method, &reply) {
+            Ok((_, info)) if info.streaming && key.is_some() => {
+                self.release(vec![reply.deliver(Err(streams_are_not_kept(method)))]);
+            }
             Ok((index, info)) => {
                 let stream = stream_id.filter(|_| info.streaming).and_then(|id| self.stream(&reply, id));
                 let cancel = info.cancel_on_disconnect;
@@ -134,47 +118,41 @@ impl Cell {
     fn call_handler(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
         match self.class.mode(&event) {
             Some(Mode::Task) => self.call_task(event, key, reply, stream, cancel),
-            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply),
+            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply, stream.as_ref()),
             None => self.release(vec![reply.deliver(Err(needs_socket("this method")))]),
         }
     }
 
     /// A call that is one turn: its result is stored in the very transaction that made it.
-    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo) {
+    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo, stream: Option<&StreamHandle>) {
         let peer = reply.peer().cloned();
         let origin = self.origin(peer.as_ref());
-        let source = Source::Server;
-        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), source, ..Turn::own(mode) };
+        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), ..Turn::own(mode) };
         let work = |awake: &mut Awake| {
             if let Some(stored) = self.stored(key)? {
                 return Ok(stored);
             }
-            let Output::Reply(answer) = awake.instance.run(&origin, event)? else { return Ok(Reply::undefined()) };
+            let answer = as_reply(awake.instance.run(&origin, event)?);
             self.store(key, &answer)?;
+            if let Some(stream) = stream {
+                stream.finish(Ok(Reply::undefined()));
+            }
             Ok(answer)
         };
-        self.turn(&turn, work, |answer, deliveries| deliveries.push(reply.deliver(answer)));
+        self.turn(&turn, work, |answer, deliveries| match (answer, stream, peer.as_ref()) {
+            // The stream's last frame is an effect of the turn.
+            (Ok(_), Some(_), Some(peer)) => peer.end_call(),
+            (answer, ..) => deliveries.push(reply.deliver(answer)),
+        });
     }
 
     /// A call that waits. With a key, a repetition under way joins the first.
     fn call_task(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
         let peer = reply.peer().cloned();
-        let reply = match self.begin_keyed(key.as_ref(), reply) {
-            Some(reply) => reply,
-            None => return,
-        };
-        let leaver = LeavingCaller { peer: peer.clone() };
-        let task = self.start_task(self.class.task(self.origin(peer.as_ref()), event), move |cell, outcome| {
-            leaver.stay();
-            let answer = outcome.map(|output| match output {
-                Output::Reply(answer) => answer,
-                _ => Reply::undefined(),
-            });
-            match stream {
-                Some(stream) => cell.end_stream(&stream, &reply, answer),
-                None => cell.finish_call(key, reply, answer),
-            }
-        });
+        let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
+        let mut pending = Pending { cell: self.arc(), rest: Some((key, reply, stream)) };
+        let origin = self.origin(peer.as_ref());
+        let task = self.start_task(origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
         if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
             peer.cancel_with_me(task);
         }
@@ -194,69 +172,11 @@ impl Cell {
             self.turn(&Turn::own(Mode::Read), |_| self.store(Some(&key), answer), |result, _| stored = result);
         }
         let answer = stored.and(answer);
-        let others = self.keyed.lock().remove(&key.key).unwrap_or_default();
         let again = |other: ReplyTo| other.deliver(answer.as_ref().map(Clone::clone).map_err(share));
-        let mut deliveries: Vec<_> = others.into_iter().map(again).collect();
+        let mut deliveries: Vec<_> = self.take_joined(&key).into_iter().map(again).collect();
         deliveries.push(reply.deliver(answer));
         self.release(deliveries);
     }
-
-    /// Answers a repetition from the store, or lets it join; gives the reply back when the call is new.
-    fn begin_keyed(&self, key: Option<&Key>, reply: ReplyTo) -> Option<ReplyTo> {
-        let Some(key) = key else { return Some(reply) };
-        let mut found = Ok(None);
-        self.turn(&Turn::own(Mode::Read), |_| self.stored(Some(key)), |result, _| found = result);
-        match found {
-            Ok(None) => {}
-            Ok(Some(answer)) => {
-                self.release(vec![reply.deliver(Ok(answer))]);
-                return None;
-            }
-            Err(error) => {
-                self.release(vec![reply.deliver(Err(error))]);
-                return None;
-            }
-        }
-        let mut keyed = self.keyed.lock();
-        match keyed.get_mut(&key.key) {
-            Some(waiting) => {
-                waiting.push(reply);
-                None
-            }
-            None => {
-                keyed.insert(key.key.clone(), Vec::new());
-                Some(reply)
-            }
-        }
-    }
-
-    fn stored(&self, key: Option<&Key>) -> Result<Option<Reply>> {
-        let Some(key) = key else { return Ok(None) };
-        let store = self.store.lock();
-        let Some(db) = store.as_ref() else { return Ok(None) };
-        match db.idempotent_result(&key.key).map_err(storage::error)? {
-            None => Ok(None),
-            Some(stored) if stored.fingerprint == key.fingerprint => Ok(Some(from_stored(&stored.result))),
-            Some(_) => Err(Error::coded(
-                Code::IdempotencyConflict,
-                format!("The idempotency key \"{}\" belongs to another call.", key.key),
-            )
-            .with_fix("use a new key for a new call; repeat method and arguments exactly with the old one")),
-        }
-    }
-
-    fn store(&self, key: Option<&Key>, answer: &Reply) -> Result<()> {
-        let Some(key) = key else { return Ok(()) };
-        let now = self.node.clock.now().as_millisecond();
-        let mut store = self.store.lock();
-        let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
-        // `undefined` is kept as the empty text, which is no JSON.
-        db.store_result(&key.key, &key.fingerprint, answer.as_json().unwrap_or(""), now).map_err(storage::error)
-    }
-}
-
-fn from_stored(json: &str) -> Reply {
-    if json.is_empty() { Reply::undefined() } else { Reply::from_json(json) }
 }
 
 fn needs_socket(method: &str) -> Error {
@@ -264,22 +184,37 @@ fn needs_socket(method: &str) -> Error {
         .with_fix("call it over a WebSocket")
 }
 
-/// Counts a call out when its task is dropped half-way, because its caller left.
-struct LeavingCaller {
-    peer: Option<Arc<Peer>>,
+fn streams_are_not_kept(method: &str) -> Error {
+    let message = format!("Method {method} streams, and the result of a stream is not kept.");
+    Error::coded(Code::InvalidArguments, message).with_fix("call it without an idempotency key")
 }
 
-impl LeavingCaller {
-    /// The call came to its end: its reply counts it out.
-    fn stay(mut self) {
-        self.peer = None;
+fn as_reply(output: Output) -> Reply {
+    match output {
+        Output::Reply(answer) => answer,
+        _ => Reply::undefined(),
     }
 }
 
-impl Drop for LeavingCaller {
-    fn drop(&mut self) {
-        if let Some(peer) = &self.peer {
-            peer.end_call();
+/// An async call under way. It is answered exactly once, even if its work is broken off.
+struct Pending {
+    cell: Arc<Cell>,
+    rest: Option<(Option<Key>, ReplyTo, Option<StreamHandle>)>,
+}
+
+impl Pending {
+    fn end(&mut self, answer: Result<Reply>) {
+        match self.rest.take() {
+            Some((_, reply, Some(stream))) => self.cell.end_stream(&stream, &reply, answer),
+            Some((key, reply, None)) => self.cell.finish_call(key, reply, answer),
+            None => {}
         }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let message = format!("The call was broken off: its caller left, or {} had to restart.", self.cell.id);
+        self.end(Err(Error::coded(Code::AgentUnavailable, message).with_fix("call again")));
     }
 }

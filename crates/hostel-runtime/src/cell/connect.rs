@@ -36,26 +36,24 @@ impl Cell {
     pub(super) fn open(&self, peer: &Arc<Peer>, request: Arc<ConnectRequest>, done: oneshot::Sender<Result<Opened>>) {
         let connection = Connection::new(Arc::clone(&peer.record), self.arc());
         let event = Event::Connect(connection, request);
-        self.join(peer);
         match self.class.mode(&event) {
             Some(Mode::Task) => {
-                self.greet(peer);
+                if let Err(error) = self.greet(peer) {
+                    return answer(done, Err(error));
+                }
                 let (tell, hear) = oneshot::channel();
                 self.run_hook(event, Some(peer), |_, outcome| answer(tell, outcome.map(|_| ())));
                 answer(done, Ok(Opened::Connecting(hear)));
             }
             Some(mode) => self.connect_in_turn(mode, event, peer, done),
-            None => {
-                self.greet(peer);
-                answer(done, Ok(Opened::Done));
-            }
+            None => answer(done, self.greet(peer).map(|()| Opened::Done)),
         }
     }
 
     fn connect_in_turn(&self, mode: Mode, event: Event, peer: &Arc<Peer>, done: oneshot::Sender<Result<Opened>>) {
         let origin = self.origin(Some(peer));
         let work = |awake: &mut Awake| {
-            let greeting = self.greeting(peer, awake.state.as_deref());
+            let greeting = self.join(peer, awake.state.as_deref());
             awake.instance.run(&origin, event)?;
             Ok(greeting)
         };
@@ -64,15 +62,20 @@ impl Cell {
                 deliveries.splice(0..0, greeting);
                 answer(done, Ok(Opened::Done));
             }
-            Err(error) => answer(done, Err(error)),
+            Err(error) => {
+                self.forget(peer);
+                answer(done, Err(error));
+            }
         });
     }
 
-    fn greet(&self, peer: &Arc<Peer>) {
-        let work = |awake: &mut Awake| Ok(self.greeting(peer, awake.state.as_deref()));
+    fn greet(&self, peer: &Arc<Peer>) -> Result<()> {
+        let mut greeted = Ok(());
+        let work = |awake: &mut Awake| Ok(self.join(peer, awake.state.as_deref()));
         self.turn(&Turn::own(Mode::Read), work, |greeting, deliveries| {
-            deliveries.extend(greeting.unwrap_or_default());
+            greeted = greeting.map(|greeting| deliveries.extend(greeting));
         });
+        greeted
     }
 
     /// What a new connection is told, in this order (agents-protocol, 2.4).
@@ -88,18 +91,17 @@ impl Cell {
         frames.into_iter().flatten().map(|frame| Delivery::Send(Arc::clone(peer), frame)).collect()
     }
 
-    fn join(&self, peer: &Arc<Peer>) {
+    /// Puts a connection on the list. Only within the turn that greets it: it hears of nothing before its greeting.
+    fn join(&self, peer: &Arc<Peer>, state: Option<&str>) -> Vec<Delivery> {
         self.peers.lock().insert(peer.record.key, Arc::clone(peer));
+        peer.set_joined(true);
         self.metrics.sockets.increment(1.0);
-    }
-
-    /// A connection that never was open is taken off the list.
-    pub(crate) fn forget_peer(&self, peer: &Arc<Peer>) {
-        self.forget(peer);
+        self.greeting(peer, state)
     }
 
     /// Takes a connection off the list. Its calls go on, except those that asked to end with it.
     pub(super) fn forget(&self, peer: &Arc<Peer>) {
+        peer.set_joined(false);
         if self.peers.lock().remove(&peer.record.key).is_some() {
             self.metrics.sockets.decrement(1.0);
         }
@@ -111,8 +113,8 @@ impl Cell {
         Event::Close(connection, close.clone())
     }
 
-    pub(super) fn close(&self, peer: &Arc<Peer>, close: CloseEvent) {
-        let event = self.close_event(peer, &close);
+    pub(super) fn close(&self, peer: &Arc<Peer>, close: &CloseEvent) {
+        let event = self.close_event(peer, close);
         self.forget(peer);
         self.hook(event, Some(peer), "on_close");
     }
@@ -127,9 +129,20 @@ impl Cell {
         match error.code() {
             Some(code) if code != Code::TurnPanicked => self.turn_away(peer, error),
             _ => {
-                peer.outbox.push(server::session_error(&format!("Error: {}", error.message())).into(), false);
-                peer.outbox.close(close::INTERNAL_ERROR, close::SETUP_FAILED_REASON);
+                let frame = server::session_error(&format!("Error: {}", error.message()));
+                self.dismiss(peer, frame, close::INTERNAL_ERROR, close::SETUP_FAILED_REASON.to_owned());
             }
         }
+    }
+
+    /// The agent cannot serve this client: it hears why, and comes back later.
+    pub(super) fn turn_away(&self, peer: &Arc<Peer>, error: &Error) {
+        let refusal = error.to_refusal(Code::AgentUnavailable);
+        self.dismiss(peer, refusal.to_error_frame(), refusal.code.close_code(), refusal.close_reason());
+    }
+
+    fn dismiss(&self, peer: &Arc<Peer>, frame: String, code: u16, reason: String) {
+        let peer = || Arc::clone(peer);
+        self.release(vec![Delivery::Send(peer(), frame.into()), Delivery::Close(peer(), code, reason)]);
     }
 }

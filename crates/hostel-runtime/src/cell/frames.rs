@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
 use hostel_protocol::{
+    OneLine,
     client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
     refusal::{Code, Refusal},
     server,
@@ -16,33 +17,25 @@ use super::{
 };
 use crate::{peer::Peer, reply::ReplyTo, storage};
 
-/// What a frame asks for, free of the frame's text.
-enum Asked {
-    Call { id: Arc<str>, method: String, args: Args, key: Option<String> },
-    State(String),
-    Chat(Refusal),
-    Unknown(FrameFault),
-}
-
 impl Cell {
     pub(super) fn message(&self, peer: &Arc<Peer>, message: Message) {
-        let asked = match &message {
-            Message::Text(text) => read(text.as_bytes(), text),
-            Message::Binary(_) => return self.application(peer, message, None),
+        let Message::Text(text) = &message else { return self.application(peer, message, None) };
+        let fault = match parse(text) {
+            ClientFrame::Rpc(rpc) => return self.call_frame(peer, text, &rpc),
+            ClientFrame::State(update) => return self.state_frame_from(peer, update.state.get()),
+            ClientFrame::Chat(chat) => return self.answer_refusal(peer, &no_chat(&chat)),
+            ClientFrame::Unknown(fault) => fault,
         };
-        match asked {
-            Asked::Call { id, method, args, key } => self.call_frame(peer, id, &method, args, key),
-            Asked::State(state) => self.state_frame_from(peer, &state),
-            Asked::Chat(refusal) => self.answer_refusal(peer, &refusal),
-            Asked::Unknown(fault) => self.application(peer, message, Some(fault)),
-        }
+        self.application(peer, message, Some(fault));
     }
 
-    fn call_frame(&self, peer: &Arc<Peer>, id: Arc<str>, method: &str, args: Args, key: Option<String>) {
+    fn call_frame(&self, peer: &Arc<Peer>, frame: &ByteString, rpc: &RpcRequest<'_>) {
+        let id: Arc<str> = rpc.id.as_ref().into();
         let reply = ReplyTo::Frame { peer: Arc::clone(peer), id: Arc::clone(&id) };
         let limit = self.node.options.calls_per_connection;
         if peer.begin_call(limit) {
-            return self.call(method, args, key, reply, Some(&id));
+            let key = rpc.idempotency_key.as_deref().map(str::to_owned);
+            return self.call(&rpc.method, args_in(frame, rpc), key, reply, Some(&id));
         }
         let error =
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
@@ -122,7 +115,7 @@ impl Cell {
         self.metrics.frames_refused.increment(1);
         tracing::warn!(
             agent = %self.id, connection = %peer.record.id.escape_debug(), code = refusal.code.as_str(),
-            "a frame was refused: {}", refusal.message
+            "a frame was refused: {}", OneLine(&refusal.message)
         );
     }
 
@@ -137,36 +130,21 @@ impl Cell {
         self.release(vec![crate::gate::Delivery::Send(Arc::clone(peer), frame.into())]);
     }
 
-    /// The agent cannot be brought into memory: the client hears why, and comes back later.
-    pub(super) fn turn_away(&self, peer: &Arc<Peer>, error: &Error) {
-        let refusal = error.to_refusal(Code::AgentUnavailable);
-        peer.outbox.push(refusal.to_error_frame().into(), false);
-        peer.outbox.close(refusal.code.close_code(), &refusal.close_reason());
-    }
-
     pub(super) fn sql_now(&self, query: &str, params: &[hostel_core::SqlValue]) -> Result<hostel_core::Rows> {
+        let limit = self.node.options.turn_deadline;
+        let deadline = *self.scratch.lock().sql_deadline.get_or_insert_with(|| std::time::Instant::now() + limit);
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
-        db.set_deadline(Some(std::time::Instant::now() + self.node.options.turn_deadline));
+        db.set_deadline(Some(deadline));
         db.sql(query, &storage::params(params)).map(storage::rows).map_err(storage::error)
     }
 }
 
-fn read(bytes: &[u8], text: &str) -> Asked {
-    match parse(text) {
-        ClientFrame::Rpc(rpc) => call_of(bytes, &rpc),
-        ClientFrame::State(update) => Asked::State(update.state.get().to_owned()),
-        ClientFrame::Chat(chat) => Asked::Chat(no_chat(&chat)),
-        ClientFrame::Unknown(fault) => Asked::Unknown(fault),
-    }
-}
-
-fn call_of(_frame: &[u8], rpc: &RpcRequest<'_>) -> Asked {
-    Asked::Call {
-        id: (&*rpc.id).into(),
-        method: rpc.method.clone().into_owned(),
-        args: Args::from_json(Bytes::copy_from_slice(rpc.args.get().as_bytes())),
-        key: rpc.idempotency_key.clone().map(std::borrow::Cow::into_owned),
+/// The arguments stay where they are, in the frame's own bytes.
+fn args_in(frame: &ByteString, rpc: &RpcRequest<'_>) -> Args {
+    match rpc.args.get() {
+        "[]" => Args::none(),
+        args => Args::from_json(frame.as_bytes().slice_ref(args.as_bytes())),
     }
 }
 

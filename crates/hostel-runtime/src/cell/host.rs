@@ -143,6 +143,9 @@ impl Host for Cell {
     }
 
     fn spawn(&self, work: BoxFuture<()>) {
+        if self.in_turn() {
+            return self.scratch.lock().spawned.push(work);
+        }
         self.spawn_busy(work);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{Cell, connect::Opened};
@@ -11,9 +12,11 @@ use crate::{peer::Peer, reply::ReplyTo};
 /// One entry of the inbox.
 pub(crate) enum Job {
     /// Bring the agent into memory and say how that went.
-    Wake(oneshot::Sender<Result<()>>),
+    ///
+    /// It may bring the props that the router hands over.
+    Wake(Option<Arc<Value>>, oneshot::Sender<Result<()>>),
     /// Ask a hook that decides about a connection.
-    Decide(Event, oneshot::Sender<Result<hostel_core::event::Output>>),
+    Decide(Box<Event>, oneshot::Sender<Result<hostel_core::event::Output>>),
     /// Add a connection and greet it.
     Open(Arc<Peer>, Arc<ConnectRequest>, oneshot::Sender<Result<Opened>>),
     /// A connection's message.
@@ -21,21 +24,29 @@ pub(crate) enum Job {
     /// A connection has ended.
     Close(Arc<Peer>, CloseEvent),
     /// An HTTP request.
-    Request(Request, oneshot::Sender<Result<Response>>),
+    Request(Box<Request>, oneshot::Sender<Result<Response>>),
     /// A call that did not come as a frame.
     Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
     /// The wake-up may be due.
     Alarm,
+    /// Put the agent out of memory: its writes were lost, or it fails too often.
+    Evict,
+    /// Nothing, but for looking whether the cell is still needed.
+    Tidy,
 }
 
 impl Cell {
     /// Runs one job to its end, or to its first wait.
     pub(super) fn handle(&self, job: Job) {
-        self.touch();
-        if let Job::Close(peer, close) = &job
-            && self.class.mode(&self.close_event(peer, close)).is_none()
-        {
-            return self.forget(peer);
+        match &job {
+            Job::Evict => return self.evict(),
+            Job::Tidy => return,
+            Job::Message(peer, _) | Job::Close(peer, _) if !peer.is_joined() => return,
+            Job::Close(peer, close) if self.class.mode(&self.close_event(peer, close)).is_none() => {
+                return self.forget(peer);
+            }
+            Job::Wake(props, _) => self.set_props(props.clone()),
+            _ => {}
         }
         match self.ensure_awake(job) {
             Ready::Go(job) => self.perform(job),
@@ -46,21 +57,22 @@ impl Cell {
 
     fn perform(&self, job: Job) {
         match job {
-            Job::Wake(done) => answer(done, Ok(())),
-            Job::Decide(event, done) => self.decide(event, done),
+            Job::Wake(_, done) => answer(done, Ok(())),
+            Job::Decide(event, done) => self.decide(*event, done),
             Job::Open(peer, request, done) => self.open(&peer, request, done),
             Job::Message(peer, message) => self.message(&peer, message),
-            Job::Close(peer, close) => self.close(&peer, close),
-            Job::Request(request, done) => self.request(request, done),
+            Job::Close(peer, close) => self.close(&peer, &close),
+            Job::Request(request, done) => self.request(*request, done),
             Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
             Job::Alarm => self.alarm_due(),
+            Job::Evict | Job::Tidy => {}
         }
     }
 
     /// The agent cannot be brought into memory: says so to whoever waits.
     pub(super) fn refuse(&self, job: Job, error: Error) {
         match job {
-            Job::Wake(done) => answer(done, Err(error)),
+            Job::Wake(_, done) => answer(done, Err(error)),
             Job::Decide(_, done) => answer(done, Err(error)),
             Job::Open(_, _, done) => answer(done, Err(error)),
             Job::Request(_, done) => answer(done, Err(error)),
@@ -68,6 +80,7 @@ impl Cell {
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),
             Job::Alarm => self.retry_alarm(&error),
+            Job::Evict | Job::Tidy => {}
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Into memory and out of it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
 
 use hostel_core::{Error, Result, event::Event, handler::Mode};
 use hostel_protocol::{connection::close, refusal::Code};
+use tokio::time::Instant;
 
 use super::{
-    Cell, Job, NO_ALARM,
+    Cell, Job,
     job::Ready,
     turn::{Awake, Turn},
 };
@@ -18,23 +22,32 @@ impl Cell {
         if self.is_awake() {
             return Ready::Go(job);
         }
-        if let Err(error) = self.node.quarantine.check(&self.id).and_then(|()| self.load()) {
-            return Ready::Refused(job, self.start_failed(error));
+        if let Err(error) = self.node.quarantine.check(&self.id) {
+            return Ready::Refused(job, error);
+        }
+        if let Err(error) = self.load() {
+            return Ready::Refused(job, self.load_failed(error));
         }
         self.start(job)
     }
 
     /// Opens the database and reads the state. Runs no code of the agent but its deserialisation.
     fn load(&self) -> Result<()> {
+        let mut core = self.lock_core();
+        if self.inbox.lock().retired {
+            return Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"));
+        }
         self.node.rebuild_if_due(&self.id)?;
         let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
         let stored = db.state().map_err(storage::error)?;
         let alarm = db.alarm().map_err(storage::error)?;
-        let awake = self.instantiate(stored)?;
-        self.registered_alarm.store(alarm.unwrap_or(NO_ALARM), Ordering::Relaxed);
+        let awake = self.guarded(|| self.instantiate(stored))?;
+        self.gate.heal();
+        self.alarm_loaded(alarm);
         *self.store.lock() = Some(db);
-        self.gate.mend();
-        *self.core.lock() = Some(awake);
+        *core = Some(awake);
+        drop(core);
+        self.awake.store(true, Ordering::Release);
         self.metrics.wakes.increment(1);
         self.metrics.awake.increment(1.0);
         self.node.note_awake(&self.arc());
@@ -66,7 +79,7 @@ impl Cell {
     fn start(&self, job: Job) -> Ready {
         let event = Event::Start;
         match self.class.mode(&event) {
-            None => Ready::Go(job),
+            None => self.is_started(job),
             Some(Mode::Task) => self.start_async(job, event),
             Some(mode) => {
                 let origin = self.origin(None);
@@ -74,11 +87,16 @@ impl Cell {
                 let work = |awake: &mut Awake| awake.instance.run(&origin, event);
                 self.turn(&Turn::own(mode), work, |result, _| outcome = result.map(|_| ()));
                 match outcome {
-                    Ok(()) => Ready::Go(job),
+                    Ok(()) => self.is_started(job),
                     Err(error) => Ready::Refused(job, self.abandon_start(error)),
                 }
             }
         }
+    }
+
+    fn is_started(&self, job: Job) -> Ready {
+        self.node.quarantine.started(&self.id);
+        Ready::Go(job)
     }
 
     fn start_async(&self, job: Job, event: Event) -> Ready {
@@ -87,22 +105,29 @@ impl Cell {
             inbox.starting = true;
             inbox.queue.push_front(job);
         }
-        let work = self.class.task(self.origin(None), event);
-        self.start_task(work, |cell, outcome| cell.started(outcome.map(|_| ())));
+        let mut starting = Starting(Some(self.arc()));
+        self.start_task(self.origin(None), event, move |_, outcome| starting.end(outcome.map(|_| ())));
         Ready::Later
     }
 
     /// An async `on_start` has ended. Whoever waits is served, or refused with its error.
     fn started(&self, outcome: Result<()>) {
         let failed = outcome.err().map(|error| self.abandon_start(error));
+        if failed.is_none() {
+            self.node.quarantine.started(&self.id);
+        }
         let (refused, resume) = {
             let mut inbox = self.inbox.lock();
             inbox.starting = false;
             let refused = if failed.is_some() { std::mem::take(&mut inbox.queue) } else { Default::default() };
             let resume = !inbox.running && !inbox.queue.is_empty();
             inbox.running |= resume;
+            if failed.is_some() {
+                self.retire_if_unneeded(&mut inbox);
+            }
             (refused, resume)
         };
+        self.less_crowded.notify_waiters();
         if let Some(error) = failed {
             for job in refused {
                 self.refuse(job, crate::reply::share(&error));
@@ -118,35 +143,57 @@ impl Cell {
         self.start_failed(error)
     }
 
+    /// The state could not be read. What storage says is for the operator to mend, and may pass at any moment; what the
+    /// class says counts as a failed start.
+    fn load_failed(&self, error: Error) -> Error {
+        match error.code() {
+            Some(Code::AgentStartFailed | Code::TurnPanicked) | None => self.start_failed(error),
+            Some(_) => {
+                tracing::error!(agent = %self.id, error = ?error, "an agent could not be loaded");
+                error
+            }
+        }
+    }
+
     /// Counts a failed start. What the caller sees names the reason; the whole chain is in the log.
     fn start_failed(&self, error: Error) -> Error {
-        if error.code() == Some(Code::AgentQuarantined) {
-            return error;
-        }
         self.metrics.start_failures.increment(1);
         tracing::error!(agent = %self.id, error = ?error, "an agent could not be started");
         match error.code() {
-            Some(_) => error,
-            None => {
-                self.node.quarantine.record(&self.id, error.message());
-                Error::coded(Code::AgentStartFailed, format!("on_start failed: {}", error.message()))
-                    .with_fix("mend on_start; the server's log has the whole error")
+            Some(code) if is_of_storage(code) => error,
+            code => {
+                // A panic was counted where it was caught.
+                if code != Some(Code::TurnPanicked) {
+                    self.node.quarantine.record(&self.id, error.message(), true);
+                }
+                refused_start(error)
             }
         }
     }
 
     /// Puts the agent out of memory, as it is. Only between turns.
     fn unload(&self) {
-        let was_awake = self.core.lock().take().is_some();
-        let db = self.store.lock().take();
-        *self.scratch.lock() = super::turn::Scratch::default();
-        if let Some(db) = db
-            && let Err(error) = db.close()
-        {
-            tracing::warn!(agent = %self.id, error = %error, "an agent's database did not close cleanly");
-        }
-        if was_awake {
+        let (awake, scratch) = {
+            let mut core = self.lock_core();
+            self.awake.store(false, Ordering::Release);
+            let awake = core.take();
+            if let Some(db) = self.store.lock().take()
+                && let Err(error) = db.close()
+            {
+                tracing::warn!(agent = %self.id, error = %error, "an agent's database did not close cleanly");
+            }
+            (awake, std::mem::take(&mut *self.scratch.lock()))
+        };
+        if awake.is_some() {
             self.metrics.awake.decrement(1.0);
+        }
+        self.drop_guarded((awake, scratch));
+    }
+
+    /// Destructors of the author's run outside every lock, and their panics end here.
+    fn drop_guarded<T>(&self, of_the_author: T) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(of_the_author))) {
+            self.panicked(&*panic);
         }
     }
 
@@ -174,11 +221,7 @@ impl Cell {
         let resume = {
             let mut inbox = self.inbox.lock();
             inbox.running = !inbox.queue.is_empty();
-            let unused = !inbox.running && self.peers.lock().is_empty();
-            if unused {
-                inbox.retired = true;
-                self.node.forget(&self.id, self.token);
-            }
+            self.retire_if_unneeded(&mut inbox);
             inbox.running
         };
         if resume {
@@ -186,19 +229,20 @@ impl Cell {
         }
     }
 
-    /// Puts the agent out of memory after a failure; the next event starts it again.
-    pub(crate) fn evict(&self) {
+    /// Puts the agent out of memory after a failure; the next event starts it again, unless it is held back.
+    pub(super) fn evict(&self) {
+        if let Err(error) = self.node.quarantine.check(&self.id) {
+            let reason = error.to_refusal(Code::AgentQuarantined).close_reason();
+            self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
+        }
         self.node.block(|| self.unload());
+        self.look_again();
     }
 
-    /// Closes all sockets and puts the agent out of memory: it has failed too often.
-    pub(crate) fn quarantine(&self) {
-        let reason = match self.node.quarantine.check(&self.id) {
-            Err(error) => error.to_refusal(Code::AgentQuarantined).close_reason(),
-            Ok(()) => return,
-        };
-        self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
-        self.evict();
+    /// [`Cell::evict`], as soon as whatever runs now has ended.
+    pub(super) fn evict_later(&self) {
+        let cell = self.arc();
+        self.node.spawn(async move { cell.submit_first(Job::Evict) });
     }
 
     /// Tells every client that the server goes.
@@ -208,27 +252,72 @@ impl Cell {
 
     /// Puts the agent out of memory for good, whatever it is doing: the node stops.
     pub(crate) fn put_out(&self) {
-        self.inbox.lock().retired = true;
+        let waiting = {
+            let mut inbox = self.inbox.lock();
+            inbox.retired = true;
+            std::mem::take(&mut inbox.queue)
+        };
+        for job in waiting {
+            self.refuse(job, Error::coded(Code::ShuttingDown, "The server is restarting."));
+        }
+        self.break_off_tasks();
         self.unload();
     }
 
     /// How long nothing has happened, in milliseconds.
     pub(crate) fn idle_ms(&self) -> u64 {
-        self.node.uptime_ms().saturating_sub(self.last_active.load(Ordering::Relaxed))
+        self.node.uptime_ms(Instant::now()).saturating_sub(self.last_active.load(Ordering::Relaxed))
     }
 
-    /// Deletes what the agent stored; the next event finds a new agent.
-    pub(super) fn finish_destroy(&self) {
-        let db = self.store.lock().take();
-        if self.core.lock().take().is_some() {
-            self.metrics.awake.decrement(1.0);
-        }
-        let Some(db) = db else { return };
-        if let Err(error) = self.node.block(|| db.destroy()) {
+    /// Deletes what the agent stored, within the turn that asked for it; the next event finds a new agent. Its sockets
+    /// are on their way out, and nothing of theirs reaches that one.
+    pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) {
+        self.awake.store(false, Ordering::Release);
+        self.metrics.awake.decrement(1.0);
+        let destroyed = (core.take(), self.store.lock().take());
+        let peers: Vec<_> = self.peers.lock().values().cloned().collect();
+        peers.iter().for_each(|peer| self.forget(peer));
+        if let Some(Err(error)) = destroyed.1.map(|db| self.node.block(|| db.destroy())) {
             tracing::error!(agent = %self.id, error = %error, "an agent's files could not be deleted");
         }
-        if let Err(error) = self.node.clear_alarm(&self.id) {
+        if let Err(error) = self.node.block(|| self.node.clear_alarm(self)) {
             tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
         }
+        self.drop_guarded(destroyed.0);
     }
+}
+
+/// An async `on_start` under way. However it ends, whoever waits for it hears of it.
+struct Starting(Option<Arc<Cell>>);
+
+impl Starting {
+    fn end(&mut self, outcome: Result<()>) {
+        if let Some(cell) = self.0.take() {
+            cell.started(outcome);
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.end(Err(
+            Error::coded(Code::StorageFailed, "The agent was stopped while it started.").with_fix("try again")
+        ));
+    }
+}
+
+fn is_of_storage(code: Code) -> bool {
+    use Code as C;
+    matches!(
+        code,
+        C::StorageCorrupt | C::StorageFull | C::StorageReadOnly | C::StorageFailed | C::StorageSchema | C::ShuttingDown
+    )
+}
+
+fn refused_start(error: Error) -> Error {
+    if error.code() == Some(Code::AgentStartFailed) {
+        return error;
+    }
+    Error::coded(Code::AgentStartFailed, format!("on_start failed: {}", error.message()))
+        .with_fix("mend on_start; the server's log has the whole error")
 }

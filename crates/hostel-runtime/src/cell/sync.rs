@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hostel_core::Error;
 use hostel_protocol::{connection::close, refusal::Code};
 
-use super::Cell;
-use crate::storage;
+use super::{Cell, Job};
+use crate::durability::Done;
 
 impl Cell {
     /// Starts making the latest commit durable. One acknowledgement covers every commit before it; those that arrive
@@ -15,28 +15,32 @@ impl Cell {
         let Some((number, commit)) = self.gate.next_sync() else { return };
         self.metrics.syncs.increment(1);
         let (cell, under_way) = (self.arc(), self.node.under_way());
-        self.node.store.submit(commit, move |outcome| {
+        let done: Done = Box::new(move |outcome| {
             match outcome {
                 Ok(()) => {
                     cell.gate.open(number);
                     cell.start_sync();
                 }
-                Err(error) => cell.lose_writes(storage::error(error)),
+                // What follows may run the agent's code, which is nothing for the journal's thread.
+                Err(error) => cell.shared().spawn_blocking(move || cell.lose_writes(&error)),
             }
             drop(under_way);
         });
+        if let Some((commit, done)) = self.node.durability.submit(commit, done) {
+            let node = self.shared();
+            self.node.spawn_blocking(move || done(node.durability.make_durable(&commit)));
+        }
     }
 
     /// The disk refused: nothing that waited is shown, clients are told to come back, and the agent is put out of
-    /// memory, to start again from what is durable.
-    fn lose_writes(self: &Arc<Self>, error: Error) {
+    /// memory, to start again from what is durable. Its async work is broken off: it may have seen what is lost.
+    fn lose_writes(self: &Arc<Self>, error: &Error) {
         tracing::error!(agent = %self.id, error = ?error, "writes could not be made durable; the agent restarts");
-        self.gate.fail(&error);
+        self.node.rebuild_later(&self.id);
+        self.gate.fail(error);
         let reason = error.to_refusal(Code::StorageFailed).close_reason();
         self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
-        self.node.rebuild_later(&self.id);
-        // Not on the journal's thread: closing a database may wait for it.
-        let cell = Arc::clone(self);
-        self.node.spawn_blocking(move || cell.evict());
+        self.break_off_tasks();
+        self.submit_first(Job::Evict);
     }
 }

@@ -1,17 +1,17 @@
 //! Async work of an agent: polled at once, in order, then beside the turns.
 
 use std::{
-    panic::AssertUnwindSafe,
-    pin::pin,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
 use futures_util::FutureExt;
-use hostel_core::{BoxFuture, Result, event::Event, event::Output, handler::Mode};
-use tokio::task::AbortHandle;
+use hostel_core::{BoxFuture, Result, erased::Origin, event::Event, event::Output, handler::Mode};
+use tokio::{task::AbortHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
 
-use super::{Cell, turn::Turn};
+use super::{Cell, Deeper, Job, turn::Turn};
 use crate::peer::Peer;
 
 /// Keeps the agent awake while it lives.
@@ -26,31 +26,65 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.touch();
-        self.0.busy.fetch_sub(1, Ordering::AcqRel);
+        self.0.touch(Instant::now());
+        let was_last = self.0.busy.fetch_sub(1, Ordering::AcqRel) == 1;
+        if was_last && !self.0.is_awake() {
+            // It outlived the agent, and the cell may have waited for it.
+            self.0.submit_first(Job::Tidy);
+        }
     }
 }
 
 impl Cell {
-    /// Runs async work of the agent, and `then` with its outcome. Its first stretch runs here and now, so that calls
-    /// start in the order they came, and work that does not wait needs no task.
+    /// Runs the async handler of `event`, and `then` with its outcome. Its first stretch runs here and now, so that calls
+    /// start in the order they came, and work that does not wait needs no task. `then` is dropped if the work is broken
+    /// off.
     pub(super) fn start_task(
         &self,
-        work: BoxFuture<Result<Output>>,
+        origin: Origin,
+        event: Event,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) -> Option<AbortHandle> {
         let busy = Busy::new(self.arc());
+        let work = match catch_unwind(AssertUnwindSafe(|| self.class.task(origin, event))) {
+            Ok(work) => work,
+            Err(panic) => {
+                then(self, Err(self.panicked(&*panic)));
+                return None;
+            }
+        };
         let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
-        if let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        // A hook that sets off itself, for ever, must not use up the stack.
+        if let Some(_deeper) = Deeper::enter(super::DEEPEST_WORK)
+            && let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
             then(self, outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic))));
             return None;
         }
+        let broken_off = self.lifetime();
         let task = self.node.spawn(async move {
-            let outcome = work.await;
-            let cell = &busy.0;
-            then(cell, outcome.unwrap_or_else(|panic| Err(cell.panicked(&*panic))));
+            tokio::select! {
+                biased;
+                () = broken_off.cancelled() => {}
+                outcome = work => {
+                    let cell = &busy.0;
+                    then(cell, outcome.unwrap_or_else(|panic| Err(cell.panicked(&*panic))));
+                }
+            }
         });
         Some(task)
+    }
+
+    fn lifetime(&self) -> CancellationToken {
+        self.lifetime.lock().get_or_insert_default().clone()
+    }
+
+    /// Ends all async work of the agent at its next wait.
+    pub(super) fn break_off_tasks(&self) {
+        let token = self.lifetime.lock().take();
+        if let Some(token) = token {
+            token.cancel();
+        }
     }
 
     /// Runs a hook in whatever mode it has, and hands the outcome on.
@@ -63,7 +97,7 @@ impl Cell {
         let Some(mode) = self.class.mode(&event) else { return then(self, Ok(Output::Unit)) };
         let origin = self.origin(peer);
         if mode == Mode::Task {
-            self.start_task(self.class.task(origin, event), then);
+            self.start_task(origin, event, then);
             return;
         }
         let notify = !matches!(event, Event::StateChanged(_));
@@ -99,8 +133,13 @@ impl Cell {
     /// Spawns work on behalf of the agent that nobody waits for.
     pub(super) fn spawn_busy(&self, work: BoxFuture<()>) {
         let busy = Busy::new(self.arc());
+        let broken_off = self.lifetime();
         self.node.spawn(async move {
-            let outcome = AssertUnwindSafe(pin!(work)).catch_unwind().await;
+            let outcome = tokio::select! {
+                biased;
+                () = broken_off.cancelled() => Ok(()),
+                outcome = AssertUnwindSafe(work).catch_unwind() => outcome,
+            };
             if let Err(panic) = outcome {
                 busy.0.panicked(&*panic);
             }

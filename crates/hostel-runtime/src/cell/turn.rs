@@ -5,10 +5,11 @@ use std::{
     cell::Cell as StdCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use hostel_core::{
-    Connection, Error, Result, Source,
+    BoxFuture, Connection, Error, Result, Source,
     connection::{ConnectionChange, ConnectionRecord},
     erased::{Instance, Origin},
     event::Event,
@@ -41,6 +42,10 @@ pub(crate) struct Scratch {
     pub(super) alarm: Option<Option<i64>>,
     pub(super) push_state: bool,
     pub(super) destroy: bool,
+    /// Work that begins when the turn has committed.
+    pub(super) spawned: Vec<BoxFuture<()>>,
+    /// Until when the turn's SQL may run.
+    pub(super) sql_deadline: Option<Instant>,
 }
 
 /// The circumstances of a turn.
@@ -64,12 +69,32 @@ pub(crate) struct Turn<'a> {
 struct After {
     changed: bool,
     destroyed: bool,
+    spawned: Vec<BoxFuture<()>>,
+}
+
+/// A turn that has committed.
+struct Done<R> {
+    value: R,
+    changed: bool,
+    commit: Option<Commit>,
+    /// What the wake-up it set, if it did, needs once it is durable.
+    alarm: Option<Delivery>,
+}
+
+/// Whether this thread is inside a turn of any agent.
+pub(super) fn inside_any() -> bool {
+    IN_TURN.get() != 0
 }
 
 impl Turn<'_> {
     /// A turn of the agent's own accord.
     pub(super) fn own(mode: Mode) -> Self {
         Self { mode, source: Source::Server, caller: None, replaces_state: false, sender: None, notify: true }
+    }
+
+    /// Whether it runs on behalf of a client that may not change the state.
+    fn is_barred(&self) -> bool {
+        self.caller.is_some_and(|caller| caller.readonly())
     }
 }
 
@@ -109,25 +134,38 @@ impl Cell {
         work: impl FnOnce(&mut Awake) -> Result<R>,
         show: impl FnOnce(Result<R>, &mut Vec<Delivery>),
     ) {
-        if IN_TURN.get() != 0 {
-            return show(Err(nested()), &mut Vec::new());
+        if inside_any() {
+            return self.show_failure(nested(), show);
         }
         let after = {
             let mut core = self.lock_core();
             let Some(awake) = core.as_mut() else {
-                return show(Err(asleep(self)), &mut Vec::new());
+                drop(core);
+                return self.show_failure(asleep(self), show);
             };
-            self.turn_on(awake, turn, work, show)
+            let after = self.turn_on(awake, turn, work, show);
+            if after.destroyed {
+                self.destroy_stored(&mut core);
+            }
+            after
         };
+        after.spawned.into_iter().for_each(|work| self.spawn_busy(work));
+        if after.destroyed {
+            return self.submit_first(super::Job::Tidy);
+        }
         if after.changed && turn.notify {
             self.tell_state_changed(turn.source.clone());
         }
-        if after.destroyed {
-            self.finish_destroy();
-        }
     }
 
-    fn lock_core(&self) -> parking_lot::MutexGuard<'_, Option<Awake>> {
+    /// There was no turn; whoever waits for its result is told so all the same.
+    fn show_failure<R>(&self, error: Error, show: impl FnOnce(Result<R>, &mut Vec<Delivery>)) {
+        let mut deliveries = Vec::new();
+        show(Err(error), &mut deliveries);
+        self.release(deliveries);
+    }
+
+    pub(super) fn lock_core(&self) -> parking_lot::MutexGuard<'_, Option<Awake>> {
         // Another thread's turn is under way only when an async method changes the agent from outside the inbox.
         self.core.try_lock().unwrap_or_else(|| self.node.block(|| self.core.lock()))
     }
@@ -143,9 +181,9 @@ impl Cell {
         let mut deliveries = Vec::new();
         let mut after = After::default();
         let (result, commit) = match self.attempt(awake, turn, work) {
-            Ok((value, changed, commit)) => {
-                after.changed = changed;
-                after.destroyed = self.collect_effects(awake, turn, changed, &mut deliveries);
+            Ok(Done { value, changed, commit, alarm }) => {
+                after = self.collect_effects(awake, turn, changed, &mut deliveries);
+                deliveries.extend(alarm);
                 (Ok(value), commit)
             }
             Err(error) => {
@@ -164,35 +202,45 @@ impl Cell {
         awake: &mut Awake,
         turn: &Turn<'_>,
         work: impl FnOnce(&mut Awake) -> Result<R>,
-    ) -> Result<(R, bool, Option<Commit>)> {
-        let value = {
-            let _mark = InTurn::enter(self.token);
-            catch_unwind(AssertUnwindSafe(|| work(awake))).unwrap_or_else(|panic| Err(self.panicked(&*panic)))?
-        };
-        let new_state = self.changed_state(awake, turn)?;
-        let commit = self.commit(new_state.as_ref())?;
+    ) -> Result<Done<R>> {
+        let barred = turn.is_barred();
+        let value = self.guarded(|| work(awake))?;
+        // A turn may lift the flag before it changes the state, or set it afterwards.
+        let new_state = self.changed_state(awake, turn, barred && turn.is_barred())?;
+        let (commit, alarm) = self.commit(new_state.as_ref())?;
         let changed = new_state.is_some();
         if let Some(state) = new_state {
             awake.state = Some(state);
         }
-        Ok((value, changed, commit))
+        Ok(Done { value, changed, commit, alarm })
+    }
+
+    /// Runs code of the agent's author: marked as inside the turn, and with its panics caught.
+    pub(super) fn guarded<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        let _mark = InTurn::enter(self.token);
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(self.panicked(&*panic)))
     }
 
     /// The new state, checked, if the turn changed it.
-    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>) -> Result<Option<Arc<str>>> {
+    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>, barred: bool) -> Result<Option<Arc<str>>> {
         if turn.mode == Mode::Read {
             return Ok(None);
         }
-        let json = awake.instance.to_json()?;
+        let json = self.guarded(|| awake.instance.to_json())?;
         let before = awake.state.as_deref().unwrap_or("null");
         if json == before && !turn.replaces_state {
             return Ok(None);
         }
-        if turn.caller.is_some_and(|caller| caller.readonly()) {
+        if barred {
             return Err(Error::msg("Connection is readonly"));
         }
         self.check_size(json.len())?;
-        self.validate(awake, turn.source.clone())?;
+        if self.validate(awake, turn.source.clone())? != Some(Mode::Turn) {
+            return Ok(Some(json.into()));
+        }
+        // The hook may have mended the state on its way.
+        let json = self.guarded(|| awake.instance.to_json())?;
+        self.check_size(json.len())?;
         Ok(Some(json.into()))
     }
 
@@ -206,22 +254,18 @@ impl Cell {
             .with_fix("keep bulk data in rows (cx.sql), or raise the limit `state_bytes`"))
     }
 
-    fn validate(&self, awake: &mut Awake, source: Source) -> Result<()> {
+    /// Asks `validate_state_change`, and tells how it ran.
+    fn validate(&self, awake: &mut Awake, source: Source) -> Result<Option<Mode>> {
         let event = Event::Validate(source);
-        match self.class.mode(&event) {
-            Some(Mode::Read | Mode::Turn) => {
-                let _mark = InTurn::enter(self.token);
-                let instance = &mut awake.instance;
-                let origin = self.origin(None);
-                catch_unwind(AssertUnwindSafe(|| instance.run(&origin, event)))
-                    .unwrap_or_else(|panic| Err(self.panicked(&*panic)))
-                    .map(|_| ())
-            }
-            _ => Ok(()),
+        let mode = self.class.mode(&event);
+        if matches!(mode, Some(Mode::Read | Mode::Turn)) {
+            let origin = self.origin(None);
+            self.guarded(|| awake.instance.run(&origin, event))?;
         }
+        Ok(mode)
     }
 
-    fn commit(&self, new_state: Option<&Arc<str>>) -> Result<Option<Commit>> {
+    fn commit(&self, new_state: Option<&Arc<str>>) -> Result<(Option<Commit>, Option<Delivery>)> {
         let alarm = self.scratch.lock().alarm;
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(asleep(self)) };
@@ -234,11 +278,7 @@ impl Cell {
         }
         let commit = db.commit().map_err(storage::error)?;
         drop(store);
-        if let Some(at) = alarm {
-            self.alarm_renewed.store(at.is_some(), Ordering::Relaxed);
-            self.register_later(at);
-        }
-        Ok(commit)
+        Ok((commit, alarm.map(|at| self.alarm_committed(at))))
     }
 
     /// Undoes everything the turn did: rows, alarm, connection records, effects, and the instance itself.
@@ -249,30 +289,32 @@ impl Cell {
         {
             tracing::error!(agent = %self.id, error = %error, "a turn could not be rolled back");
         }
-        let scratch = std::mem::take(&mut *self.scratch.lock());
-        for (record, change) in scratch.undo.into_iter().rev() {
+        let mut scratch = std::mem::take(&mut *self.scratch.lock());
+        for (record, change) in scratch.undo.drain(..).rev() {
             let _redo = change.apply(&record);
         }
-        if mode != Mode::Read {
-            self.reload(awake);
+        let fresh = self.guarded(|| {
+            drop(scratch);
+            if mode == Mode::Read { Ok(()) } else { self.reload(awake) }
+        });
+        // Destructors of the author's may have asked for something more.
+        *self.scratch.lock() = Scratch::default();
+        if let Err(error) = fresh {
+            tracing::error!(agent = %self.id, error = ?error, "the committed state could not be read back; the agent restarts");
+            self.evict_later();
         }
     }
 
-    fn reload(&self, awake: &mut Awake) {
-        let loaded = match &awake.state {
-            Some(state) => self.class.load(state),
-            None => Ok(self.class.fresh()),
+    fn reload(&self, awake: &mut Awake) -> Result<()> {
+        awake.instance = match &awake.state {
+            Some(state) => self.class.load(state)?,
+            None => self.class.fresh(),
         };
-        match loaded {
-            Ok(instance) => awake.instance = instance,
-            Err(error) => {
-                tracing::error!(agent = %self.id, error = ?error, "the committed state could not be read back")
-            }
-        }
+        Ok(())
     }
 
-    /// The turn's effects as deliveries: the state first, then the rest in order. Returns whether the agent ends here.
-    fn collect_effects(&self, awake: &Awake, turn: &Turn<'_>, changed: bool, deliveries: &mut Vec<Delivery>) -> bool {
+    /// The turn's effects as deliveries: the state first, then the rest in order. Returns what follows the turn.
+    fn collect_effects(&self, awake: &Awake, turn: &Turn<'_>, changed: bool, deliveries: &mut Vec<Delivery>) -> After {
         let mut scratch = self.scratch.lock();
         let scratch = std::mem::take(&mut *scratch);
         if (changed || scratch.push_state)
@@ -284,7 +326,7 @@ impl Cell {
         if scratch.destroy {
             deliveries.extend(self.farewells());
         }
-        scratch.destroy
+        After { changed, destroyed: scratch.destroy, spawned: scratch.spawned }
     }
 
     /// The state frame to every client that takes protocol frames, except one.
@@ -320,6 +362,7 @@ impl Cell {
         if commit.is_none() && deliveries.is_empty() {
             return;
         }
+        let commit = commit.filter(|commit| !self.node.durability.is_durable(commit));
         if self.gate.push(commit, deliveries) == crate::gate::Then::Sync {
             self.start_sync();
         }
@@ -343,8 +386,8 @@ impl Cell {
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         self.metrics.panics.increment(1);
         tracing::error!(agent = %self.id, panic = text, "an agent's code panicked; its turn was rolled back");
-        if self.node.quarantine.record(&self.id, &format!("panic: {text}")) {
-            self.node.evict_later(self.arc());
+        if self.node.quarantine.record(&self.id, &format!("panic: {text}"), false) {
+            self.evict_later();
         }
         Error::coded(Code::TurnPanicked, "The agent's code panicked; nothing was changed.")
             .with_fix("see the server's log for the panic and its backtrace")

@@ -31,7 +31,7 @@ impl GatedCaller {
     }
 
     fn node(&self) -> Node {
-        Node(self.0.shared())
+        Node::inside(self.0.shared())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hostel_core::{AgentId, Result};
+use hostel_core::{AgentId, Result, host::Host};
 use hostel_store::AgentEntry;
 use serde::Serialize;
 
@@ -130,10 +130,14 @@ pub(super) async fn agents(
 
 pub(super) async fn safe_state(node: &Arc<Shared>, id: &AgentId) -> Result<SafeState> {
     let (shared, id) = (Arc::clone(node), id.clone());
-    beside(move || {
-        if let Some(state) = shared.existing_cell(&id).and_then(|cell| cell.committed_state()) {
+    if let Some(cell) = node.existing_cell(&id).filter(|cell| cell.is_awake()) {
+        let seen = Arc::clone(&cell);
+        if let Some(state) = beside(move || Ok(seen.committed_state())).await? {
+            cell.durable().await?;
             return Ok(SafeState { state: raw(state.as_deref())?, awake: true });
         }
+    }
+    beside(move || {
         let db = shared.store.agent(id.namespace(), id.name()).map_err(storage::error)?;
         let state = db.state().map_err(storage::error)?;
         Ok(SafeState { state: raw(state.as_deref())?, awake: false })

@@ -56,7 +56,7 @@ impl Session {
         if let Some(connecting) = &mut self.connecting {
             let outcome = ready!(Pin::new(connecting).poll(cx));
             self.connecting = None;
-            self.connected(outcome.unwrap_or(Ok(())));
+            self.connected(outcome.unwrap_or_else(|_| Err(gone(&self.peer))));
         }
         let Some(cell) = &self.cell else { return Poll::Ready(()) };
         if self.crowd.is_none() {
@@ -99,9 +99,11 @@ impl Session {
     }
 
     fn submit(&self, cell: &Cell, job: Job) {
-        // A cell with connections stays in the registry, so it takes every job.
-        let taken = cell.submit(job);
-        debug_assert!(taken.is_ok(), "a cell with connections left the registry");
+        // A cell with connections stays in the registry, unless the node stops or the agent was destroyed.
+        if cell.submit(job).is_err() {
+            let reason = format!("{}: the server is restarting, come back in a moment", Code::ShuttingDown.as_str());
+            self.peer.outbox.close(close::SERVICE_RESTART, &reason);
+        }
     }
 }
 
@@ -149,8 +151,7 @@ async fn prepare(
     request: &Arc<ConnectRequest>,
     props: Option<Arc<Value>>,
 ) -> Result<Arc<Cell>> {
-    node.set_props(id, props)?;
-    node.ask(id, Job::Wake).await?;
+    node.wake(id, props).await?;
     let cell = node.cell(id)?;
     if let Some(Output::Tags(tags)) = decide(node, &cell, Event::Tags(Arc::clone(request))).await? {
         let all = validate_tags(&record.id, tags).map_err(Error::msg)?;
@@ -175,30 +176,45 @@ async fn decide(node: &Arc<Shared>, cell: &Cell, event: Event) -> Result<Option<
         return Ok(None);
     }
     let mut event = Some(event);
-    let ask = |done| Job::Decide(event.take().unwrap_or(Event::Start), done);
+    let ask = |done| Job::Decide(Box::new(event.take().unwrap_or(Event::Start)), done);
     node.ask(&cell.id, ask).await.map(Some)
 }
 
-async fn join(node: &Arc<Shared>, mut cell: Arc<Cell>, peer: Arc<Peer>, request: Arc<ConnectRequest>) -> Session {
+async fn join(node: &Arc<Shared>, cell: Arc<Cell>, peer: Arc<Peer>, request: Arc<ConnectRequest>) -> Session {
+    // From here on dropping the session, or this future, takes the connection off the agent's list again.
+    let mut session = Session { peer: Arc::clone(&peer), cell: Some(cell), connecting: None, crowd: None };
+    match enter(node, &mut session, peer, request).await {
+        Ok(Opened::Done) => {}
+        Ok(Opened::Connecting(wait)) => session.connecting = Some(wait),
+        Err(error) => {
+            if let Some(cell) = session.cell.take() {
+                cell.setup_failed(&session.peer, &error);
+            }
+        }
+    }
+    session
+}
+
+async fn enter(
+    node: &Arc<Shared>,
+    session: &mut Session,
+    peer: Arc<Peer>,
+    request: Arc<ConnectRequest>,
+) -> Result<Opened> {
     let (done, opened) = oneshot::channel();
     let mut job = Job::Open(Arc::clone(&peer), request, done);
-    while let Err(back) = cell.submit(job) {
+    while let Some(cell) = &session.cell
+        && let Err(back) = cell.submit(job)
+    {
         job = back;
-        match node.cell(&cell.id) {
-            Ok(next) => cell = next,
-            Err(error) => return failed(node, &cell.id, peer, &error),
-        }
+        session.cell = Some(node.cell(&cell.id)?);
     }
-    let gone = || Err(Error::coded(Code::AgentUnavailable, format!("{} went away.", cell.id)));
-    match opened.await.unwrap_or_else(|_| gone()) {
-        Ok(Opened::Done) => Session { peer, cell: Some(cell), connecting: None, crowd: None },
-        Ok(Opened::Connecting(wait)) => Session { peer, cell: Some(cell), connecting: Some(wait), crowd: None },
-        Err(error) => {
-            cell.setup_failed(&peer, &error);
-            // It may be on the agent's list already.
-            Session { peer, cell: Some(cell), connecting: None, crowd: None }.forgotten()
-        }
-    }
+    opened.await.unwrap_or_else(|_| Err(gone(&peer)))
+}
+
+fn gone(peer: &Peer) -> Error {
+    let message = format!("The agent went away before connection {} was open.", peer.record.id.escape_debug());
+    Error::coded(Code::AgentUnavailable, message)
 }
 
 fn failed(node: &Arc<Shared>, id: &AgentId, peer: Arc<Peer>, error: &Error) -> Session {
@@ -211,14 +227,4 @@ fn failed(node: &Arc<Shared>, id: &AgentId, peer: Arc<Peer>, error: &Error) -> S
         }
     }
     Session { peer, cell: None, connecting: None, crowd: None }
-}
-
-impl Session {
-    /// Takes the connection off the agent's list without telling `on_close`: it never was open.
-    fn forgotten(mut self) -> Self {
-        if let Some(cell) = self.cell.take() {
-            cell.forget_peer(&self.peer);
-        }
-        self
-    }
 }

@@ -8,7 +8,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use hostel_core::{AgentId, Error, Result, connection::ConnectionKey};
@@ -19,7 +19,8 @@ use serde_json::Value;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{Semaphore, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
+    time::Instant,
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
@@ -29,6 +30,7 @@ use crate::{
     cell::{Cell, Job},
     clock::Clock,
     directory::Directory,
+    durability::Durability,
     options::Options,
     quarantine::Quarantine,
     sleep::{self, Sleepers},
@@ -46,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) directory: Directory,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) durability: Box<dyn Durability>,
     pub(crate) env: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     pub(crate) quarantine: Quarantine,
     pub(crate) sleepers: Sleepers,
@@ -59,6 +62,8 @@ pub(crate) struct Shared {
     rebuilds: Mutex<HashSet<AgentId>>,
     runtime: Handle,
     tasks: TaskTracker,
+    /// What runs as long as the node does.
+    loops: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
     next_token: AtomicU64,
     next_connection: AtomicU64,
@@ -73,6 +78,7 @@ impl Shared {
             store: builder.store,
             directory: builder.directory,
             clock: builder.clock,
+            durability: builder.durability,
             env: builder.env,
             quarantine: Quarantine::default(),
             sleepers: Sleepers::default(),
@@ -84,14 +90,17 @@ impl Shared {
             rebuilds: Mutex::default(),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
+            loops: Mutex::default(),
             started: Instant::now(),
             next_token: AtomicU64::new(1),
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
         });
         shared.set_stored_alarms()?;
-        shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared)));
-        shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared)));
+        *shared.loops.lock() = vec![
+            shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
+            shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared))),
+        ];
         Ok(shared)
     }
 
@@ -108,7 +117,7 @@ impl Shared {
 
     /// The cell of an agent, made if there is none.
     pub(crate) fn cell(self: &Arc<Self>, id: &AgentId) -> Result<Arc<Cell>> {
-        if self.stopping.load(Ordering::Acquire) {
+        if self.is_stopping() {
             return Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"));
         }
         let mut shard = self.shard(id).lock();
@@ -143,6 +152,23 @@ impl Shared {
         }
     }
 
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Nobody can reach the node any more: lets go of every agent, so that store and directory are free again as soon as
+    /// the last session and the last piece of work have ended.
+    pub(super) fn let_go(&self) {
+        self.stopping.store(true, Ordering::Release);
+        for shard in &self.shards {
+            // Closing agents runs destructors of their authors: not under our lock.
+            let cells = std::mem::take(&mut *shard.lock());
+            drop(cells);
+        }
+        self.alarms.wake();
+        self.sleepers.wake();
+    }
+
     /// Gives an agent a job and waits for its answer.
     pub(crate) async fn ask<T>(
         self: &Arc<Self>,
@@ -157,6 +183,11 @@ impl Shared {
         })
     }
 
+    /// Brings an agent into memory.
+    pub(crate) async fn wake(self: &Arc<Self>, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
+        self.ask(id, |done| Job::Wake(props.clone(), done)).await
+    }
+
     /// Gives an agent a job, in whatever cell it has by then.
     pub(crate) fn give(self: &Arc<Self>, id: &AgentId, mut job: Job) -> Result<()> {
         loop {
@@ -167,13 +198,6 @@ impl Shared {
         }
     }
 
-    pub(crate) fn set_props(self: &Arc<Self>, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
-        if props.is_some() {
-            self.cell(id)?.set_props(props);
-        }
-        Ok(())
-    }
-
     pub(crate) fn next_connection_key(&self) -> ConnectionKey {
         ConnectionKey(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
@@ -182,8 +206,8 @@ impl Shared {
         self.sleepers.add(cell, &self.options);
     }
 
-    pub(crate) fn uptime_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    pub(crate) fn uptime_ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Runs `work` where waiting for the disk or a lock is allowed, without leaving this thread's stack.
@@ -208,10 +232,6 @@ impl Shared {
         self.tasks.token()
     }
 
-    pub(crate) fn evict_later(&self, cell: Arc<Cell>) {
-        self.spawn_blocking(move || cell.quarantine());
-    }
-
     pub(crate) fn rebuild_later(&self, id: &AgentId) {
         self.rebuilds.lock().insert(id.clone());
     }
@@ -227,44 +247,56 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn ring_at(&self, id: &AgentId, at: i64) {
-        self.alarms.set(id, at);
+    /// Sets the timer of an agent, or takes it back.
+    pub(crate) fn set_timer(&self, id: &AgentId, at: Option<i64>) {
+        match at {
+            Some(at) => self.alarms.set(id, at),
+            None => self.alarms.remove(id),
+        }
+    }
+
+    pub(crate) fn ring_no_later(&self, id: &AgentId, at: i64) {
+        self.alarms.set_no_later(id, at);
     }
 
     /// Registers a wake-up durably. Blocks.
     pub(crate) fn register_alarm(&self, cell: &Cell, at: i64) -> Result<()> {
         let _order = self.alarm_order.lock();
         self.store.register_alarm(&key_of(&cell.id), at).map_err(storage::error)?;
-        cell.note_registered(at);
-        self.alarms.set(&cell.id, at);
+        cell.note_registered(Some(at));
+        self.alarms.set_no_later(&cell.id, at);
         Ok(())
     }
 
-    /// Moves a wake-up back, or clears it, unless an earlier one was registered meanwhile.
+    /// Moves a wake-up in the register back, or clears it, unless the agent wants another by then.
     pub(crate) fn move_alarm_later(&self, cell: Arc<Cell>, at: Option<i64>) {
-        match at {
-            Some(at) => self.alarms.set(&cell.id, at),
-            None => self.alarms.remove(&cell.id),
-        }
         let node = cell.shared();
         self.spawn_blocking(move || {
             let _order = node.alarm_order.lock();
-            if !cell.is_registered(at) {
+            if !cell.still_wants(at) {
                 return;
             }
             let moved = match at {
                 Some(at) => node.store.register_alarm(&key_of(&cell.id), at),
                 None => node.store.clear_alarm(&key_of(&cell.id), None),
             };
-            if let Err(error) = moved {
-                tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
+            match moved {
+                Ok(()) => cell.note_registered(at),
+                Err(error) => {
+                    tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
+                }
             }
         });
     }
 
-    pub(crate) fn clear_alarm(&self, id: &AgentId) -> Result<()> {
-        self.alarms.remove(id);
-        self.store.clear_alarm(&key_of(id), None).map_err(storage::error)
+    /// Takes a destroyed agent's wake-up out of the register. Blocks.
+    pub(crate) fn clear_alarm(&self, cell: &Cell) -> Result<()> {
+        let _order = self.alarm_order.lock();
+        self.alarms.remove(&cell.id);
+        cell.note_wanted(None);
+        self.store.clear_alarm(&key_of(&cell.id), None).map_err(storage::error)?;
+        cell.note_registered(None);
+        Ok(())
     }
 
     pub(super) async fn shutdown(self: &Arc<Self>, grace: Duration) {
@@ -282,6 +314,12 @@ impl Shared {
         if slept.await.is_err() {
             tracing::error!("not every agent could be put to sleep");
         }
+        self.let_go();
+        let loops = std::mem::take(&mut *self.loops.lock());
+        for ended in loops {
+            // One that was aborted with its runtime has ended as well.
+            let _ended = ended.await;
+        }
     }
 }
 
@@ -297,7 +335,7 @@ fn unknown(id: &AgentId) -> Error {
 /// Gives every due wake-up to its agent, until the node is dropped.
 async fn ring_alarms(node: Weak<Shared>) {
     loop {
-        let Some(shared) = node.upgrade() else { return };
+        let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
         let now = shared.clock.now().as_millisecond();
         for id in shared.alarms.due(now) {
             if let Err(error) = shared.give(&id, Job::Alarm) {

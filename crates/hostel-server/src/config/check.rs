@@ -1,6 +1,8 @@
 //! Rules that concern several settings at once.
 
-use super::{Config, Mode};
+use hostel::Limits;
+
+use super::{ByteSize, Config, Mode, Value as _};
 
 /// A configuration that is readable but must not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +15,14 @@ pub enum Unsafe {
     OpenToTheNetwork {
         /// The address asked for.
         listen: std::net::SocketAddr,
+    },
+    /// More than a message may ever have.
+    #[error("max_message_bytes is {asked}, and {greatest} is the most; send larger data over HTTP")]
+    MessageBytes {
+        /// The size asked for.
+        asked: String,
+        /// The greatest possible one.
+        greatest: String,
     },
     /// Half of what TLS needs.
     #[error("TLS needs both a certificate and a key: add --{missing}")]
@@ -39,12 +49,21 @@ impl Config {
             let listen = *self.listen;
             return Err(Unsafe::OpenToTheNetwork { listen });
         }
+        self.check_message_bytes()?;
         match (&*self.tls_cert, &*self.tls_key) {
             (Some(_), None) => return Err(Unsafe::HalfTls { missing: "tls-key" }),
             (None, Some(_)) => return Err(Unsafe::HalfTls { missing: "tls-cert" }),
             _ => {}
         }
         self.check_prefix()
+    }
+
+    fn check_message_bytes(&self) -> Result<(), Unsafe> {
+        let greatest = ByteSize(Limits::MAX_MESSAGE_BYTES as u64);
+        if *self.max_message_bytes <= greatest {
+            return Ok(());
+        }
+        Err(Unsafe::MessageBytes { asked: self.max_message_bytes.show(), greatest: greatest.show() })
     }
 
     fn check_prefix(&self) -> Result<(), Unsafe> {

@@ -63,6 +63,7 @@ pub struct Entry {
 macro_rules! settings {
     ($($name:ident: $ty:ty = $default:literal, $flag:literal $placeholder:literal, $doc:literal;)*) => {
         /// The whole configuration. Each value knows where it came from.
+        #[allow(rustdoc::bare_urls, reason = "the same text stands in the help of the command line")]
         #[derive(Debug, Clone)]
         pub struct Config {
             $(#[doc = $doc] pub $name: Layered<$ty>,)*
@@ -125,7 +126,7 @@ settings! {
     tls_key: Option<PathBuf> = "", "tls-key" "FILE",
         "Private key of the certificate, in PEM form.";
     allow_origins: Vec<String> = "", "allow-origin" "ORIGIN",
-        "Origin of a page that may connect besides those served from this server itself, such as https://app.example; * for all. Repeatable.";
+        "Origin of a page that may connect, and read plain HTTP answers (CORS), besides those served from this server itself, such as https://app.example; * for all. Repeatable.";
     allow_hosts: Vec<String> = "", "allow-host" "HOST",
         "Host name under which clients may reach this server besides loopback names and the listening address; * for all. Repeatable.";
     insecure_no_auth: bool = "false", "insecure-no-auth" "BOOL",
@@ -158,10 +159,10 @@ settings! {
         "How long an HTTP connection may idle between two requests.";
     ping_interval: Duration = "30s", "ping-interval" "TIME",
         "How often a silent socket is asked whether it is still there.";
-    hibernate_after: Duration = "1m", "hibernate-after" "TIME",
+    hibernate_after: Duration = "10s", "hibernate-after" "TIME",
         "How long an agent idles before it leaves memory; its sockets stay open.";
-    turn_deadline: Duration = "5s", "turn-deadline" "TIME",
-        "How long one turn of an agent may take before it is rolled back.";
+    turn_deadline: Duration = "2s", "turn-deadline" "TIME",
+        "How long the SQL of one turn may take, all statements together, before the turn is rolled back.";
     drain_deadline: Duration = "10s", "drain-deadline" "TIME",
         "How long a stopping server waits for requests and sockets to end.";
 }

@@ -121,13 +121,14 @@ fn listening_beyond_loopback_is_refused_unless_asked_for_by_name() {
 }
 
 #[test]
-fn tls_needs_both_files_and_a_prefix_needs_a_path() {
+fn what_cannot_be_kept_is_refused_with_what_to_change() {
     for (name, value, text) in [
         ("tls_cert", "c.pem", "add --tls-key"),
         ("tls_key", "k.pem", "add --tls-cert"),
         ("prefix", "/", "is no path"),
         ("prefix", "a/../b", "is no path"),
         ("prefix", "a b", "is no path"),
+        ("max_message_bytes", "64MiB", "32MiB is the most"),
     ] {
         let mut config = Config::default();
         config.set(name, &[value.to_owned()], Origin::Default).unwrap();
@@ -178,4 +179,12 @@ fn page_table() -> String {
         );
     }
     table
+}
+
+#[test]
+fn agents_behave_under_the_binary_as_the_page_of_promises_says() {
+    let (config, own) = (Config::default(), hostel::Options::default());
+    assert_eq!(*config.hibernate_after, own.idle_after);
+    assert_eq!(*config.turn_deadline, own.turn_deadline);
+    assert_eq!(config.outbox_bytes.as_usize(), own.outbox_bytes);
 }

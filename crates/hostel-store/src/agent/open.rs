@@ -315,13 +315,17 @@ impl Open {
     pub(crate) fn failed(&self, doing: &str, cause: rusqlite::Error) -> Error {
         let error = Error::sqlite(&subject(&self.key), doing, Blame::Store, cause);
         match &self.path {
-            Some(path) => refine(error, path),
+            Some(path) => located(refine(error, path), path),
             None => error,
         }
     }
 
     pub(super) fn refuse(&self, kind: ErrorKind, why: &str) -> Error {
-        Error::new(kind, format!("{}: {why}", subject(&self.key)))
+        let error = Error::new(kind, format!("{}: {why}", subject(&self.key)));
+        match &self.path {
+            Some(path) => located(error, path),
+            None => error,
+        }
     }
 }
 
@@ -389,5 +393,10 @@ pub(super) fn subject(key: &AgentKey) -> String {
 }
 
 fn opening(key: &AgentKey, path: &Path, cause: rusqlite::Error) -> Error {
-    refine(Error::sqlite(&subject(key), "opening its database", Blame::Store, cause), path)
+    located(refine(Error::sqlite(&subject(key), "opening its database", Blame::Store, cause), path), path)
+}
+
+/// A damaged file is named: somebody has to find it.
+fn located(error: Error, path: &Path) -> Error {
+    if error.kind() == ErrorKind::Corrupt { error.in_file(path) } else { error }
 }

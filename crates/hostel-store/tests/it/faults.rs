@@ -35,6 +35,26 @@ fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
 }
 
 #[test]
+fn the_damaged_file_is_named_to_the_operator_and_not_to_strangers() {
+    let mut place = String::new();
+    let (_disk, error) = damaged(|file| {
+        place = file.display().to_string();
+        overwrite(file, 0, &[0x5a; 200]);
+    });
+    let cause = std::error::Error::source(&error).expect("a cause for the log").to_string();
+    assert!(cause.contains(&place), "{cause}");
+    assert!(!error.to_string().contains(&place), "{error}");
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_refused_with_what_to_do() {
+    let place = tempfile::NamedTempFile::new().unwrap();
+    let error = Store::open(place.path(), Options::default()).unwrap_err();
+    let shown = place.path().display().to_string();
+    assert!(error.to_string().contains(&shown) && error.to_string().ends_with("choose another directory"), "{error}");
+}
+
+#[test]
 fn a_garbage_header_is_corruption_of_one_agent() {
     let (disk, error) = damaged(|file| overwrite(file, 0, &[0x5a; 200]));
     assert_eq!(error.code(), "storage_corrupt");

@@ -1,0 +1,77 @@
+//! The server to measure: Hostel with one `CounterAgent` and nothing else.
+
+mod counter;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use counter::CounterAgent;
+use hostel::{
+    Admission, App, Edge, Limits, Options,
+    axum::{Router, routing::get},
+};
+use hostel_bench::{runtime, say};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Serves a CounterAgent, for benchmarks.
+#[derive(Debug, Parser)]
+struct Flags {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// Where data is kept.
+    #[arg(long, default_value = ".hostel")]
+    data: PathBuf,
+    /// Threads that run agents and sockets; one runs without a scheduler between threads.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Milliseconds after which an idle agent sleeps.
+    #[arg(long, default_value_t = 10_000)]
+    idle_after_ms: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    runtime(flags.threads)?.block_on(serve(flags))
+}
+
+async fn serve(flags: Flags) -> anyhow::Result<()> {
+    say(&format!("listening on http://{}", flags.listen))?;
+    app(&flags).serve(flags.listen).await?;
+    Ok(())
+}
+
+fn app(flags: &Flags) -> App {
+    App::new()
+        .agent::<CounterAgent>()
+        .data(&flags.data)
+        .limits(limits())
+        .options(options(flags))
+        .admission(Admission::any())
+        .routes(|edge| routes(edge.clone()))
+}
+
+/// All load comes from one address.
+fn limits() -> Limits {
+    Limits { connections: 1_000_000, connections_per_ip: 1_000_000, ..Limits::default() }
+}
+
+fn options(flags: &Flags) -> Options {
+    Options { idle_after: Duration::from_millis(flags.idle_after_ms), ..Options::default() }
+}
+
+/// `/awake` tells the load when agents have fallen asleep.
+fn routes(edge: Edge) -> Router {
+    let awake = move || async move { awake(&edge).await };
+    Router::new().route("/healthz", get(|| async { "ok" })).route("/awake", get(awake))
+}
+
+async fn awake(edge: &Edge) -> String {
+    match edge.node().overview().await {
+        Ok(classes) => classes.iter().map(|class| class.awake).sum::<usize>().to_string(),
+        Err(error) => error.message().to_owned(),
+    }
+}

@@ -1,0 +1,50 @@
+//! The application whose answers were recorded, in Rust.
+//!
+//! # What this is for
+//!
+//! The agents and routes of the recorded application, on the public face alone, so that recorded clients can be replayed
+//! against this server and answers compared; and an echo agent for suites that test WebSocket itself. The names, texts and
+//! odd corners are the recording's: they are what is compared.
+//!
+//! # What is not here
+//!
+//! Chat, schedules, queues, sub-agents and agent tools.
+
+mod counter;
+mod echo;
+mod fronts;
+mod log;
+mod plain;
+mod readonly;
+mod text;
+
+use std::path::PathBuf;
+
+use hostel::{Admission, App, Limits};
+
+pub use self::{
+    counter::{CoderAgent, CounterAgent, MyMCPAgent2},
+    echo::EchoAgent,
+    plain::{NoIdAgent, PlainAgent, StartFailAgent},
+    readonly::ROAgent,
+};
+
+/// The application, with its data in `directory`. Like the recorded one it lets pages of any origin in.
+pub fn app(directory: PathBuf) -> App {
+    App::new()
+        .agent::<CounterAgent>()
+        .agent::<CoderAgent>()
+        .agent_as::<CoderAgent>("SECOND_AGENT")
+        .agent::<MyMCPAgent2>()
+        .agent::<PlainAgent>()
+        .agent_as::<PlainAgent>("lowername")
+        .agent::<ROAgent>()
+        .agent_as::<ROAgent>("RO2")
+        .agent::<NoIdAgent>()
+        .agent::<StartFailAgent>()
+        .agent::<EchoAgent>()
+        .data(directory)
+        .admission(Admission::default().allow_origin("*"))
+        .limits(Limits { message_bytes: Limits::MAX_MESSAGE_BYTES, outbox_bytes: 80 << 20, ..Limits::default() })
+        .routes(fronts::routes)
+}

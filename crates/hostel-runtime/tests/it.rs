@@ -1,0 +1,23 @@
+//! The promises of `docs/runtime-semantics.md`, driven through [`hostel_runtime::Node`] with real stores.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+#![allow(clippy::needless_pass_by_value, reason = "agents are handed what they are sent; JSON is written in place")]
+
+// What the macros write compiles against the core as well; the face itself stands on this crate.
+extern crate hostel_core as hostel;
+
+mod it {
+    mod alarms;
+    mod calls;
+    mod connections;
+    mod failures;
+    mod gate;
+    mod hibernation;
+    mod lifecycle;
+    mod limits;
+    mod order;
+    mod retries;
+    mod stress;
+    mod support;
+    mod turns;
+}
