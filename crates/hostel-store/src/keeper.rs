@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hostel_journal::replay::{FileBases, replay};
-use hostel_journal::scan::{Scan, scan, settle};
+use hostel_journal::scan::{Scan, ScanError, scan, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
 use hostel_journal::{AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment};
 use parking_lot::{Condvar, Mutex};
@@ -238,7 +238,10 @@ fn read(disk: &LocalDisk) -> Result<Scan, Error> {
             said = Instant::now();
         }
     };
-    let scan = scan(disk, progress).map_err(|e| Error::new(ErrorKind::Corrupt, e.to_string()))?;
+    let scan = scan(disk, progress).map_err(|e| match e {
+        ScanError::Io(e) => Error::io(SUBJECT, "reading it", e),
+        other => Error::new(ErrorKind::Corrupt, other.to_string()),
+    })?;
     if let Some(damage) = scan.damage.iter().find(|damage| damage.agent.is_none()) {
         let message = format!(
             "the journal is damaged: {damage} cannot be read, and nothing tells whose it was; restore the data directory from a backup"
