@@ -113,7 +113,10 @@ struct Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("waiting", &self.waiting.len()).field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("waiting", &self.waiting.len())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -117,14 +117,7 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     /// If the segment cannot be created; nothing was written that a later start would take for a record.
-    pub fn begin(
-        disk: D,
-        options: LogOptions,
-        epoch: Epoch,
-        tail: Tail,
-        highest: u64,
-        salt: u64,
-    ) -> io::Result<Self> {
+    pub fn begin(disk: D, options: LogOptions, epoch: Epoch, tail: Tail, highest: u64, salt: u64) -> io::Result<Self> {
         disk.remove(SPARE)?;
         let mut log = Self {
             disk,
@@ -178,7 +171,10 @@ impl<D: Disk> Log<D> {
     /// final: what the disk holds of the batch is unknown, the log takes nothing more until [`Log::reopen`].
     pub fn append<'a>(&mut self, entries: impl Iterator<Item = &'a Entry> + Clone) -> io::Result<Lsn> {
         if !entries.clone().all(|entry| self.admits(entry)) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the lease of a turn is not in force any more"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the lease of a turn is not in force any more",
+            ));
         }
         if self.current.is_none() {
             return Err(io::Error::other("the journal has failed and was not opened again yet"));
@@ -202,7 +198,8 @@ impl<D: Disk> Log<D> {
         let mut links: HashMap<AgentId, Link> = HashMap::new();
         self.buffer.clear();
         for entry in entries {
-            let link = links.entry(entry.agent).or_insert_with(|| self.chains.get(&entry.agent).copied().unwrap_or_default());
+            let link =
+                links.entry(entry.agent).or_insert_with(|| self.chains.get(&entry.agent).copied().unwrap_or_default());
             let place = Place {
                 lsn: tail.lsn + 1,
                 batch: first,

@@ -309,7 +309,8 @@ impl Body {
     /// # Errors
     /// `InvalidData` if it is not what [`Entry::new`] makes.
     pub fn decode(bytes: &[u8]) -> io::Result<Self> {
-        Self::parse(bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the body of a record is malformed"))
+        Self::parse(bytes)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the body of a record is malformed"))
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {

@@ -7,8 +7,8 @@ use std::io;
 use crate::disk::{Disk, DiskFile, sync_dirs_of};
 use crate::record::{AgentId, Kind};
 use crate::scan::{Damage, Found, Scan, body};
-use crate::segment;
 use crate::seams::SnapshotStore;
+use crate::segment;
 
 /// With more files than this, the whole file system is synced at once.
 const SYNC_ALL_FROM: usize = 16;

@@ -91,7 +91,9 @@ pub enum ScanError {
     #[error("reading the journal failed: {0}")]
     Io(#[from] io::Error),
     /// A file between others is gone.
-    #[error("the journal lacks {missing}, which {next} continues; put the file back or restore the data directory from a backup")]
+    #[error(
+        "the journal lacks {missing}, which {next} continues; put the file back or restore the data directory from a backup"
+    )]
     Missing {
         /// The file that is gone.
         missing: String,
@@ -99,7 +101,9 @@ pub enum ScanError {
         next: String,
     },
     /// The beginning of a file that held records is damaged.
-    #[error("the header of {0} is damaged, so none of its records can be read; restore the data directory from a backup")]
+    #[error(
+        "the header of {0} is damaged, so none of its records can be read; restore the data directory from a backup"
+    )]
     Header(String),
 }
 
@@ -264,13 +268,8 @@ impl Reader<'_> {
         self.at += header.footprint();
         self.scan.epoch = self.scan.epoch.max(header.epoch);
         let mark = header.mark(self.header.salt);
-        self.scan.tail = Tail {
-            lsn: header.lsn,
-            agent: header.agent,
-            mark,
-            segment: self.header.id,
-            end: self.at as u64,
-        };
+        self.scan.tail =
+            Tail { lsn: header.lsn, agent: header.agent, mark, segment: self.header.id, end: self.at as u64 };
         self.mark_known = true;
         true
     }

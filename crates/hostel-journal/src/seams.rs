@@ -78,7 +78,12 @@ impl<D: Disk> LocalLease<D> {
             file => file?,
         };
         let text = String::from_utf8_lossy(&read_all(&file)?).into_owned();
-        parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "journal/lease is damaged; remove it only if the journal is empty"))
+        parse(&text).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "journal/lease is damaged; remove it only if the journal is empty",
+            )
+        })
     }
 }
 

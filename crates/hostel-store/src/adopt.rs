@@ -19,9 +19,13 @@ pub(crate) fn adopt(layout: &Layout) -> Result<(), Error> {
     let failed = |e| Error::io("the data directory", "looking for agents of an earlier version", e);
     for database in databases(&layout.agents()).map_err(failed)? {
         match copy_log(&database) {
-            Ok(()) => tracing::info!(file = %database.display(), "copied the log of an earlier version into its database"),
+            Ok(()) => {
+                tracing::info!(file = %database.display(), "copied the log of an earlier version into its database")
+            }
             // Left as it is; opening the agent will say what is wrong.
-            Err(error) => tracing::error!(file = %database.display(), %error, "an agent of an earlier version cannot be opened"),
+            Err(error) => {
+                tracing::error!(file = %database.display(), %error, "an agent of an earlier version cannot be opened")
+            }
         }
     }
     Ok(())

@@ -86,7 +86,8 @@ impl Blank {
         let bytes = fs::read(&path)
             .and_then(|bytes| fs::remove_file(&path).map(|()| bytes))
             .map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
-        let disk = LocalDisk::new(&temporary).map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
+        let disk = LocalDisk::new(&temporary)
+            .map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
         Ok(Self { bytes, disk, stock: Mutex::default(), temporary, counter: AtomicU64::new(0) })
     }
 

@@ -88,7 +88,10 @@ struct State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("committed", &self.committed).field("durable", &self.durable).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("committed", &self.committed)
+            .field("durable", &self.durable)
+            .finish_non_exhaustive()
     }
 }
 

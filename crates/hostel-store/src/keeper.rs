@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use hostel_journal::replay::{FileBases, replay};
 use hostel_journal::scan::{Scan, ScanError, scan, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
-use hostel_journal::{AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment};
+use hostel_journal::{
+    AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment,
+};
 use parking_lot::{Condvar, Mutex};
 
 use crate::layout::{identify, relative};
@@ -176,7 +178,9 @@ impl Keeper {
     /// A failed sync is final: the kernel may forget the pages and call the file clean.
     fn sync_bases(&self) -> io::Result<()> {
         if self.doubtful.load(Ordering::Acquire) {
-            return Err(io::Error::other("an earlier sync of the agents' files failed; restart to have them written anew"));
+            return Err(io::Error::other(
+                "an earlier sync of the agents' files failed; restart to have them written anew",
+            ));
         }
         let (agents, bases) = self.dirt.lock().due();
         if let Err(error) = self.bases.make_durable(&bases) {
@@ -249,7 +253,10 @@ fn read(disk: &LocalDisk) -> Result<Scan, Error> {
         return Err(Error::new(ErrorKind::Corrupt, message));
     }
     if scan.torn {
-        tracing::warn!(lsn = scan.tail.lsn, "the journal ends in a write that was not finished; nothing of it was acknowledged");
+        tracing::warn!(
+            lsn = scan.tail.lsn,
+            "the journal ends in a write that was not finished; nothing of it was acknowledged"
+        );
     }
     Ok(scan)
 }
@@ -265,7 +272,11 @@ fn recover(
         return Ok(false);
     }
     let begun = Instant::now();
-    tracing::info!(agents = scan.records.len(), megabytes = scan.bytes >> 20, "the last stop was not clean: replaying the journal");
+    tracing::info!(
+        agents = scan.records.len(),
+        megabytes = scan.bytes >> 20,
+        "the last stop was not clean: replaying the journal"
+    );
     let mut said = Instant::now();
     let mut progress = |done: usize, of: usize| {
         if said.elapsed() > Duration::from_secs(1) {

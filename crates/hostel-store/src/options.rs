@@ -22,7 +22,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { idempotency_retention: Duration::from_secs(24 * 60 * 60), max_name_bytes: 1024, max_pages: None,
+        Self {
+            idempotency_retention: Duration::from_secs(24 * 60 * 60),
+            max_name_bytes: 1024,
+            max_pages: None,
             journal_segment_bytes: 64 << 20,
             checkpoint_bytes: 256 << 20,
             checkpoint_after: Duration::from_secs(30),

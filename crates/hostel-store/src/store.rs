@@ -13,11 +13,11 @@ use crate::durability::{Commit, sync_dir};
 use crate::keeper::Keeper;
 use crate::layout::Layout;
 use crate::listing::{self, AgentEntry};
-use hostel_journal::Counts as JournalCounts;
 use crate::lock::DirLock;
 use crate::node::NodeDb;
 use crate::registry::Registry;
 use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key};
+use hostel_journal::Counts as JournalCounts;
 
 /// All agents of one node. Cheap to clone; any thread may use it.
 #[derive(Clone, Debug)]

@@ -192,7 +192,11 @@ fn rule_10_replaying_twice_or_stopping_anywhere_is_the_same_as_once() {
             let stopped = disk.fork();
             stopped.set_faults(Faults { cut_at: Some(n), ..Faults::default() });
             assert!(recover(&stopped, Trust::Checksums).is_err());
-            if seed == 0 { stopped.kill() } else { stopped.power_cut(&mut Random(seed)) }
+            if seed == 0 {
+                stopped.kill()
+            } else {
+                stopped.power_cut(&mut Random(seed))
+            }
             recover(&stopped, Trust::Checksums).unwrap();
             for agent in 0..3 {
                 assert_eq!(stopped.read(&path_of(agent)), whole.read(&path_of(agent)), "change {n}, seed {seed}");

@@ -62,7 +62,11 @@ fn arm(disk: &SimDisk, random: &mut Random, syncs_lie: bool) {
 /// The process ends, with or without the power, and starts again; now and then it is interrupted at that.
 fn crash(disk: &SimDisk, node: &mut Node, random: &mut Random, tally: &mut Tally) -> Result<(), String> {
     loop {
-        if random.one_in(3) { disk.kill() } else { disk.power_cut(random) }
+        if random.one_in(3) {
+            disk.kill()
+        } else {
+            disk.power_cut(random)
+        }
         if random.one_in(3) {
             disk.set_faults(Faults { cut_at: Some(random.below(30)), ..Faults::default() });
         }

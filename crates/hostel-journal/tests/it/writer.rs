@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hostel_journal::{AgentId, CommitLog, Entry, EntryHead, Failure, Health, Journal, Kind, Log, LogOptions, Lsn, Tail, Ticket};
+use hostel_journal::{
+    AgentId, CommitLog, Entry, EntryHead, Failure, Health, Journal, Kind, Log, LogOptions, Lsn, Tail, Ticket,
+};
 use parking_lot::{Condvar, Mutex};
 
 use super::disk::{Faults, SimDisk};

@@ -87,7 +87,9 @@ impl Open {
         }
         let (wal, length) = self.open_log(&path)?;
         if length != 0 {
-            return Err(self.refuse(ErrorKind::Failed, "SQLite's log is not empty after opening; close it and try again"));
+            return Err(
+                self.refuse(ErrorKind::Failed, "SQLite's log is not empty after opening; close it and try again")
+            );
         }
         let following = Capture::of_empty(wal, self.conn_mut());
         self.capture = Some(following.map_err(|e| self.failed("beginning a turn", e))?);

@@ -169,7 +169,8 @@ fn damage_in_the_middle_of_the_journal_stops_one_agent_for_good_and_no_other() {
     }
     let copy = tempfile::tempdir().unwrap();
     copy_all(disk.dir.path(), copy.path());
-    let segment = files(&copy.path().join("journal")).into_iter().find(|f| f.extension().is_some_and(|e| e == "seg")).unwrap();
+    let segment =
+        files(&copy.path().join("journal")).into_iter().find(|f| f.extension().is_some_and(|e| e == "seg")).unwrap();
     let mut bytes = fs::read(&segment).unwrap();
     let victim = bytes.windows(6).position(|six| six == b"victim").unwrap();
     bytes[victim + 200] ^= 1;
@@ -201,7 +202,8 @@ fn a_checkpoint_keeps_the_journal_bounded_while_agents_stay_open() {
             store.checkpoint();
         }
     }
-    let segments = files(&dir.path().join("journal")).iter().filter(|f| f.extension().is_some_and(|e| e == "seg")).count();
+    let segments =
+        files(&dir.path().join("journal")).iter().filter(|f| f.extension().is_some_and(|e| e == "seg")).count();
     assert!(segments < 6, "{segments}");
     let (_copy, again) = reopen_copy(dir.path());
     assert_holds(&mut again.agent("counter", "a").unwrap(), 600);

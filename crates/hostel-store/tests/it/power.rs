@@ -95,5 +95,7 @@ fn rule_8_a_power_cut_right_after_the_first_acknowledged_turn_of_a_new_agent_kee
 }
 
 fn holds_a_database(dir: &Path) -> bool {
-    super::files(dir).iter().any(|file| file.extension().is_some_and(|end| end == "db") && file.starts_with(dir.join("agents")))
+    super::files(dir)
+        .iter()
+        .any(|file| file.extension().is_some_and(|end| end == "db") && file.starts_with(dir.join("agents")))
 }
