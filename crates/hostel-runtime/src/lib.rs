@@ -28,7 +28,7 @@ mod storage;
 pub use clock::{Clock, SystemClock};
 pub use directory::{Binding, Collision, Directory};
 #[doc(hidden)]
-pub use durability::Durability;
+pub use durability::{Done, Durability};
 pub use ids::nanoid;
 pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, SafeState, Session};
 pub use options::Options;

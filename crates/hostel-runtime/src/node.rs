@@ -144,12 +144,12 @@ impl Node {
     /// Begins a node on `store`.
     pub fn builder(store: Store) -> NodeBuilder {
         NodeBuilder {
+            durability: Box::new(Disk(store.clone())),
             store,
             directory: Directory::default(),
             options: Options::default(),
             clock: Arc::new(SystemClock),
             env: HashMap::new(),
-            durability: Box::new(Disk),
         }
     }
 

@@ -18,7 +18,6 @@ use crate::store::Inner;
 use crate::{AgentKey, Error};
 
 use open::Open;
-pub(crate) use replace::finish_rebuilds;
 
 /// The database of one agent. It belongs to one thread at a time, opens its file on first use and creates
 /// it on the first write.
@@ -93,7 +92,10 @@ impl AgentDb {
     /// If an earlier sync failed, so that the database has to be rebuilt first.
     pub fn begin(&mut self) -> Result<(), Error> {
         match self.slot.get_mut() {
-            Slot::Open(open) => open.check_usable(),
+            Slot::Open(open) => {
+                open.check_usable()?;
+                if open.is_idle() { open.relieve_log() } else { Ok(()) }
+            }
             Slot::Unopened | Slot::Absent => Ok(()),
         }
     }
@@ -117,13 +119,21 @@ impl AgentDb {
         self.writable()?.set_alarm(at_ms)
     }
 
+    /// Says why the turn is done (which event of which connection), for the journal; opaque here.
+    pub fn set_cause(&mut self, cause: Vec<u8>) {
+        if let Slot::Open(open) = self.slot.get_mut() {
+            open.cause = cause;
+        }
+    }
+
     /// From now on the agent's own SQL is interrupted at this moment; `None` lets it run.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
     /// Keeps what the turn wrote. `None` if it wrote nothing. The result is visible in this process at
-    /// once and survives `kill -9`; it survives the loss of power after [`make_durable`](crate::make_durable).
+    /// once and is on its way to the journal; it survives a crash and the loss of power when
+    /// [`make_durable`](crate::make_durable) or [`Store::submit`](crate::Store::submit) says so.
     ///
     /// # Errors
     ///
@@ -209,6 +219,9 @@ impl AgentDb {
     }
 
     fn open(&self, absent: Absent) -> Result<Open, Error> {
+        if let Some(keeper) = &self.store.keeper {
+            keeper.check(&self.key)?;
+        }
         let (claim, parked) = self.store.registry.claim(&self.key)?;
         if let Some(conn) = parked {
             return Open::resume(&self.store, &self.key, conn, claim);
@@ -240,6 +253,7 @@ impl AgentDb {
 
     /// The open database inside its transaction, created if need be.
     fn writable(&mut self) -> Result<&mut Open, Error> {
+        self.put_unwritten_aside()?;
         if !matches!(self.slot.get_mut(), Slot::Open(_)) {
             let open = self.open(Absent::Create)?;
             *self.slot.get_mut() = Slot::Open(Box::new(open));
@@ -251,6 +265,19 @@ impl AgentDb {
             }
             Slot::Unopened | Slot::Absent => unreachable!("opened above"),
         }
+    }
+
+    /// A file without a committed turn makes room for a blank one: only of that one is every page known, as the first
+    /// record in the journal needs.
+    fn put_unwritten_aside(&mut self) -> Result<(), Error> {
+        let Slot::Open(open) = self.slot.get_mut() else { return Ok(()) };
+        if open.fresh || open.path.is_none() || open.is_created() || !open.is_idle() {
+            return Ok(());
+        }
+        if let Slot::Open(open) = self.slot.replace(Slot::Unopened) {
+            open.remove_files().map_err(|e| Error::io(&self.subject(), "creating its database", e))?;
+        }
+        Ok(())
     }
 
     /// Drops a connection whose turn did not end well. A file that was put there for this turn goes too.

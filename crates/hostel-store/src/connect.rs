@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hostel_journal::{Disk, LocalDisk};
+use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -14,19 +16,14 @@ use crate::layout::wal_of;
 use crate::{Error, ErrorKind, schema};
 
 const CACHED_STATEMENTS: usize = 8;
+const PAGE: usize = 4096;
+const LARGEST_STOCK: usize = 256;
 
-/// Settings of every connection. `EXCLUSIVE` keeps the index of the log in memory: no `-shm` file, one
+/// Settings of every connection. SQLite syncs nothing and copies its log into the file only when told to: the journal is
+/// what survives the loss of power, and no page may get into the file before it is there. `EXCLUSIVE` keeps the index of the log in memory: no `-shm` file, one
 /// descriptor less, and most of the time of reopening saved.
-const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
-
-/// Settings for the first commit after opening with an empty log. There is nothing old in the log that a
-/// reordered write could bring back, so SQLite need not sync its header before the first frame; the
-/// durability seam syncs it with the frames. No checkpoint may run in this phase.
-pub(crate) const BEFORE_FIRST_COMMIT: &str = "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=OFF;";
-
-/// Settings ever after: checkpoints, and reuse of the log, sync in the right order by themselves.
-pub(crate) const AFTER_FIRST_COMMIT: &str =
-    "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;";
+const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; \
+    PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
 
 /// Opens an existing database file; never creates one.
 pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
@@ -54,6 +51,15 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(SETTINGS)
 }
 
+/// Copies SQLite's log into the file and empties it. To be done only when all of it is durable in the journal. Returns how
+/// many frames the log had; `None` if it could not be done now.
+pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<Option<u64>> {
+    let outcome = conn.query_row("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    Ok((outcome.0 == 0).then(|| u64::try_from(outcome.1).unwrap_or(0)))
+}
+
 /// Makes the coming close leave file and log exactly as they are.
 pub(crate) fn keep_files_on_close(conn: &Connection) {
     let kept = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -65,6 +71,8 @@ pub(crate) fn keep_files_on_close(conn: &Connection) {
 #[derive(Debug)]
 pub(crate) struct Blank {
     bytes: Vec<u8>,
+    disk: LocalDisk,
+    stock: Mutex<Stock>,
     temporary: PathBuf,
     counter: AtomicU64,
 }
@@ -78,28 +86,77 @@ impl Blank {
         let bytes = fs::read(&path)
             .and_then(|bytes| fs::remove_file(&path).map(|()| bytes))
             .map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
-        Ok(Self { bytes, temporary, counter: AtomicU64::new(0) })
+        let disk = LocalDisk::new(&temporary)
+            .map_err(|e| Error::io("the data directory", "preparing an empty database", e))?;
+        Ok(Self { bytes, disk, stock: Mutex::default(), temporary, counter: AtomicU64::new(0) })
+    }
+
+    /// The pages of the blank file, numbered from 1.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        (1..).zip(self.bytes.chunks_exact(PAGE))
     }
 
     /// A path for an unfinished file, never given twice.
-    pub(crate) fn unfinished(&self) -> PathBuf {
+    fn unfinished(&self) -> PathBuf {
         self.temporary.join(format!("{}.tmp", self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Puts an empty database at `path`, where nothing may be yet. The content is synced before the name exists, so whoever sees
-    /// the name, even after a power cut, sees a whole file.
+    /// the name, even after a power cut, sees a whole file. The name itself is not synced: until a turn is in the journal there
+    /// is nothing to lose, and from then on the journal can bring the file back.
     pub(crate) fn place(&self, path: &Path) -> io::Result<()> {
         let shard = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         fs::create_dir_all(shard)?;
         remove_stale_wal(path, shard)?;
-        let unfinished = self.unfinished();
-        let placed = write_synced(&unfinished, &self.bytes).and_then(|()| fs::rename(&unfinished, path));
+        let unfinished = self.take()?;
+        let placed = fs::rename(&unfinished, path);
         if placed.is_err() {
             // What cannot be removed now is removed on the next start.
             fs::remove_file(&unfinished).unwrap_or_default();
         }
         placed
     }
+}
+
+impl Blank {
+    /// A synced blank file from the stock. An empty stock is filled with twice as many as the last time, which are synced
+    /// together: so a sync is shared by many creations, and a store with few agents has no stock to speak of.
+    fn take(&self) -> io::Result<PathBuf> {
+        let mut stock = self.stock.lock();
+        if let Some(ready) = stock.ready.pop() {
+            return Ok(ready);
+        }
+        stock.size = (stock.size * 2).clamp(1, LARGEST_STOCK);
+        let files: Vec<PathBuf> = (0..stock.size).map(|_| self.unfinished()).collect();
+        let written = self.write(&files);
+        if let Err(error) = written {
+            stock.size = 0;
+            // What cannot be removed now is removed on the next start.
+            files.iter().for_each(|file| fs::remove_file(file).unwrap_or_default());
+            return Err(error);
+        }
+        stock.ready = files;
+        stock.ready.pop().ok_or_else(|| io::Error::other("no blank file"))
+    }
+
+    fn write(&self, files: &[PathBuf]) -> io::Result<()> {
+        match files {
+            [one] => write_new(one, &self.bytes)?.sync_data(),
+            many => {
+                for file in many {
+                    write_new(file, &self.bytes)?;
+                }
+                self.disk.sync_all()
+            }
+        }
+    }
+}
+
+/// Blank files that are synced and wait for their agents.
+#[derive(Debug, Default)]
+struct Stock {
+    ready: Vec<PathBuf>,
+    size: usize,
 }
 
 fn write_blank(path: &Path) -> rusqlite::Result<()> {
@@ -109,10 +166,10 @@ fn write_blank(path: &Path) -> rusqlite::Result<()> {
     conn.close().map_err(|(_, e)| e)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(bytes)?;
-    file.sync_data()
+    Ok(file)
 }
 
 /// A log without its database belongs to an agent that was deleted half-way. Left in place it would be

@@ -1,34 +1,38 @@
 //! The durability seam: a commit goes in, a durable acknowledgement comes out.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
+use hostel_journal::{AgentId, Failure, Lsn, Ticket};
+use parking_lot::{Condvar, Mutex};
 
+use crate::keeper::Dirt;
 use crate::{AgentKey, Error, ErrorKind};
 
-/// A committed turn that may not be on disk yet. It owns what it needs, so it may travel to any thread
-/// and outlive the [`AgentDb`](crate::AgentDb) that made it.
+/// Told whether a commit became durable.
+pub(crate) type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// A committed turn that may not be on disk yet; it is on its way there. It owns what it needs, so it may travel to any
+/// thread and outlive the [`AgentDb`](crate::AgentDb) that made it. Dropping it changes nothing.
 #[derive(Clone, Debug)]
 pub struct Commit {
     target: Option<(SyncHandle, u64)>,
 }
 
 /// Waits until `commit`, and with it every earlier commit of the same agent, would survive the loss of
-/// power. Blocks for a sync, so it belongs on a thread where waiting is allowed. May be called from
-/// several threads for commits of one agent: they share syncs.
+/// power. Blocks for a sync, so it belongs on a thread where waiting is allowed;
+/// [`Store::submit`](crate::Store::submit) does the same without blocking.
 ///
 /// # Errors
 ///
-/// If the sync fails, now or for an earlier commit of the same open database: what the disk holds is
-/// then unknown, nothing more is acknowledged and [`AgentDb::rebuild`](crate::AgentDb::rebuild) is due.
+/// If the journal cannot be written, now or for an earlier commit of the same open database: nothing more is acknowledged
+/// and [`AgentDb::rebuild`](crate::AgentDb::rebuild) is due, which undoes what was not durable.
 pub fn make_durable(commit: &Commit) -> Result<(), Error> {
     match &commit.target {
-        Some((handle, sequence)) => handle.sync_to(*sequence),
+        Some((handle, number)) => handle.wait(*number),
         None => Ok(()),
     }
 }
@@ -39,58 +43,74 @@ impl Commit {
         Self { target: None }
     }
 
-    /// Whether a sync has covered this commit already.
+    pub(crate) fn pending(handle: SyncHandle, number: u64) -> Self {
+        Self { target: Some((handle, number)) }
+    }
+
+    /// Whether this commit is durable already.
     pub fn is_durable(&self) -> bool {
         match &self.target {
-            Some((handle, sequence)) => handle.0.synced.load(Ordering::Acquire) >= *sequence,
+            Some((handle, number)) => handle.0.state.lock().durable >= *number,
             None => true,
         }
     }
 
-    pub(crate) fn pending(handle: SyncHandle, sequence: u64) -> Self {
-        Self { target: Some((handle, sequence)) }
+    /// Has `done` called when the commit is durable, or never will be.
+    pub(crate) fn then(self, done: Done) {
+        match self.target {
+            Some((handle, number)) => handle.then(number, done),
+            None => done(Ok(())),
+        }
     }
 }
 
-/// Syncs the log of one open database.
+/// The commits of one open database, on their way through the journal.
 #[derive(Clone, Debug)]
-pub struct SyncHandle(Arc<SyncState>);
+pub struct SyncHandle(Arc<Handle>);
 
 #[derive(Debug)]
-struct SyncState {
+struct Handle {
     key: AgentKey,
-    wal: File,
-    ledger: Arc<DirLedger>,
-    shard: PathBuf,
-    /// How many commits there were, and how many of them a sync has covered. Read without the lock below:
-    /// the thread that runs turns must not wait for a sync.
-    committed: AtomicU64,
-    synced: AtomicU64,
+    state: Mutex<State>,
+    settled: Condvar,
     failed: AtomicBool,
-    /// Held by who syncs. What it guards: the log's own name may not be in the directory yet.
-    name_pending: Mutex<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    committed: u64,
+    durable: u64,
+    /// Where SQLite's log ends with the last durable commit.
+    durable_end: u64,
+    waiting: Vec<(u64, Done)>,
+    failure: Option<Failure>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("committed", &self.committed)
+            .field("durable", &self.durable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SyncHandle {
-    /// `wal` is the log as SQLite has it open: the same file, so one descriptor's sync covers the other's
-    /// writes. (Descriptors of the *database* file are never opened here: closing one would drop SQLite's
-    /// lock on it, as POSIX wants.)
-    pub(crate) fn new(key: AgentKey, wal: File, ledger: Arc<DirLedger>, shard: PathBuf) -> Self {
-        Self(Arc::new(SyncState {
-            key,
-            wal,
-            ledger,
-            shard,
-            committed: AtomicU64::new(0),
-            synced: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
-            name_pending: Mutex::new(true),
-        }))
+    pub(crate) fn new(key: AgentKey) -> Self {
+        Self(Arc::new(Handle { key, state: Mutex::default(), settled: Condvar::new(), failed: AtomicBool::new(false) }))
     }
 
-    /// Counts one more commit and returns its number.
-    pub(crate) fn committed(&self) -> u64 {
-        self.0.committed.fetch_add(1, Ordering::AcqRel) + 1
+    /// Counts one more commit; the ticket goes to the journal with it.
+    pub(crate) fn committed(&self, agent: AgentId, log_end: u64, dirt: &Arc<Mutex<Dirt>>) -> (u64, Box<dyn Ticket>) {
+        let mut state = self.0.state.lock();
+        state.committed += 1;
+        let number = state.committed;
+        (number, Box::new(OnItsWay { handle: self.clone(), number, agent, log_end, dirt: Arc::clone(dirt) }))
+    }
+
+    /// The commit made last.
+    pub(crate) fn latest(&self) -> Commit {
+        Commit::pending(self.clone(), self.0.state.lock().committed)
     }
 
     /// Makes everything committed so far durable.
@@ -99,83 +119,110 @@ impl SyncHandle {
     ///
     /// As [`make_durable`].
     pub fn sync(&self) -> Result<(), Error> {
-        self.sync_to(self.0.committed.load(Ordering::Acquire))
+        let number = self.0.state.lock().committed;
+        self.wait(number)
     }
 
-    /// Whether a sync has failed; then the database must be rebuilt before it is written again.
+    /// Whether a commit was lost; then the database must be rebuilt before it is written again.
     pub fn has_failed(&self) -> bool {
         self.0.failed.load(Ordering::Acquire)
     }
 
-    fn sync_to(&self, sequence: u64) -> Result<(), Error> {
-        let mut name_pending = self.0.name_pending.lock();
+    /// Whether every commit is durable.
+    pub(crate) fn is_settled(&self) -> bool {
+        let state = self.0.state.lock();
+        state.durable == state.committed && !self.has_failed()
+    }
+
+    /// Where SQLite's log ends with the last durable commit.
+    pub(crate) fn durable_end(&self) -> u64 {
+        self.0.state.lock().durable_end
+    }
+
+    /// SQLite's log was emptied, with everything in it durable.
+    pub(crate) fn log_emptied(&self) {
+        self.0.state.lock().durable_end = 0;
+    }
+
+    fn wait(&self, number: u64) -> Result<(), Error> {
+        let mut state = self.0.state.lock();
+        while state.durable < number {
+            if self.has_failed() {
+                return Err(self.lost(state.failure.as_ref()));
+            }
+            self.0.settled.wait(&mut state);
+        }
+        Ok(())
+    }
+
+    fn then(&self, number: u64, done: Done) {
+        let mut state = self.0.state.lock();
+        if state.durable >= number {
+            drop(state);
+            return done(Ok(()));
+        }
         if self.has_failed() {
-            return Err(self.failed_before());
+            let error = self.lost(state.failure.as_ref());
+            drop(state);
+            return done(Err(error));
         }
-        if self.0.synced.load(Ordering::Acquire) >= sequence {
-            return Ok(());
-        }
-        let covers = self.0.committed.load(Ordering::Acquire);
-        if let Err(cause) = self.sync_now(*name_pending) {
-            self.0.failed.store(true, Ordering::Release);
-            return Err(Error::io(&self.subject(), "making a commit durable", cause));
-        }
-        *name_pending = false;
-        self.0.synced.store(covers, Ordering::Release);
-        Ok(())
+        state.waiting.push((number, done));
     }
 
-    fn sync_now(&self, name_pending: bool) -> io::Result<()> {
-        self.0.wal.sync_data()?;
-        if name_pending {
-            sync_dir(&self.0.shard)?;
-            self.0.ledger.ensure(&self.0.shard)?;
-        }
-        Ok(())
+    fn became_durable(&self, number: u64, log_end: u64) {
+        let mut state = self.0.state.lock();
+        state.durable = number;
+        state.durable_end = log_end;
+        let ready = state.waiting.iter().take_while(|(of, _)| *of <= number).count();
+        let ready: Vec<_> = state.waiting.drain(..ready).collect();
+        drop(state);
+        self.0.settled.notify_all();
+        ready.into_iter().for_each(|(_, done)| done(Ok(())));
     }
 
-    fn subject(&self) -> String {
-        format!("agent {}", self.0.key)
-    }
-
-    fn failed_before(&self) -> Error {
-        let message = format!(
-            "agent {}: an earlier sync failed, so what the disk holds is unknown; the database must be rebuilt before it is used again",
-            self.0.key
-        );
-        Error::new(ErrorKind::Failed, message)
-    }
-
-    /// Marks the database as needing a rebuild, as a failed sync does.
-    #[cfg(test)]
-    pub(crate) fn fail(&self) {
+    /// A commit is lost, and with it every later one.
+    pub(crate) fn fail(&self, failure: Failure) {
+        let mut state = self.0.state.lock();
         self.0.failed.store(true, Ordering::Release);
+        let failure = state.failure.get_or_insert(failure).clone();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.0.settled.notify_all();
+        waiting.into_iter().for_each(|(_, done)| done(Err(self.lost(Some(&failure)))));
+    }
+
+    fn lost(&self, failure: Option<&Failure>) -> Error {
+        let subject = format!("agent {}", self.0.key);
+        match failure {
+            Some(failure) => Error::io(&subject, "making a commit durable", failure.to_io()),
+            None => Error::new(ErrorKind::Failed, format!("{subject}: an earlier commit was lost")),
+        }
     }
 }
 
-/// Which shard directories are known to be reachable from the root after a power cut.
-#[derive(Debug)]
-pub(crate) struct DirLedger {
-    root: PathBuf,
-    known: Mutex<HashSet<PathBuf>>,
+/// A commit's ticket.
+struct OnItsWay {
+    handle: SyncHandle,
+    number: u64,
+    agent: AgentId,
+    log_end: u64,
+    dirt: Arc<Mutex<Dirt>>,
 }
 
-impl DirLedger {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, known: Mutex::default() }
+impl Ticket for OnItsWay {
+    fn stands(&self) -> bool {
+        !self.handle.has_failed()
     }
 
-    /// Syncs the directories above `shard`, once in the life of the process.
-    fn ensure(&self, shard: &Path) -> io::Result<()> {
-        if self.known.lock().contains(shard) {
-            return Ok(());
+    fn settle(self: Box<Self>, outcome: Result<Lsn, Failure>) {
+        match outcome {
+            Ok(lsn) => {
+                // First the books: whoever hears of the commit may copy it away at once.
+                self.dirt.lock().appended(self.agent, &self.handle.0.key, lsn);
+                self.handle.became_durable(self.number, self.log_end);
+            }
+            Err(failure) => self.handle.fail(failure),
         }
-        let above = shard.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.root));
-        for dir in above {
-            sync_dir(dir)?;
-        }
-        self.known.lock().insert(shard.to_owned());
-        Ok(())
     }
 }
 
@@ -186,7 +233,7 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::make_durable;
+    use super::{Failure, make_durable};
     use crate::{Options, Store};
 
     #[test]
@@ -194,24 +241,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let mut agent = store.agent("counter", "a").unwrap();
-        agent.set_state("1").unwrap();
-        let commit = agent.commit().unwrap().unwrap();
-        agent.sync_handle().unwrap().fail();
+        let mut commit = |n: &str| {
+            agent.set_state(n).unwrap();
+            agent.commit().unwrap().unwrap()
+        };
+        make_durable(&commit("0")).unwrap();
+        let handle = agent.sync_handle().unwrap();
+        handle.fail(Failure { kind: std::io::ErrorKind::Other, message: "test".into() });
+        agent.begin().unwrap_err();
 
-        assert_eq!(make_durable(&commit).unwrap_err().code(), "storage_failed");
-        assert_eq!(agent.begin().unwrap_err().code(), "storage_failed");
         assert_eq!(agent.set_state("2").unwrap_err().code(), "storage_failed");
-
         agent.rebuild().unwrap();
-        assert_eq!(agent.state().unwrap().as_deref(), Some("1"));
+        assert_eq!(agent.state().unwrap().as_deref(), Some("0"));
         agent.begin().unwrap();
         agent.set_state("2").unwrap();
         make_durable(&agent.commit().unwrap().unwrap()).unwrap();
-        assert_eq!(make_durable(&commit).unwrap_err().code(), "storage_failed");
+        assert_eq!(agent.state().unwrap().as_deref(), Some("2"));
     }
 
     #[test]
-    fn one_sync_covers_every_commit_made_before_it_and_none_after() {
+    fn a_durable_commit_covers_every_commit_made_before_it() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let mut agent = store.agent("counter", "a").unwrap();
@@ -220,8 +269,7 @@ mod tests {
             agent.commit().unwrap().unwrap()
         };
         let (first, second) = (commit("1"), commit("2"));
-        make_durable(&first).unwrap();
-        assert!(second.is_durable());
-        assert!(!commit("3").is_durable());
+        make_durable(&second).unwrap();
+        assert!(first.is_durable());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hostel_journal::AgentId;
 use sha2::{Digest, Sha256};
 
 use crate::AgentKey;
@@ -33,11 +34,6 @@ impl Layout {
         self.root.join("tmp")
     }
 
-    /// Rebuilt databases that are complete but may not be in their place yet.
-    pub(crate) fn rebuilt(&self) -> PathBuf {
-        self.root.join("rebuilt")
-    }
-
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
@@ -67,12 +63,23 @@ pub(crate) fn relative(key: &AgentKey) -> String {
     format!("agents/{}/{}/{readable}-{hash}.db", key.namespace(), &hash[..2])
 }
 
+/// The agent's number in the journal: the hash that is also in its file's name.
+pub(crate) fn identify(key: &AgentKey) -> AgentId {
+    AgentId(u128::from_be_bytes(hash(key)))
+}
+
 fn digest(key: &AgentKey) -> String {
+    data_encoding::HEXLOWER.encode(&hash(key))
+}
+
+fn hash(key: &AgentKey) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(key.namespace());
     hash.update([0]);
     hash.update(key.name());
-    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.finalize()[..16]);
+    half
 }
 
 fn readable(name: &str) -> String {

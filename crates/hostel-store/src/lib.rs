@@ -9,12 +9,11 @@
 //!
 //! # How a commit becomes durable
 //!
-//! SQLite runs in WAL mode with `synchronous=NORMAL`: its checkpoints sync the log before the database
-//! file and the database file before the log is reused, so the file is whole after any power cut. What
-//! NORMAL does not do is sync the log after each commit; [`make_durable`] does that, on a thread where
-//! waiting is allowed. Both together are what `synchronous=FULL` promises, without a sync on the thread
-//! that runs turns. A [`Commit`] goes in, a durable acknowledgement comes out, and one sync covers every
-//! earlier commit of the same agent.
+//! SQLite runs in WAL mode with `synchronous=OFF` and never syncs anything. After each commit the pages that it changed are
+//! read from SQLite's log and go to the node's journal (the crate `hostel-journal`), which writes and syncs the commits of
+//! all agents together. A [`Commit`] goes in, a durable acknowledgement comes out: blocking with [`make_durable`], or as a
+//! call with [`Store::submit`]. After a stop that was not clean the agents' files are brought up to date from the journal;
+//! SQLite's own logs are thrown away, since they may hold what nobody was told.
 //!
 //! # Where to start reading
 //!
@@ -33,11 +32,14 @@
 //! # Ok::<(), hostel_store::Error>(())
 //! ```
 
+mod adopt;
 mod agent;
+mod capture;
 mod connect;
 mod durability;
 mod error;
 mod guard;
+mod keeper;
 mod key;
 mod layout;
 mod listing;
@@ -53,6 +55,7 @@ pub use agent::AgentDb;
 pub use agent::idempotency::Stored;
 pub use durability::{Commit, SyncHandle, make_durable};
 pub use error::{Error, ErrorKind};
+pub use hostel_journal::Counts as JournalCounts;
 pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::Options;

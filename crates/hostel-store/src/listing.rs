@@ -126,7 +126,7 @@ fn names(dir: &Path) -> io::Result<Vec<String>> {
 fn entry(inner: &Inner, file: &str) -> Option<AgentEntry> {
     let path = inner.layout.root().join(file);
     let bytes = fs::metadata(&path).ok()?.len();
-    let identity = match inner.registry.with_closed(file, || identity(&path)) {
+    let identity = match inner.registry.with_closed(file, || identity(inner, file, &path)) {
         Err(key) => return Some(known(file.to_owned(), &key, bytes)),
         Ok(identity) => identity,
     };
@@ -153,12 +153,16 @@ fn unreadable(file: &str, bytes: u64, cause: rusqlite::Error) -> AgentEntry {
     AgentEntry { namespace, name: None, problem: Some(problem), cursor: file.to_owned(), bytes }
 }
 
-/// Reads the name inside and leaves the files as they are.
-fn identity(path: &Path) -> rusqlite::Result<Option<(String, String)>> {
-    let had_log = fs::metadata(wal_of(path)).is_ok_and(|meta| meta.len() > 0);
+/// Reads the name inside and leaves the file as it is. A log beside it that this process did not leave there is void.
+fn identity(inner: &Inner, file: &str, path: &Path) -> rusqlite::Result<Option<(String, String)>> {
+    let kept = inner.cuts.lock().contains_key(file);
+    if !kept {
+        // If it cannot be removed, opening the agent will say so.
+        fs::remove_file(wal_of(path)).unwrap_or_default();
+    }
     let conn = connect::open_file(path)?;
     let read = read_identity(&conn);
-    if had_log || read.is_err() {
+    if kept || read.is_err() {
         keep_files_on_close(&conn);
     }
     read

@@ -1,18 +1,23 @@
 //! The store: a data directory, or its double in memory.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
-use crate::agent::finish_rebuilds;
+use parking_lot::Mutex;
+
 use crate::connect::Blank;
-use crate::durability::{DirLedger, sync_dir};
+use crate::durability::{Commit, sync_dir};
+use crate::keeper::Keeper;
 use crate::layout::Layout;
 use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
 use crate::node::NodeDb;
 use crate::registry::Registry;
-use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, key};
+use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key};
+use hostel_journal::Counts as JournalCounts;
 
 /// All agents of one node. Cheap to clone; any thread may use it.
 #[derive(Clone, Debug)]
@@ -27,13 +32,36 @@ pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) in_memory: bool,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) ledger: Arc<DirLedger>,
+    /// `None` in memory.
+    pub(crate) keeper: Option<Arc<Keeper>>,
+    /// Databases that were closed with something in SQLite's log that is not in the file: how much of it is durable.
+    pub(crate) cuts: Mutex<HashMap<String, u64>>,
     blank: Option<Blank>,
     node: NodeDb,
-    _lock: Option<DirLock>,
+    housekeeping: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let (Some(keeper), housekeeping) = (self.keeper.take(), self.housekeeping.lock().take()) else { return };
+        let on_writer = keeper.journal.is_writer();
+        let end = move || {
+            keeper.shut_down();
+            if housekeeping.is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!("the journal's keeper panicked");
+            }
+        };
+        // The last handle may go with an acknowledgement, on the journal's own thread.
+        if on_writer { drop(std::thread::spawn(end)) } else { end() }
+    }
 }
 
 impl Inner {
+    /// Refuses a write that could not become durable.
+    pub(crate) fn accepts(&self) -> Result<(), Error> {
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.accepts())
+    }
+
     /// The file that new agents start from.
     pub(crate) fn blank(&self) -> Result<&Blank, Error> {
         self.blank.as_ref().ok_or_else(|| Error::new(ErrorKind::Failed, "a store in memory has no files"))
@@ -55,15 +83,18 @@ impl Store {
         let layout = Layout::new(root.clone());
         let lock = DirLock::take(dir, &layout.lock())?;
         prepare(&layout).map_err(failed)?;
+        adopt::adopt(&layout)?;
+        let (keeper, housekeeping) = Keeper::open(&root, lock, &options)?;
         let inner = Inner {
+            keeper: Some(keeper),
+            housekeeping: Mutex::new(Some(housekeeping)),
+            cuts: Mutex::default(),
             blank: Some(Blank::build(layout.temporary())?),
             node: NodeDb::open(&layout.node())?,
-            ledger: Arc::new(DirLedger::new(root)),
             registry: Arc::default(),
             in_memory: false,
             layout,
             options,
-            _lock: Some(lock),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -79,12 +110,13 @@ impl Store {
         let inner = Inner {
             blank: None,
             node: NodeDb::in_memory()?,
-            ledger: Arc::new(DirLedger::new(root.clone())),
+            keeper: None,
+            housekeeping: Mutex::default(),
+            cuts: Mutex::default(),
             registry: Arc::default(),
             in_memory: true,
             layout: Layout::new(root),
             options,
-            _lock: None,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -99,6 +131,26 @@ impl Store {
         let key = AgentKey::new(namespace, name);
         key.check(&self.inner.options)?;
         Ok(AgentDb::new(Arc::clone(&self.inner), key))
+    }
+
+    /// Has `done` called when `commit`, and with it every earlier commit of the same agent, would survive the loss of
+    /// power, or never will. Does not block. `done` runs on the journal's thread, or here if it is settled already; it must
+    /// be short and must not wait for another commit.
+    pub fn submit(&self, commit: Commit, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        commit.then(Box::new(done));
+    }
+
+    /// What the journal has written since the start.
+    pub fn journal_counts(&self) -> JournalCounts {
+        self.inner.keeper.as_ref().map(|keeper| keeper.journal.counts()).unwrap_or_default()
+    }
+
+    /// Syncs the agents' files as far as they are closed, and removes what the journal needs no more. It happens by itself
+    /// in the background; this is for operators and tests.
+    pub fn checkpoint(&self) {
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.checkpoint();
+        }
     }
 
     /// Agents that have a database, in the order of their files, starting after the
@@ -157,12 +209,11 @@ fn check(namespace: Option<&str>) -> Result<(), Error> {
     namespace.map_or(Ok(()), key::check_namespace)
 }
 
-/// Creates the layout, finishes rebuilds and removes unfinished files.
+/// Creates the layout and removes unfinished files.
 fn prepare(layout: &Layout) -> std::io::Result<()> {
-    for dir in [layout.agents(), layout.temporary(), layout.rebuilt()] {
+    for dir in [layout.agents(), layout.temporary()] {
         fs::create_dir_all(dir)?;
     }
-    finish_rebuilds(&layout.rebuilt(), layout.root())?;
     for entry in fs::read_dir(layout.temporary())? {
         fs::remove_file(entry?.path())?;
     }

@@ -6,10 +6,12 @@ mod it {
     mod creation;
     mod faults;
     mod full_disk;
+    mod journal;
     mod kill;
     mod listing;
     mod lock;
     mod names;
+    mod power;
     mod rebuild;
     mod sql;
     mod turns;
@@ -48,6 +50,15 @@ mod it {
         agent.begin().unwrap();
         agent.set_state(state).unwrap();
         make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+
+    /// Copies what a killed process leaves behind.
+    fn copy_all(from: &Path, to: &Path) {
+        for file in files(from) {
+            let there = to.join(file.strip_prefix(from).unwrap());
+            std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+            std::fs::copy(&file, there).unwrap();
+        }
     }
 
     /// Every file below a directory.

@@ -6,21 +6,30 @@ use hostel_core::Error;
 use hostel_protocol::{connection::close, refusal::Code};
 
 use super::{Cell, Job};
+use crate::durability::Done;
 
 impl Cell {
-    /// Starts making the latest commit durable. One sync covers every commit before it; those that arrive meanwhile
-    /// share the next.
+    /// Starts making the latest commit durable. One acknowledgement covers every commit before it; those that arrive
+    /// meanwhile share the next, and commits of all agents share one sync.
     pub(super) fn start_sync(&self) {
-        let cell = self.arc();
-        self.node.spawn_blocking(move || {
-            while let Some((number, commit)) = cell.gate.next_sync() {
-                cell.metrics.syncs.increment(1);
-                match cell.node.durability.make_durable(&commit) {
-                    Ok(()) => cell.gate.open(number),
-                    Err(error) => return cell.lose_writes(&error),
+        let Some((number, commit)) = self.gate.next_sync() else { return };
+        self.metrics.syncs.increment(1);
+        let (cell, under_way) = (self.arc(), self.node.under_way());
+        let done: Done = Box::new(move |outcome| {
+            match outcome {
+                Ok(()) => {
+                    cell.gate.open(number);
+                    cell.start_sync();
                 }
+                // What follows may run the agent's code, which is nothing for the journal's thread.
+                Err(error) => cell.shared().spawn_blocking(move || cell.lose_writes(&error)),
             }
+            drop(under_way);
         });
+        if let Some((commit, done)) = self.node.durability.submit(commit, done) {
+            let node = self.shared();
+            self.node.spawn_blocking(move || done(node.durability.make_durable(&commit)));
+        }
     }
 
     /// The disk refused: nothing that waited is shown, clients are told to come back, and the agent is put out of

@@ -22,7 +22,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
     time::Instant,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::NodeBuilder;
 use crate::{
@@ -225,6 +225,11 @@ impl Shared {
 
     pub(crate) fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         self.tasks.spawn_blocking_on(work, &self.runtime);
+    }
+
+    /// Something that a shutdown waits for, until it is dropped.
+    pub(crate) fn under_way(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     pub(crate) fn rebuild_later(&self, id: &AgentId) {

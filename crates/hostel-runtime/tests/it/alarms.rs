@@ -16,7 +16,7 @@ use hostel_store::{AgentKey, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::support::{Client, Disk, TestClock, memory, on_disk};
+use super::support::{Blocking, Client, Disk, TestClock, memory, on_disk};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Bell {
@@ -160,14 +160,14 @@ async fn promise_8_alarms_overdue_at_start_run_at_start() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     {
-        let (node, _) = start(on_disk(&dir), clock).await;
+        let (node, _) = start(on_disk(&dir).durability(Blocking), clock).await;
         let mut client = Client::greeted(&node, "Bell", "a").await;
         client.result("set", json!([100])).await;
         drop(client);
         node.shutdown(seconds(5)).await;
     }
     tokio::time::sleep(seconds(1000)).await;
-    let (node, plan) = start(on_disk(&dir), clock).await;
+    let (node, plan) = start(on_disk(&dir).durability(Blocking), clock).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(plan.tries.load(Ordering::SeqCst), 1);
     node.shutdown(seconds(5)).await;
@@ -180,13 +180,13 @@ async fn promise_8_alarms_overdue_at_start_run_at_start() {
 async fn promise_8_alarms_of_an_agent_that_cannot_start_ring_when_it_can_and_ever_less_often_until_then() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
-    let (node, _) = start(on_disk(&dir), clock).await;
+    let (node, _) = start(on_disk(&dir).durability(Blocking), clock).await;
     let mut client = Client::greeted(&node, "Bell", "a").await;
     client.result("set", json!([10])).await;
     drop(client);
     node.shutdown(seconds(5)).await;
     drop(node);
-    let (node, plan) = start(on_disk(&dir), clock).await;
+    let (node, plan) = start(on_disk(&dir).durability(Blocking), clock).await;
     plan.broken.store(true, Ordering::SeqCst);
     tokio::time::sleep(seconds(3600)).await;
     let starts = plan.starts.load(Ordering::SeqCst);
@@ -226,7 +226,7 @@ async fn promise_8_alarms_ring_once_also_when_on_alarm_takes_long_and_one_set_me
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     for round in 0..2 {
-        let node = on_disk(&dir).agent::<SlowBell>().unwrap().clock(clock).start().await.unwrap();
+        let node = on_disk(&dir).durability(Blocking).agent::<SlowBell>().unwrap().clock(clock).start().await.unwrap();
         let bell = node.agent::<SlowBell>("a");
         if round == 0 {
             bell.set(1000).await.unwrap();
@@ -261,14 +261,14 @@ async fn promise_8_alarms_an_early_entry_in_the_register_does_no_harm_and_is_set
         store.register_alarm(&AgentKey::new("bell", "late"), base - 1000).unwrap();
         store.register_alarm(&AgentKey::new("bell", "never"), base - 1000).unwrap();
     }
-    let (node, plan) = start(on_disk(&dir), clock).await;
+    let (node, plan) = start(on_disk(&dir).durability(Blocking), clock).await;
     tokio::time::sleep(seconds(100)).await;
     assert_eq!(plan.tries.load(Ordering::SeqCst), 0);
     node.shutdown(seconds(5)).await;
     drop(node);
     tokio::time::sleep(seconds(60)).await;
     assert_eq!(register(&dir), [(AgentKey::new("bell", "late"), base + 500_000)]);
-    let (node, plan) = start(on_disk(&dir), clock).await;
+    let (node, plan) = start(on_disk(&dir).durability(Blocking), clock).await;
     tokio::time::sleep(seconds(600)).await;
     assert_eq!(plan.tries.load(Ordering::SeqCst), 1);
     node.shutdown(seconds(5)).await;

@@ -15,6 +15,21 @@ pub(crate) fn memory() -> NodeBuilder {
     Node::builder(Store::in_memory(hostel_store::Options::default()).unwrap())
 }
 
+/// For tests with tokio's paused clock: it stands still while a blocking task runs, and runs away while the journal's thread,
+/// of which it knows nothing, is at work.
+#[derive(Debug)]
+pub(crate) struct Blocking;
+
+impl Durability for Blocking {
+    fn is_durable(&self, commit: &Commit) -> bool {
+        commit.is_durable()
+    }
+
+    fn make_durable(&self, commit: &Commit) -> Result<()> {
+        hostel_store::make_durable(commit).map_err(Error::msg)
+    }
+}
+
 pub(crate) fn on_disk(dir: &tempfile::TempDir) -> NodeBuilder {
     Node::builder(Store::open(dir.path(), hostel_store::Options::default()).unwrap())
 }

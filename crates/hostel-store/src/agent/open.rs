@@ -8,11 +8,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::query::forbid_attaching;
 use super::turn::{Facts, Turn};
+use crate::capture::Capture;
 use crate::connect::{self, refine};
 use crate::durability::SyncHandle;
 use crate::error::Blame;
 use crate::guard::Guard;
-use crate::layout::wal_of;
+use crate::layout::{identify, relative, wal_of};
 use crate::registry::Claim;
 use crate::store::Inner;
 use crate::{AgentKey, Error, ErrorKind, schema};
@@ -47,16 +48,24 @@ pub(crate) struct Open {
     /// The state as read on opening, until somebody asks for it or writes.
     pub(super) preloaded: Option<Arc<str>>,
     pub(super) sync: Option<SyncHandle>,
-    /// The log was empty at the first transaction and nothing was committed since.
-    pub(super) first_commit: bool,
+    /// Reads SQLite's log; there from the first transaction on.
+    pub(super) capture: Option<Capture>,
+    /// The keeper's tide when SQLite's log was last empty.
+    pub(super) tide: u64,
+    /// Why the turn is done, for the journal.
+    pub(super) cause: Vec<u8>,
     guard: Option<Guard>,
 }
 
 impl Open {
     /// Opens a file. It is touched only if it is sound and this agent's.
     pub(crate) fn file(store: &Arc<Inner>, key: &AgentKey, path: &Path, claim: Claim) -> Result<Self, Error> {
+        let kept = store.settle_log(key, path)?;
         let conn = connect::open_file(path).map_err(|e| opening(key, path, e))?;
         let mut open = Self::new(store, key, conn, claim, Some(path.to_owned()));
+        if let Some(end) = kept {
+            open.take_over(path, end)?;
+        }
         if let Err(error) = open.load() {
             connect::keep_files_on_close(open.conn());
             return Err(refine(error, path));
@@ -94,7 +103,9 @@ impl Open {
             before: facts,
             preloaded: None,
             sync: None,
-            first_commit: false,
+            capture: None,
+            tide: 0,
+            cause: Vec::new(),
             guard: None,
         }
     }
@@ -209,16 +220,48 @@ impl Open {
         if self.path.is_none() && self.facts.created {
             return claim.park(self.key.clone(), conn);
         }
-        // Closing copies the log into the file and removes it. If that fails the log stays, and with it
-        // everything that was committed.
-        if self.sync.as_ref().is_some_and(SyncHandle::has_failed) {
-            connect::keep_files_on_close(&conn);
+        match self.sync.take() {
+            // Nobody wrote: SQLite removes its empty log.
+            None => close(&self.key, conn, claim),
+            Some(sync) if self.must_not_wait() && !sync.is_settled() => {
+                let (store, key) = (Arc::clone(&self.store), self.key.clone());
+                drop(std::thread::spawn(move || close_written(&store, &key, &sync, conn, claim)));
+            }
+            Some(sync) => close_written(&self.store, &self.key, &sync, conn, claim),
         }
-        if let Err((conn, error)) = conn.close() {
-            tracing::warn!(agent = %self.key, %error, "closing a database");
-            drop(conn);
+    }
+
+    /// Whether this is the thread that a wait would wait for.
+    fn must_not_wait(&self) -> bool {
+        self.store.keeper.as_ref().is_some_and(|keeper| keeper.journal.is_writer())
+    }
+
+    /// The log was kept by the last close because it could not be copied or has a lost end, which is cut off by now. All
+    /// that is left of it is durable in the journal, so it may go into the file.
+    fn take_over(&mut self, path: &Path, end: u64) -> Result<(), Error> {
+        let taken = self.conn().execute_batch("SELECT count(*) FROM sqlite_schema").and_then(|()| {
+            let page_size: u32 = self.conn().query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            Ok((connect::checkpoint(self.conn())?, end.saturating_sub(32) / (u64::from(page_size) + 24)))
+        });
+        let problem = match taken {
+            Ok((Some(found), expected)) if found == expected => {
+                if let Some(keeper) = &self.store.keeper {
+                    keeper.dirt.lock().copied(identify(&self.key));
+                }
+                return Ok(());
+            }
+            Ok(_) => self.refuse(
+                ErrorKind::Failed,
+                "what SQLite's log held of it is not readable any more; restart the server to have it restored from the journal",
+            ),
+            Err(e) => opening(&self.key, path, e),
+        };
+        connect::keep_files_on_close(self.conn());
+        self.store.cuts.lock().insert(relative(&self.key), end);
+        if let Some(keeper) = &self.store.keeper {
+            keeper.doubt();
         }
-        drop(claim);
+        Err(problem)
     }
 
     /// Closes without tidying up and gives the claim back, for the replacement of the files.
@@ -250,6 +293,10 @@ impl Open {
         self.conn.as_ref().expect("the connection is there until closing")
     }
 
+    pub(super) fn conn_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect("the connection is there until closing")
+    }
+
     /// The connection and the guard, with the agent's rules installed.
     pub(crate) fn guarded(&mut self) -> rusqlite::Result<(&mut Connection, &mut Guard)> {
         let conn = self.conn.as_mut().expect("the connection is there until closing");
@@ -279,6 +326,55 @@ impl Open {
             Some(path) => located(error, path),
             None => error,
         }
+    }
+}
+
+/// Closes a database that was written. Its log is copied into the file only if all of it is durable: rule 3.
+fn close_written(store: &Arc<Inner>, key: &AgentKey, sync: &SyncHandle, conn: Connection, claim: Claim) {
+    let durable = sync.sync();
+    let copied = match &durable {
+        Ok(()) => connect::checkpoint(&conn).map(|frames| frames.is_some()),
+        Err(_) => Ok(false),
+    };
+    if matches!(copied, Ok(true)) {
+        if let Some(keeper) = &store.keeper {
+            keeper.dirt.lock().copied(identify(key));
+        }
+        return close(key, conn, claim);
+    }
+    if let Err(error) = copied {
+        tracing::warn!(agent = %key, %error, "SQLite's log could not be copied into the file; it stays for the next opening");
+    }
+    // What is durable stays in the log; the next opening cuts off the rest.
+    store.cuts.lock().insert(relative(key), sync.durable_end());
+    connect::keep_files_on_close(&conn);
+    close(key, conn, claim);
+}
+
+fn close(key: &AgentKey, conn: Connection, claim: Claim) {
+    if let Err((conn, error)) = conn.close() {
+        tracing::warn!(agent = %key, %error, "closing a database");
+        drop(conn);
+    }
+    drop(claim);
+}
+
+impl Inner {
+    /// Before a database is opened: a log beside it is from a stop that was not clean, and is thrown away: rule 1. Unless
+    /// this process has left it there itself; then what was lost is cut off. Returns the length of what is left.
+    pub(crate) fn settle_log(&self, key: &AgentKey, path: &Path) -> Result<Option<u64>, Error> {
+        let wal = wal_of(path);
+        let failed = |e| Error::io(&subject(key), "putting its log in order", e);
+        let file = relative(key);
+        let kept = self.cuts.lock().get(&file).copied();
+        match kept {
+            Some(end) if end > 0 => {
+                std::fs::OpenOptions::new().write(true).open(&wal).and_then(|log| log.set_len(end)).map_err(failed)?;
+            }
+            _ => std::fs::remove_file(&wal).or_else(absent_is_fine).map_err(failed)?,
+        }
+        self.cuts.lock().remove(&file);
+        Ok(kept.filter(|end| *end > 0))
     }
 }
 

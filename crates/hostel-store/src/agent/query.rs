@@ -77,14 +77,9 @@ impl Open {
     }
 }
 
-/// No other file for the agent's SQL. Set with the guard, since our own `VACUUM INTO` needs to attach one.
+/// No other file for the agent's SQL.
 pub(crate) fn forbid_attaching(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).map(drop)
-}
-
-/// Lets `VACUUM INTO` attach its target.
-pub(crate) fn allow_attaching(conn: &Connection) -> rusqlite::Result<()> {
-    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).map(drop)
 }
 
 fn looks_like_reading(query: &str) -> bool {

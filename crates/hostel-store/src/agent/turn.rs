@@ -3,17 +3,26 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use hostel_journal::{CommitLog, Entry, EntryHead, Failure, Kind};
 use rusqlite::{Connection, TransactionState};
 
 use super::open::{Open, subject};
+use crate::capture::{Capture, Frames};
 use crate::connect;
 use crate::durability::{Commit, SyncHandle};
-use crate::layout::wal_of;
+use crate::keeper::Keeper;
+use crate::layout::{identify, wal_of};
 use crate::{Error, ErrorKind};
 
 const INTRODUCE: &str = "/*hostel*/ INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)";
+
+/// SQLite's log is copied into the file when it has this many bytes and all of it is durable.
+const LONG: u64 = 1 << 20;
+/// With this many, the turn waits until it is durable.
+const TOO_LONG: u64 = 8 << 20;
 
 /// Where the turn stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +52,11 @@ impl Open {
         }
     }
 
+    /// Whether no transaction is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.turn == Turn::Idle
+    }
+
     /// Starts the transaction of this turn if it has not started.
     pub(crate) fn ensure_transaction(&mut self) -> Result<(), Error> {
         match self.turn {
@@ -65,18 +79,61 @@ impl Open {
         Ok(())
     }
 
-    /// Before the first transaction since opening: gets hold of the log, for syncing it.
+    /// Before a transaction: gets hold of SQLite's log, and copies it into the file when it is due.
     fn prepare_log(&mut self) -> Result<(), Error> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         if self.sync.is_some() {
-            return Ok(());
+            return self.relieve_log();
         }
         let (wal, length) = self.open_log(&path)?;
-        let phase = if length == 0 { connect::BEFORE_FIRST_COMMIT } else { connect::AFTER_FIRST_COMMIT };
-        self.conn().execute_batch(phase).map_err(|e| self.failed("beginning a turn", e))?;
-        self.first_commit = length == 0;
-        let shard = path.parent().map(Path::to_owned).unwrap_or_default();
-        self.sync = Some(SyncHandle::new(self.key.clone(), wal, Arc::clone(&self.store.ledger), shard));
+        if length != 0 {
+            return Err(
+                self.refuse(ErrorKind::Failed, "SQLite's log is not empty after opening; close it and try again")
+            );
+        }
+        let following = Capture::of_empty(wal, self.conn_mut());
+        self.capture = Some(following.map_err(|e| self.failed("beginning a turn", e))?);
+        self.tide = self.tide_now();
+        self.sync = Some(SyncHandle::new(self.key.clone()));
+        Ok(())
+    }
+
+    fn tide_now(&self) -> u64 {
+        self.store.keeper.as_ref().map_or(0, |keeper| keeper.tide.load(Ordering::Acquire))
+    }
+
+    /// Copies SQLite's log into the file if it is long, or the keeper has asked for it. Only between turns, and only when
+    /// all of it is durable in the journal: rule 3.
+    pub(crate) fn relieve_log(&mut self) -> Result<(), Error> {
+        let (Some(capture), Some(sync)) = (&self.capture, &self.sync) else { return Ok(()) };
+        let (length, tide) = (capture.end(), self.tide_now());
+        if length == 0 || (length < LONG && tide == self.tide) {
+            return Ok(());
+        }
+        if length >= TOO_LONG {
+            sync.sync()?;
+        }
+        if !sync.is_settled() {
+            return Ok(());
+        }
+        match connect::checkpoint(self.conn()) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            // The log stays as it is, and with it all that was committed.
+            Err(error) if length < TOO_LONG => {
+                tracing::warn!(agent = %self.key, %error, "SQLite's log could not be copied into the file");
+                return Ok(());
+            }
+            Err(error) => return Err(self.failed("copying its log into the file", error)),
+        }
+        sync.log_emptied();
+        if let Some(keeper) = &self.store.keeper {
+            keeper.dirt.lock().copied(identify(&self.key));
+        }
+        self.tide = tide;
+        if let Some(capture) = &mut self.capture {
+            capture.emptied();
+        }
         Ok(())
     }
 
@@ -90,6 +147,8 @@ impl Open {
             self.conn()
                 .execute_batch("PRAGMA journal_mode=WAL; SELECT 1 FROM sqlite_schema LIMIT 1;")
                 .map_err(io::Error::other)?;
+            // The switch is in the file itself, where the journal does not see it.
+            File::open(database)?.sync_all()?;
             File::open(&path)
         });
         opened
@@ -105,26 +164,63 @@ impl Open {
             Turn::Open => {}
         }
         let wrote = self.conn().transaction_state(Some("main")).is_ok_and(|state| state == TransactionState::Write);
+        if wrote {
+            self.store.accepts()?;
+        }
         let committed = self.conn().prepare_cached("/*hostel*/ COMMIT").and_then(|mut s| s.raw_execute());
         committed.map_err(|e| self.failed("committing a turn", e))?;
         self.turn = Turn::Idle;
         if !wrote {
             return Ok(None);
         }
-        self.leave_first_commit()?;
-        Ok(Some(match &self.sync {
-            Some(sync) => Commit::pending(sync.clone(), sync.committed()),
-            None => Commit::immediate(),
-        }))
+        self.journal()
     }
 
-    fn leave_first_commit(&mut self) -> Result<(), Error> {
-        if !self.first_commit {
-            return Ok(());
+    /// Hands what was just committed to the journal. If SQLite found that nothing had changed, the commit is the one before. If it cannot be read, it is as lost as if it could not be written.
+    fn journal(&mut self) -> Result<Option<Commit>, Error> {
+        let (Some(keeper), Some(capture), Some(sync)) = (&self.store.keeper, &mut self.capture, &self.sync) else {
+            return Ok(Some(Commit::immediate()));
+        };
+        let keeper = std::sync::Arc::clone(keeper);
+        match capture.read_commit() {
+            Ok(None) => Ok(Some(sync.latest())),
+            Ok(Some(frames)) => {
+                let agent = identify(&self.key);
+                let (number, ticket) = sync.committed(agent, capture.end(), &keeper.dirt);
+                let commit = Commit::pending(sync.clone(), number);
+                keeper.journal.append(self.entry(&keeper, &frames), ticket);
+                Ok(Some(commit))
+            }
+            Err(error) => {
+                sync.fail(Failure { kind: error.kind(), message: error.to_string().into() });
+                Err(Error::io(&subject(&self.key), "reading what it committed", error))
+            }
         }
-        self.conn().execute_batch(connect::AFTER_FIRST_COMMIT).map_err(|e| self.failed("committing a turn", e))?;
-        self.first_commit = false;
-        Ok(())
+    }
+
+    /// The record of a commit. The first one has the whole database, so that the journal alone can bring it back: rule 8.
+    fn entry(&mut self, keeper: &Keeper, frames: &Frames) -> Entry {
+        let cause = std::mem::take(&mut self.cause);
+        let first = !self.before.created;
+        let head = EntryHead {
+            agent: identify(&self.key),
+            namespace: self.key.namespace(),
+            name: self.key.name(),
+            epoch: keeper.journal.epoch(),
+            kind: if first { Kind::Create } else { Kind::Commit },
+            time_ms: now_ms(),
+            cause: &cause,
+            page_size: frames.page_size,
+            db_pages: frames.db_pages,
+        };
+        match self.store.blank() {
+            Ok(blank) if first => {
+                let changed: Vec<u32> = frames.pages().map(|(number, _)| number).collect();
+                let unchanged = blank.pages().filter(|(number, _)| !changed.contains(number));
+                Entry::new(&head, unchanged.chain(frames.pages()))
+            }
+            _ => Entry::new(&head, frames.pages()),
+        }
     }
 
     /// Undoes the turn. `false` if SQLite could not, so that the connection must go.
@@ -151,6 +247,7 @@ impl Open {
         doing: &str,
         write: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
     ) -> Result<(), Error> {
+        self.store.accepts()?;
         match write(self.conn()) {
             Ok(_) => Ok(()),
             Err(e) => {
@@ -164,4 +261,9 @@ impl Open {
     fn undone(&self, kind: ErrorKind) -> Error {
         self.refuse(kind, "the turn was already undone by an earlier failure; roll it back and begin another")
     }
+}
+
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

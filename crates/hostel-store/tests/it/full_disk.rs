@@ -113,7 +113,10 @@ fn refuses_while_full(store: &Store, other: &mut AgentDb) {
     assert_eq!(large().unwrap_err().code(), "storage_full");
     other.rollback().unwrap();
     assert_eq!(other.state().unwrap().as_deref(), Some("1"));
-    let refused = store.agent("counter", "new").unwrap().set_state("1").unwrap_err();
+    let mut new = store.agent("counter", "new").unwrap();
+    let refused = new.set_state("1").and_then(|()| new.commit()).unwrap_err();
+    new.rollback().unwrap();
+    assert_eq!(new.state().unwrap(), None);
     assert_eq!(refused.code(), "storage_full");
     assert!(refused.to_string().contains("free some space"), "{refused}");
 }

@@ -2,7 +2,7 @@
 
 use hostel_store::{Options, Store};
 
-use super::{Disk, keep};
+use super::{Disk, copy_all, keep};
 
 fn names(store: &Store, namespace: Option<&str>) -> Vec<String> {
     let entries = store.agents(namespace, 100, None).unwrap();
@@ -47,19 +47,30 @@ fn a_listing_goes_on_behind_the_cursor() {
 }
 
 #[test]
-fn listing_after_a_kill_reads_the_name_from_the_log_and_leaves_it_there() {
+fn after_a_kill_agents_are_listed_and_no_log_of_sqlite_is_believed() {
     let disk = Disk::new();
     let copy = tempfile::tempdir().unwrap();
     let mut a = disk.agent("a");
     keep(&mut a, "1");
-    let database = super::database(disk.dir.path(), "a-");
-    let there = copy.path().join(database.strip_prefix(disk.dir.path()).unwrap());
-    std::fs::create_dir_all(there.parent().unwrap()).unwrap();
-    std::fs::copy(&database, &there).unwrap();
-    std::fs::copy(database.with_extension("db-wal"), there.with_extension("db-wal")).unwrap();
+    copy_all(disk.dir.path(), copy.path());
+    let log = super::database(copy.path(), "a-").with_extension("db-wal");
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
 
     let store = Store::open(copy.path(), Options::default()).unwrap();
     assert_eq!(names(&store, None), ["a"]);
-    assert!(std::fs::metadata(there.with_extension("db-wal")).unwrap().len() > 0);
+    assert!(!log.exists());
+    assert_eq!(store.agent("counter", "a").unwrap().state().unwrap().as_deref(), Some("1"));
+}
+
+#[test]
+fn a_directory_from_before_the_journal_keeps_what_its_logs_hold() {
+    let disk = Disk::new();
+    let copy = tempfile::tempdir().unwrap();
+    let mut a = disk.agent("a");
+    keep(&mut a, "1");
+    copy_all(&disk.dir.path().join("agents"), &copy.path().join("agents"));
+
+    let store = Store::open(copy.path(), Options::default()).unwrap();
+    assert_eq!(names(&store, None), ["a"]);
     assert_eq!(store.agent("counter", "a").unwrap().state().unwrap().as_deref(), Some("1"));
 }

@@ -1,0 +1,10 @@
+//! The journal on a simulated disk that loses, tears and reorders what was not synced, and its rules one by one.
+
+#[cfg(test)]
+mod it {
+    mod disk;
+    mod node;
+    mod rules;
+    mod simulation;
+    mod writer;
+}

@@ -1,0 +1,337 @@
+//! Keeps the journal of a data directory: recovery at the start, retirement on the way, a clean end.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hostel_journal::replay::{FileBases, replay};
+use hostel_journal::scan::{Scan, ScanError, scan, settle};
+use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
+use hostel_journal::{
+    AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment,
+};
+use parking_lot::{Condvar, Mutex};
+
+use crate::layout::{identify, relative};
+use crate::lock::DirLock;
+use crate::{AgentKey, Error, ErrorKind, Options};
+
+const SUBJECT: &str = "the journal";
+/// Agents that the journal could not bring up to date, one a line.
+const DAMAGED: &str = "journal/damaged";
+/// How often the keeper looks.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Which agents' files are behind the journal, and where they are.
+#[derive(Debug, Default)]
+pub(crate) struct Dirt {
+    ledger: Ledger,
+    bases: HashMap<AgentId, Box<str>>,
+}
+
+impl Dirt {
+    pub(crate) fn appended(&mut self, agent: AgentId, key: &AgentKey, lsn: Lsn) {
+        self.ledger.appended(agent, lsn);
+        self.bases.entry(agent).or_insert_with(|| relative(key).into());
+    }
+
+    pub(crate) fn copied(&mut self, agent: AgentId) {
+        self.ledger.copied(agent);
+    }
+
+    fn due(&mut self) -> (Vec<AgentId>, Vec<String>) {
+        let due = self.ledger.begin_sync();
+        let bases = due.iter().filter_map(|agent| self.bases.get(agent)).map(|base| base.to_string()).collect();
+        (due, bases)
+    }
+
+    fn synced(&mut self, agents: &[AgentId]) {
+        self.ledger.synced(agents);
+        for agent in agents {
+            if !self.ledger.needs(*agent) {
+                self.bases.remove(agent);
+            }
+        }
+        if self.bases.len() * 4 < self.bases.capacity() {
+            self.bases.shrink_to(self.bases.len() * 2);
+        }
+    }
+}
+
+/// The journal of a data directory, and everything that is to be done about it besides appending.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) journal: Journal<LocalDisk>,
+    pub(crate) dirt: Arc<Mutex<Dirt>>,
+    /// Rises when agents that are open should copy their logs into their files.
+    pub(crate) tide: AtomicU64,
+    damaged: HashMap<AgentId, String>,
+    bases: FileBases<LocalDisk>,
+    lease: LocalLease<LocalDisk>,
+    /// A sync of the agents' files failed: what the disk holds of them is unknown, so the journal is needed whole until
+    /// the next start has laid every page anew.
+    doubtful: AtomicBool,
+    checkpoint_bytes: u64,
+    checkpoint_after: Duration,
+    ends: Mutex<bool>,
+    bell: Condvar,
+    /// Held to the very end, so that no other process sees the directory half-way.
+    _lock: DirLock,
+}
+
+impl Keeper {
+    /// Recovers what the last process left, and begins a log of its own.
+    pub(crate) fn open(root: &Path, lock: DirLock, options: &Options) -> Result<(Arc<Self>, JoinHandle<()>), Error> {
+        let failed = |doing: &'static str| move |e: io::Error| Error::io(SUBJECT, doing, e);
+        let disk = LocalDisk::new(root).map_err(failed("opening it"))?;
+        let (bases, lease_store) = (FileBases(disk.clone()), LocalLease(disk.clone()));
+        let lease = lease_store.acquire().map_err(failed("taking its lease"))?;
+        let mut scan = read(&disk)?;
+        let mut damaged = read_damaged(&disk).map_err(failed("reading the list of damaged agents"))?;
+        // What comes after a gap must never be laid over what was before it.
+        let before = scan.records.len();
+        scan.records.retain(|agent, _| !damaged.contains_key(agent));
+        let left_out = scan.records.len() < before;
+        settle(&disk, &scan).map_err(failed("syncing it"))?;
+        let kept = recover(&disk, &bases, &scan, &mut damaged).map_err(failed("replaying it"))?;
+        let lease = Lease {
+            epoch: lease.epoch.max(scan.epoch + 1),
+            lsn: lease.lsn.max(scan.tail.lsn),
+            segment: lease.segment.max(scan.highest),
+        };
+        lease_store.record(lease).map_err(failed("taking its lease"))?;
+        clear(&disk, &scan, kept || left_out).map_err(failed("removing what was replayed"))?;
+        let tail = Tail { lsn: lease.lsn, ..Tail::default() };
+        let log_options = LogOptions { segment_bytes: options.journal_segment_bytes };
+        let log = Log::begin(disk, log_options, lease.epoch, tail, lease.segment, salt());
+        let journal = log.and_then(Journal::start).map_err(failed("beginning a segment"))?;
+        let keeper = Arc::new(Self {
+            journal,
+            dirt: Arc::default(),
+            tide: AtomicU64::new(0),
+            damaged,
+            bases,
+            lease: lease_store,
+            doubtful: AtomicBool::new(false),
+            checkpoint_bytes: options.checkpoint_bytes,
+            checkpoint_after: options.checkpoint_after,
+            ends: Mutex::new(false),
+            bell: Condvar::new(),
+            _lock: lock,
+        });
+        let at_work = Arc::clone(&keeper);
+        let thread = std::thread::Builder::new().name("hostel-keeper".to_owned());
+        let housekeeping = thread.spawn(move || at_work.run()).map_err(failed("starting its keeper"))?;
+        Ok((keeper, housekeeping))
+    }
+
+    /// Refuses an agent whose part of the journal is damaged.
+    pub(crate) fn check(&self, key: &AgentKey) -> Result<(), Error> {
+        if self.damaged.is_empty() {
+            return Ok(());
+        }
+        let Some(why) = self.damaged.get(&identify(key)) else { return Ok(()) };
+        let message = format!(
+            "agent {key}: {why}; its file was left as it is. Restore it from a backup, or accept the file as it is by removing its line from {DAMAGED} while the server is stopped"
+        );
+        Err(Error::new(ErrorKind::Corrupt, message))
+    }
+
+    /// Refuses new writes while the journal cannot take them.
+    pub(crate) fn accepts(&self) -> Result<(), Error> {
+        match self.journal.health() {
+            Health::Fine => Ok(()),
+            Health::Low(failure) => Err(Error::io(SUBJECT, "reserving room for it", failure.to_io())),
+            Health::Failed(failure) => Err(Error::io(SUBJECT, "writing it", failure.to_io())),
+        }
+    }
+
+    fn run(&self) {
+        let mut last = Instant::now();
+        let mut ends = self.ends.lock();
+        while !*ends {
+            self.bell.wait_for(&mut ends, PERIOD);
+            if *ends {
+                return;
+            }
+            let much = self.journal.log().bytes() > self.checkpoint_bytes / 2;
+            if (much || last.elapsed() >= self.checkpoint_after) && !self.dirt.lock().ledger.is_empty() {
+                parking_lot::MutexGuard::unlocked(&mut ends, || self.checkpoint());
+                last = Instant::now();
+            }
+        }
+    }
+
+    /// Syncs the files of agents whose logs were copied, asks the others to copy theirs, and retires what nobody needs.
+    pub(crate) fn checkpoint(&self) {
+        self.tide.fetch_add(1, Ordering::Release);
+        if let Err(error) = self.sync_bases().and_then(|()| self.retire()) {
+            tracing::error!(%error, "a checkpoint failed; the journal keeps what it has");
+        }
+    }
+
+    /// A failed sync is final: the kernel may forget the pages and call the file clean.
+    fn sync_bases(&self) -> io::Result<()> {
+        if self.doubtful.load(Ordering::Acquire) {
+            return Err(io::Error::other(
+                "an earlier sync of the agents' files failed; restart to have them written anew",
+            ));
+        }
+        let (agents, bases) = self.dirt.lock().due();
+        if let Err(error) = self.bases.make_durable(&bases) {
+            self.doubtful.store(true, Ordering::Release);
+            return Err(error);
+        }
+        self.dirt.lock().synced(&agents);
+        Ok(())
+    }
+
+    fn retire(&self) -> io::Result<()> {
+        let mut log = self.journal.log();
+        // What was appended is in the books before the log is free again only for older batches, so the floor is taken
+        // after a flush of none: records not in the books yet are in the current segment, which is never retired.
+        let floor = self.dirt.lock().ledger.floor();
+        let retired = log.retire(floor);
+        let disk = log.disk().clone();
+        drop(log);
+        for id in retired {
+            Log::remove(&disk, id)?;
+            self.journal.log().removed(id);
+        }
+        Ok(())
+    }
+
+    /// Something of the agents' files is in doubt: the journal is kept whole.
+    pub(crate) fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Release);
+    }
+
+    /// Finishes what is queued, and leaves a directory that needs no recovery if everything is in the agents' files.
+    pub(crate) fn shut_down(&self) {
+        *self.ends.lock() = true;
+        self.bell.notify_all();
+        self.journal.flush();
+        if let Err(error) = self.sync_bases().and_then(|()| self.end()) {
+            tracing::warn!(%error, "the journal could not be emptied; the next start replays it");
+        }
+    }
+
+    fn end(&self) -> io::Result<()> {
+        let mut log = self.journal.log();
+        let tail = log.tail();
+        self.lease.record(Lease { epoch: log.epoch(), lsn: tail.lsn, segment: tail.segment })?;
+        let floor = self.dirt.lock().ledger.floor();
+        log.end(floor).map(drop)
+    }
+}
+
+fn salt() -> u64 {
+    RandomState::new().hash_one(std::time::SystemTime::now())
+}
+
+fn read(disk: &LocalDisk) -> Result<Scan, Error> {
+    let mut said = Instant::now();
+    let progress = |bytes: u64| {
+        if said.elapsed() > Duration::from_secs(1) {
+            tracing::info!(megabytes = bytes >> 20, "reading the journal");
+            said = Instant::now();
+        }
+    };
+    let scan = scan(disk, progress).map_err(|e| match e {
+        ScanError::Io(e) => Error::io(SUBJECT, "reading it", e),
+        other => Error::new(ErrorKind::Corrupt, other.to_string()),
+    })?;
+    if let Some(damage) = scan.damage.iter().find(|damage| damage.agent.is_none()) {
+        let message = format!(
+            "the journal is damaged: {damage} cannot be read, and nothing tells whose it was; restore the data directory from a backup"
+        );
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
+    if scan.torn {
+        tracing::warn!(
+            lsn = scan.tail.lsn,
+            "the journal ends in a write that was not finished; nothing of it was acknowledged"
+        );
+    }
+    Ok(scan)
+}
+
+/// Replays the scan. Returns whether its segments have to be kept for somebody to look at.
+fn recover(
+    disk: &LocalDisk,
+    bases: &FileBases<LocalDisk>,
+    scan: &Scan,
+    damaged: &mut HashMap<AgentId, String>,
+) -> io::Result<bool> {
+    if scan.records.is_empty() && scan.damage.is_empty() {
+        return Ok(false);
+    }
+    let begun = Instant::now();
+    tracing::info!(
+        agents = scan.records.len(),
+        megabytes = scan.bytes >> 20,
+        "the last stop was not clean: replaying the journal"
+    );
+    let mut said = Instant::now();
+    let mut progress = |done: usize, of: usize| {
+        if said.elapsed() > Duration::from_secs(1) {
+            tracing::info!(done, of, "replaying the journal");
+            said = Instant::now();
+        }
+    };
+    let base_of = |namespace: &str, name: &str| relative(&AgentKey::new(namespace, name));
+    let done = replay(disk, bases, scan, &base_of, &mut progress)?;
+    tracing::info!(agents = done.agents, records = done.records, took = ?begun.elapsed(), "the journal is replayed");
+    for stuck in &done.stuck {
+        tracing::error!(agent = stuck.base.as_deref().unwrap_or("?"), id = %format_args!("{:032x}", stuck.agent.0), why = %stuck.why, "an agent could not be brought up to date");
+        damaged.insert(stuck.agent, stuck.why.clone());
+    }
+    if !done.stuck.is_empty() {
+        write_damaged(disk, damaged)?;
+    }
+    Ok(!done.stuck.is_empty())
+}
+
+/// Takes the segments that were replayed out of the log, oldest first.
+fn clear(disk: &LocalDisk, scan: &Scan, keep: bool) -> io::Result<()> {
+    for id in scan.segments.iter().chain(&scan.orphans) {
+        if keep {
+            let path = segment::path(*id);
+            disk.rename(&path, &format!("{path}.damaged"))?;
+            disk.sync_dir(hostel_journal::DIR)?;
+        } else {
+            Log::remove(disk, *id)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_damaged(disk: &LocalDisk) -> io::Result<HashMap<AgentId, String>> {
+    let file = match disk.open(DAMAGED) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        file => file?,
+    };
+    let text = String::from_utf8_lossy(&hostel_journal::disk::read_all(&file)?).into_owned();
+    let entry = |line: &str| {
+        let (id, why) = line.split_once(' ')?;
+        Some((AgentId(u128::from_str_radix(id, 16).ok()?), why.to_owned()))
+    };
+    Ok(text.lines().filter_map(entry).collect())
+}
+
+fn write_damaged(disk: &LocalDisk, damaged: &HashMap<AgentId, String>) -> io::Result<()> {
+    use hostel_journal::DiskFile;
+    const NEW: &str = "journal/damaged.new";
+    let lines: String = damaged.iter().map(|(id, why)| format!("{:032x} {why}\n", id.0)).collect();
+    disk.remove(NEW)?;
+    let file = disk.create(NEW, 0)?;
+    file.write_at(0, lines.as_bytes())?;
+    file.sync()?;
+    disk.rename(NEW, DAMAGED)?;
+    disk.sync_dir(hostel_journal::DIR)
+}
