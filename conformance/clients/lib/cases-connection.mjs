@@ -137,7 +137,7 @@ export const connectionCases = [
       const [{ code, reason }] = seen.closes;
       assert.ok([1011, 1012, 1013].includes(code), `close code ${code}`);
       assert.notEqual(reason, "");
-      assert.match(JSON.parse(seen.messages[0]).error, /start boom|experiencing connection issues/);
+      assert.match(JSON.parse(seen.messages[0]).error, /start boom|experiencing connection issues|failed to start/);
       await until(() => seen.opens > 1, "another attempt", SLOW_CLOSE);
     },
   },
