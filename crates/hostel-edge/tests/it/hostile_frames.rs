@@ -4,13 +4,16 @@ use flate2::{Compress, Compression, FlushCompress};
 use hostel_edge::Limits;
 use tokio::io::AsyncWriteExt;
 
-use super::support::{PATIENCE, Server, frame, read_close, read_frame, read_to_end, reset_peak, resident};
+use super::support::{PATIENCE, Server, alone, frame, read_close, read_frame, read_to_end, reset_peak, resident};
 
 const MIB: usize = 1 << 20;
 const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 #[tokio::test]
 async fn threat_10_a_frame_that_claims_2_to_the_62_bytes_is_closed_1009_without_memory() {
+    if !alone(module_path!(), "threat_10_a_frame_that_claims_2_to_the_62_bytes_is_closed_1009_without_memory") {
+        return;
+    }
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket("").await;
     let (before, _) = resident();
@@ -54,6 +57,9 @@ fn bomb(mib: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn threat_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memory() {
+    if !alone(module_path!(), "threat_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memory") {
+        return;
+    }
     for limit in [2 * MIB, 16 * MIB] {
         let server = Server::start(Limits { message_bytes: limit, ..Limits::default() }).await;
         let mut socket = server.raw_socket(DEFLATE).await;
@@ -70,6 +76,9 @@ async fn threat_11_a_frame_that_inflates_to_1_gib_is_closed_1009_in_bounded_memo
 
 #[tokio::test]
 async fn threat_11_a_bomb_in_fragments_is_no_better() {
+    if !alone(module_path!(), "threat_11_a_bomb_in_fragments_is_no_better") {
+        return;
+    }
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket(DEFLATE).await;
     let bomb = bomb(64);
@@ -95,6 +104,9 @@ async fn threat_11_a_broken_deflate_stream_is_closed_1007() {
 
 #[tokio::test]
 async fn threat_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_memory() {
+    if !alone(module_path!(), "threat_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_memory") {
+        return;
+    }
     const COUNT: usize = 2_000_000;
     let server = Server::start(Limits { message_bytes: COUNT, ..Limits::default() }).await;
     let mut socket = server.raw_socket("").await;
@@ -115,6 +127,9 @@ async fn threat_12_two_million_fragments_of_one_byte_make_a_message_in_bounded_m
 
 #[tokio::test]
 async fn threat_12_pings_without_end_from_a_client_that_does_not_read_are_held_back() {
+    if !alone(module_path!(), "threat_12_pings_without_end_from_a_client_that_does_not_read_are_held_back") {
+        return;
+    }
     let server = Server::start(Limits::default()).await;
     let mut socket = server.raw_socket("").await;
     let (before, _) = resident();

@@ -258,3 +258,21 @@ pub(super) fn resident() -> (usize, usize) {
 pub(super) fn reset_peak() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }
+
+/// Has the test `name` of the calling module run in a process of its own, where the memory it looks at is its own.
+/// Returns whether this is that process.
+pub(super) fn alone(module: &str, name: &str) -> bool {
+    const MARK: &str = "HOSTEL_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let (_crate, path) = module.split_once("::").unwrap();
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{path}::{name}"), "--nocapture"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    false
+}

@@ -126,12 +126,12 @@ impl Node {
         pages.resize(length, [0; PAGE]);
         self.commits += 1;
         let mut changed: BTreeMap<u32, [u8; PAGE]> = BTreeMap::new();
-        for n in 0..length {
+        for (n, old) in pages.iter_mut().enumerate() {
             let grown = before.as_ref().is_none_or(|before| n >= before.len());
             if grown || n == 0 || random.one_in(4) {
                 let mut page = [random.next() as u8; PAGE];
                 page[..8].copy_from_slice(&self.commits.to_le_bytes());
-                pages[n] = page;
+                *old = page;
                 changed.insert(n as u32 + 1, page);
             }
         }
