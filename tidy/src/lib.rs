@@ -70,7 +70,7 @@ fn package(package: &Value) -> Package {
 /// When a folder cannot be read.
 pub fn rust_files() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for top in ["crates", "conformance", "bench", "crash", "tidy", "fuzz"] {
+    for top in ["crates", "examples", "conformance", "bench", "crash", "tidy", "fuzz"] {
         walk(&root().join(top), &mut found);
     }
     found.sort();
