@@ -113,9 +113,9 @@ load hostel 9706 "$sleepy" wake --agents "$wakes" --hibernated
 limit=90 agents_sdk wake --agents "$wakes" --hibernated --settle 13
 
 hostel 9707 --idle-after-ms 200
-load hostel 9707 "$pid" idle --connections "$idle"
+limit=90 load hostel 9707 "$pid" idle --connections "$idle"
 hostel 9708 --idle-after-ms 200
-load hostel 9708 "$pid" idle --connections "$idle" --agents "$idle"
+limit=90 load hostel 9708 "$pid" idle --connections "$idle" --agents "$idle"
 hostel 9709 --idle-after-ms 200
 limit=1200 load hostel 9709 "$pid" agents --count "$agents"
 
