@@ -65,7 +65,8 @@ async fn set(mut connection: Connection, listeners: u64, window: u64, received: 
     for count in 1.. {
         let state = format!(r#"{{"type":"cf_agent_state","state":{{"count":{count}}}}}"#);
         connection.send(&frame::text(&state)).await?;
-        while received.deliveries.get() + window * listeners <= count * listeners {
+        // The next state may go when all but `window - 1` of those before it have reached everybody.
+        while received.deliveries.get() + window * listeners < (count + 1) * listeners {
             received.more.notified().await;
         }
     }
