@@ -54,19 +54,29 @@ pub enum Part {
     Done(Option<Value>),
 }
 
-/// The calls that wait for an answer.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<HashMap<String, mpsc::UnboundedSender<RpcOutcome>>>);
+/// The calls that wait for an answer; `None` once the connection has ended.
+#[derive(Debug)]
+pub(crate) struct Waiting(Mutex<Option<HashMap<String, mpsc::UnboundedSender<RpcOutcome>>>>);
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self(Mutex::new(Some(HashMap::new())))
+    }
+}
 
 impl Waiting {
+    /// Waits for the answers to a call. After the end of the connection there are none.
     pub(crate) fn add(&self, id: &str) -> mpsc::UnboundedReceiver<RpcOutcome> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.0.lock().insert(id.to_owned(), sender);
+        if let Some(calls) = &mut *self.0.lock() {
+            calls.insert(id.to_owned(), sender);
+        }
         receiver
     }
 
     pub(crate) fn deliver(&self, id: &str, outcome: RpcOutcome) {
         let mut calls = self.0.lock();
+        let Some(calls) = &mut *calls else { return };
         let last = !matches!(outcome, RpcOutcome::Chunk(_));
         if let Some(call) = calls.get(id) {
             // Nobody listens any more if the receiver is gone; its guard removes the entry.
@@ -78,11 +88,29 @@ impl Waiting {
     }
 
     fn forget(&self, id: &str) {
-        self.0.lock().remove(id);
+        if let Some(calls) = &mut *self.0.lock() {
+            calls.remove(id);
+        }
     }
 
+    /// The connection has ended: whoever waits, or begins to, hears so.
     pub(crate) fn forget_all(&self) {
-        self.0.lock().clear();
+        *self.0.lock() = None;
+    }
+}
+
+#[cfg(test)]
+mod waiting_tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_begins_after_the_end_of_the_connection_does_not_wait() {
+        let waiting = Waiting::default();
+        let mut before = waiting.add("1");
+        waiting.forget_all();
+        let mut after = waiting.add("2");
+        assert!(before.recv().await.is_none());
+        assert!(after.recv().await.is_none());
     }
 }
 
