@@ -6,7 +6,7 @@ impl Counter {
         self.count
     }
     async fn count_to(cx: &Cx<Self>, stream: Stream<i64>, to: Bound) -> Result<()> {
-        todo!()
+        stream.send(&to.0)
     }
     fn on_connect(&self, connection: &Connection) -> Result<()> {
         connection.send_json(&self.count)

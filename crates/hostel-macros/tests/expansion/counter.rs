@@ -9,7 +9,7 @@ impl Counter {
 
     #[callable(streaming)]
     async fn count_to(cx: &Cx<Self>, stream: Stream<i64>, to: Bound) -> Result<()> {
-        todo!()
+        stream.send(&to.0)
     }
 
     fn on_connect(&self, connection: &Connection) -> Result<()> {
