@@ -150,6 +150,12 @@ impl App {
         self
     }
 
+    /// Sets how agents are stored: segments of the journal, checkpoints, how long history is kept.
+    pub fn storage(mut self, options: hostel_store::Options) -> Self {
+        self.store_options = options;
+        self
+    }
+
     /// Sets limits of connections, requests and messages.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

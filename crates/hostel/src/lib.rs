@@ -84,6 +84,7 @@ pub use hostel_edge::{
 pub use hostel_macros::{agent, callable};
 pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, SafeState};
+pub use hostel_store::Options as StorageOptions;
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
 pub use {axum, bytes, http, serde, serde_json};
