@@ -16,7 +16,7 @@ use crate::{
     flags::{Flags, Load},
     frame,
     histogram::Histogram,
-    process::Process,
+    process::{self, Process},
     report::Report,
 };
 
@@ -47,9 +47,16 @@ pub(crate) async fn run(flags: &Flags, load: &Load, method: &str) -> anyhow::Res
             anyhow::bail!("a client stopped");
         }
     };
+    Ok(report(Report::new(&flags.label, scenario(load, method)), &measured, &done.latencies.borrow()))
+}
+
+fn scenario(load: &Load, method: &str) -> String {
     let depth = if load.pipeline == 1 { String::new() } else { format!(" x{}", load.pipeline) };
-    let name = if method == "ping" { "calls" } else { "increments" };
-    Ok(report(Report::new(&flags.label, format!("{name}{depth}")), &measured, &done.latencies.borrow()))
+    match method {
+        "ping" => format!("calls{depth}"),
+        _ if load.agents == 1 => format!("increments, 1 agent{depth}"),
+        _ => format!("increments, {} agents{depth}", load.agents),
+    }
 }
 
 /// All clients, a few at a time: a new agent waits for the disk.
@@ -67,6 +74,8 @@ struct Measured {
     calls: f64,
     wall: f64,
     cpu: Option<f64>,
+    /// Bytes written by the server, and flushes of all disks.
+    disk: Option<(f64, f64)>,
 }
 
 async fn measure(flags: &Flags, done: &Done, seconds: f64) -> anyhow::Result<Measured> {
@@ -74,10 +83,12 @@ async fn measure(flags: &Flags, done: &Done, seconds: f64) -> anyhow::Result<Mea
     done.measuring.set(true);
     let process = flags.pid.map(Process::new);
     let cpu = || process.map(Process::cpu).transpose();
-    let (calls, begun, cpu_before) = (done.calls.get(), Instant::now(), cpu()?);
+    let disk = || process.map(|process| anyhow::Ok((process.written()?, process::flushes()?))).transpose();
+    let (calls, begun, cpu_before, disk_before) = (done.calls.get(), Instant::now(), cpu()?, disk()?);
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
     let used = cpu()?.zip(cpu_before).map(|(after, before)| (after - before).as_secs_f64());
-    Ok(Measured { calls: (done.calls.get() - calls) as f64, wall: begun.elapsed().as_secs_f64(), cpu: used })
+    let disk = disk()?.zip(disk_before).map(|(after, before)| (after.0 - before.0, after.1 - before.1));
+    Ok(Measured { calls: (done.calls.get() - calls) as f64, wall: begun.elapsed().as_secs_f64(), cpu: used, disk })
 }
 
 fn report(report: Report, measured: &Measured, latencies: &Histogram) -> Report {
@@ -86,6 +97,14 @@ fn report(report: Report, measured: &Measured, latencies: &Histogram) -> Report 
         Some(cpu) => {
             report.with("calls per second of CPU", measured.calls / cpu).with("cores busy", cpu / measured.wall)
         }
+        None => report,
+    };
+    // A call without a write leaves the disk alone.
+    let report = match measured.disk.filter(|_| report.scenario.starts_with("increments")) {
+        Some((bytes, flushes)) => report
+            .with("disk flushes/s", flushes / measured.wall)
+            .with("increments per flush", measured.calls / flushes.max(1.0))
+            .with("bytes written each", bytes / measured.calls.max(1.0)),
         None => report,
     };
     report.with("µs p50", latencies.quantile_us(0.5)).with("µs p99", latencies.quantile_us(0.99))
