@@ -110,6 +110,12 @@ codes! {
     CallInProgress "call_in_progress" 409 4409 None, "A call with this idempotency key is still running";
     IdempotencyConflict "idempotency_conflict" 409 4409 None, "The idempotency key was used for another call";
     SqlError "sql_error" 500 1011 None, "A SQL statement failed";
+    HistoryGone "history_gone" 410 4410 None, "That moment is no longer in the history";
+    HistoryOff "history_off" 404 4404 None, "No history is kept for this agent";
+    MomentInvalid "moment_invalid" 400 4400 None, "The moment cannot be understood";
+    AgentNotFound "agent_not_found" 404 4404 None, "No agent has this name";
+    AgentExists "agent_exists" 409 4409 None, "An agent with this name exists already";
+    ExportInvalid "export_invalid" 400 4400 None, "The file is no sound export of an agent";
     Unauthorized "unauthorized" 401 4401 None, "Authentication is required";
     Forbidden "forbidden" 403 4403 None, "This is not allowed";
     Internal "internal" 500 1011 None, "Something failed inside the server";
