@@ -29,53 +29,14 @@ fi
 work=$(mktemp -d)
 results=${CARGO_TARGET_DIR:-target}/bench.jsonl
 : >"$results"
-ulimit -n "$(ulimit -Hn)"
-started=()
-finish() {
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
-
-# serve PORT COMMAND..: starts a server on core 0; its process is in $pid.
-serve() {
-  local port=$1; shift
-  taskset -c 0 "$@" >"$work/$port.log" 2>&1 &
-  pid=$!
-  started+=("$pid")
-  for _ in $(seq 200); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
-    sleep 0.05
-  done
-  echo "$1 did not listen on $port:" >&2
-  cat "$work/$port.log" >&2
-  exit 1
-}
-
-hostel() { # hostel PORT [FLAGS]: a fresh Hostel, with fresh data
-  local port=$1; shift
-  serve "$port" "$bin/hostel-bench" --listen "127.0.0.1:$port" --data "$work/data-$port" "$@"
-}
-
-# load LABEL PORT PID SCENARIO..: one report
-load() {
-  local label=$1 port=$2 process=$3; shift 3
-  timeout "${limit:-30}" taskset -c 1 "$bin/hostel-load" --label "$label" --server "127.0.0.1:$port" --pid "$process" --json "$@" >>"$results" ||
-    echo "$label: $* failed" >&2
-}
+. bench/lib.sh
 
 serve 9701 "$bin/hostel-floor" --listen 127.0.0.1:9701 --write-batching off; floor=$pid
 serve 9702 "$bin/hostel-floor" --listen 127.0.0.1:9702; batching=$pid
 serve 9703 "$bin/hostel-floor" --listen 127.0.0.1:9703 --mode fan; fan=$pid
 hostel 9704; ours=$pid
 if [ "$peer" = yes ]; then
-  serve 9705 node bench/peer/run.mjs --listen 127.0.0.1:9705 --data "$work/peer"
-  for _ in $(seq 100); do
-    sdk=$(sed -n 's/.*workerd pid //p' "$work/9705.log")
-    [ -n "$sdk" ] && break
-    sleep 0.1
-  done
+  agents_sdk_server 9705
 fi
 # agents_sdk SCENARIO..: the same on the peer, if there is one
 agents_sdk() { [ "$peer" = no ] || load "Agents SDK" 9705 "$sdk" "$@"; }
@@ -119,6 +80,6 @@ limit=90 load hostel 9708 "$pid" idle --connections "$idle" --agents "$idle"
 hostel 9709 --idle-after-ms 200
 limit=1200 load hostel 9709 "$pid" agents --count "$agents"
 
-echo "$(uname -sr), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(date -u +%F)"
+machine
 echo
 "$bin/hostel-load" table "$results"

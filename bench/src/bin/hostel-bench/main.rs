@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Parser;
 use counter::CounterAgent;
 use hostel::{
-    Admission, App, Edge, Limits, Options,
+    Admission, App, Edge, Limits, Options, StorageOptions,
     axum::{Router, routing::get},
 };
 use hostel_bench::{runtime, say};
@@ -31,6 +31,12 @@ struct Flags {
     /// Milliseconds after which an idle agent sleeps.
     #[arg(long, default_value_t = 10_000)]
     idle_after_ms: u64,
+    /// Bytes of journal after which agents' files are brought up to date.
+    #[arg(long, default_value_t = StorageOptions::default().checkpoint_bytes)]
+    checkpoint_bytes: u64,
+    /// The same in milliseconds.
+    #[arg(long, default_value_t = 30_000)]
+    checkpoint_after_ms: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -50,6 +56,7 @@ fn app(flags: &Flags) -> App {
         .data(&flags.data)
         .limits(limits())
         .options(options(flags))
+        .storage(storage(flags))
         .admission(Admission::any())
         .routes(|edge| routes(edge.clone()))
 }
@@ -61,6 +68,14 @@ fn limits() -> Limits {
 
 fn options(flags: &Flags) -> Options {
     Options { idle_after: Duration::from_millis(flags.idle_after_ms), ..Options::default() }
+}
+
+fn storage(flags: &Flags) -> StorageOptions {
+    StorageOptions {
+        checkpoint_bytes: flags.checkpoint_bytes,
+        checkpoint_after: Duration::from_millis(flags.checkpoint_after_ms),
+        ..StorageOptions::default()
+    }
 }
 
 /// `/awake` tells the load when agents have fallen asleep.

@@ -42,6 +42,8 @@ pub(crate) enum Scenario {
     Wake(Wake),
     /// New connections, until each is told whom it reached.
     Connects(Connects),
+    /// Small writes to this machine's disk, each made durable; no server takes part.
+    Disk(Disk),
     /// Prints a table of reports, one JSON object a line.
     Table {
         /// The file they are in.
@@ -123,6 +125,16 @@ pub(crate) struct Connects {
     #[arg(long, default_value_t = 64)]
     pub(crate) at_once: usize,
     /// How long is measured, after half a second of warming up.
+    #[arg(long, default_value_t = 4.0)]
+    pub(crate) seconds: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Disk {
+    /// A directory on the disk.
+    #[arg(long)]
+    pub(crate) directory: PathBuf,
+    /// How long is measured.
     #[arg(long, default_value_t = 4.0)]
     pub(crate) seconds: f64,
 }

@@ -4,6 +4,7 @@ mod agents;
 mod calls;
 mod connection;
 mod connects;
+mod disk;
 mod fanout;
 mod flags;
 mod frame;
@@ -43,6 +44,7 @@ async fn run(flags: &Flags) -> anyhow::Result<report::Report> {
         Scenario::Agents(agents) => agents::run(flags, agents).await,
         Scenario::Wake(wake) => wake::run(flags, wake).await,
         Scenario::Connects(connects) => connects::run(flags, connects).await,
+        Scenario::Disk(writes) => disk::run(flags, writes),
         Scenario::Table { .. } => anyhow::bail!("a table needs no load"),
     }
 }
