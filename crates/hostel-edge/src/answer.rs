@@ -24,6 +24,14 @@ pub fn problem(refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
     finish(refusal.code, Body::from(body), PROBLEM)
 }
 
+/// [`problem`] under a status that is more exact than the code's own.
+pub(crate) fn problem_as(status: StatusCode, refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
+    let body = refusal.to_problem_json_as(status.as_u16(), id.map(RequestId::as_str));
+    let mut response = finish(refusal.code, Body::from(body), PROBLEM);
+    *response.status_mut() = status;
+    response
+}
+
 /// What HTTP hears when an agent cannot be reached, or its handler fails.
 pub(crate) fn failure(class: &str, name: &str, error: &Error, development: bool, id: &RequestId) -> Response<Body> {
     match error.code() {

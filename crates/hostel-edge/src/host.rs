@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use crate::{
     address::Address,
-    answer::{failure, problem, refuse_socket},
+    answer::{failure, problem, problem_as, refuse_socket},
     drive::drive,
     edge::Edge,
     listener::ConnInfo,
@@ -122,8 +122,7 @@ pub(crate) fn refuse_upgrade(
 
 fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
     steps::refused(&bad.refusal);
-    let mut response = problem(&bad.refusal, Some(id));
-    *response.status_mut() = bad.status;
+    let mut response = problem_as(bad.status, &bad.refusal, Some(id));
     response.headers_mut().extend(bad.headers());
     response
 }
@@ -159,5 +158,24 @@ impl tower::Service<Request<Body>> for AgentHost {
 impl fmt::Debug for AgentHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AgentHost").field(&self.class()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_handshake_says_the_same_status_in_head_and_body() {
+        let mut old = Request::get("/").header("upgrade", "websocket").header("connection", "upgrade");
+        old = old.header("sec-websocket-version", "8");
+        let bad = ws::handshake(&mut old.body(()).unwrap(), &ws::WsPolicy::default()).map(|_| ()).unwrap_err();
+        let response = bad_upgrade(&bad, &RequestId::default());
+        assert_eq!(response.status(), 426);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["status"], 426);
     }
 }

@@ -51,11 +51,17 @@ impl Refusal {
     /// A problem document of RFC 9457 (`application/problem+json`).
     #[must_use]
     pub fn to_problem_json(&self, request_id: Option<&str>) -> String {
+        self.to_problem_json_as(self.code.http_status(), request_id)
+    }
+
+    /// The same under a status that is more exact than the code's own.
+    #[must_use]
+    pub fn to_problem_json_as(&self, status: u16, request_id: Option<&str>) -> String {
         let code = self.code.as_str();
         let mut problem = json!({
             "type": format!("urn:hostel:error:{code}"),
             "title": self.code.title(),
-            "status": self.code.http_status(),
+            "status": status,
             "detail": self.message,
             "code": code,
         });
