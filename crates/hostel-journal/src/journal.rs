@@ -14,7 +14,7 @@ use crate::disk::Disk;
 use crate::log::Log;
 use crate::record::Entry;
 use crate::seams::CommitLog;
-use crate::{Epoch, Lsn};
+use crate::{Epoch, Lsn, points};
 
 /// Bytes of one batch, beyond the first entry. More would make the first of them wait for long.
 const BATCH_BYTES: usize = 4 << 20;
@@ -271,6 +271,8 @@ impl<D: Disk> Shared<D> {
         }
         let written = if good.is_empty() { Ok(0) } else { self.append(&mut log, &good) };
         drop(log);
+        // A batch is durable from here on, whatever a test does.
+        let _stops_here = points::pass("gate");
         if let Err(failure) = &written {
             tracing::error!(error = %failure.message, turns = good.len(), "the journal could not be written; nothing of the batch is acknowledged");
         }

@@ -15,6 +15,7 @@ pub mod disk;
 mod journal;
 mod ledger;
 mod log;
+pub mod points;
 pub mod record;
 pub mod replay;
 pub mod scan;

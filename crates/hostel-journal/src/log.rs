@@ -9,7 +9,7 @@ use std::io;
 use crate::disk::{Disk, DiskFile};
 use crate::record::{AgentId, Entry, Place};
 use crate::segment::{self, Before, FIRST, SegmentHeader};
-use crate::{DIR, Epoch, Lsn};
+use crate::{DIR, Epoch, Lsn, points};
 
 const SPARE: &str = "journal/spare";
 const SMALLEST: u64 = 256 << 10;
@@ -213,7 +213,13 @@ impl<D: Disk> Log<D> {
             tail = Tail { lsn: place.lsn, agent: entry.agent, mark, ..tail };
         }
         current.make_ready(current.at + needed)?;
+        points::pass("append")?;
+        if points::armed("tear") {
+            current.file.write_at(current.at, &self.buffer[..self.buffer.len() / 2])?;
+            points::pass("torn")?;
+        }
         current.file.write_at(current.at, &self.buffer)?;
+        points::pass("sync")?;
         current.file.sync()?;
         current.at += self.buffer.len() as u64;
         self.tail = Tail { segment: current.id, end: current.at, ..tail };
@@ -265,9 +271,11 @@ impl<D: Disk> Log<D> {
         let header = SegmentHeader { id, salt: self.salts ^ id, epoch: self.epoch, before };
         // From the moment this header may be on the disk, the segment before must not grow: the header says where it ends.
         self.seal();
+        points::pass("rotate")?;
         header.write(&file)?;
         let ready = bytes.min(FIRST + AHEAD);
         fill(&file, FIRST, ready)?;
+        points::pass("rotate-sync")?;
         file.sync()?;
         self.disk.sync_dir(DIR)?;
         // The chain leads to the newest segment, even while there is no record in it.

@@ -113,7 +113,8 @@ pub enum ScanError {
 /// If a file cannot be read, or the log as a whole makes no sense. Damage to single records is no error here but part of
 /// the result.
 pub fn scan<D: Disk>(disk: &D, mut progress: impl FnMut(u64)) -> Result<Scan, ScanError> {
-    scan_trusting(disk, Trust::Checksums, &mut progress)
+    let trust = if crate::points::armed("sabotage-checksum") { Trust::Blind } else { Trust::Checksums };
+    scan_trusting(disk, trust, &mut progress)
 }
 
 #[doc(hidden)]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hostel_journal::{Disk, LocalDisk};
+use hostel_journal::{Disk, LocalDisk, points};
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -54,9 +54,11 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 /// Copies SQLite's log into the file and empties it. To be done only when all of it is durable in the journal. Returns how
 /// many frames the log had; `None` if it could not be done now.
 pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<Option<u64>> {
+    let _stops_here = points::pass("copy");
     let outcome = conn.query_row("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     })?;
+    let _stops_here = points::pass("copied");
     Ok((outcome.0 == 0).then(|| u64::try_from(outcome.1).unwrap_or(0)))
 }
 
@@ -109,6 +111,7 @@ impl Blank {
         fs::create_dir_all(shard)?;
         remove_stale_wal(path, shard)?;
         let unfinished = self.take()?;
+        points::pass("create")?;
         let placed = fs::rename(&unfinished, path);
         if placed.is_err() {
             // What cannot be removed now is removed on the next start.

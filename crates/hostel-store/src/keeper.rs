@@ -13,7 +13,7 @@ use hostel_journal::replay::{FileBases, replay};
 use hostel_journal::scan::{Scan, ScanError, scan, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
 use hostel_journal::{
-    AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, segment,
+    AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, points, segment,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -97,8 +97,9 @@ impl Keeper {
         let before = scan.records.len();
         scan.records.retain(|agent, _| !damaged.contains_key(agent));
         let left_out = scan.records.len() < before;
-        settle(&disk, &scan).map_err(failed("syncing it"))?;
+        settle(&disk, &scan).and_then(|()| points::pass("replay")).map_err(failed("syncing it"))?;
         let kept = recover(&disk, &bases, &scan, &mut damaged).map_err(failed("replaying it"))?;
+        points::pass("replayed").map_err(failed("replaying it"))?;
         let lease = Lease {
             epoch: lease.epoch.max(scan.epoch + 1),
             lsn: lease.lsn.max(scan.tail.lsn),
@@ -155,7 +156,7 @@ impl Keeper {
         let mut last = Instant::now();
         let mut ends = self.ends.lock();
         while !*ends {
-            self.bell.wait_for(&mut ends, PERIOD);
+            self.bell.wait_for(&mut ends, PERIOD.min(self.checkpoint_after));
             if *ends {
                 return;
             }
@@ -183,7 +184,7 @@ impl Keeper {
             ));
         }
         let (agents, bases) = self.dirt.lock().due();
-        if let Err(error) = self.bases.make_durable(&bases) {
+        if let Err(error) = points::pass("checkpoint").and_then(|()| self.bases.make_durable(&bases)) {
             self.doubtful.store(true, Ordering::Release);
             return Err(error);
         }
@@ -200,6 +201,7 @@ impl Keeper {
         let disk = log.disk().clone();
         drop(log);
         for id in retired {
+            points::pass("retire")?;
             Log::remove(&disk, id)?;
             self.journal.log().removed(id);
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, fallocate, fdatasync, statvfs, syncfs};
 
 use super::{Disk, DiskFile};
+use crate::points;
 
 /// A directory of the file system.
 #[derive(Clone, Debug)]
@@ -78,10 +79,18 @@ impl Disk for LocalDisk {
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
+        points::pass("disk-sync")?;
+        if points::armed("sabotage-sync") {
+            return Ok(());
+        }
         File::open(self.path(dir))?.sync_all()
     }
 
     fn sync_all(&self) -> io::Result<()> {
+        points::pass("disk-sync")?;
+        if points::armed("sabotage-sync") {
+            return Ok(());
+        }
         Ok(syncfs(&*self.handle)?)
     }
 
@@ -128,6 +137,7 @@ impl DiskFile for LocalFile {
     }
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        points::pass("disk-write")?;
         self.0.write_all_at(bytes, at)
     }
 
@@ -140,6 +150,10 @@ impl DiskFile for LocalFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        points::pass("disk-sync")?;
+        if points::armed("sabotage-sync") {
+            return Ok(());
+        }
         Ok(fdatasync(&self.0)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use hostel_journal::{CommitLog, Entry, EntryHead, Kind};
+use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
 use super::open::absent_is_fine;
 use super::{AgentDb, Slot};
@@ -32,6 +32,7 @@ impl AgentDb {
         if created {
             self.record_end(&keeper)?;
         }
+        points::pass("destroy").map_err(|e| Error::io(&self.subject(), "deleting its database", e))?;
         let gone = self.remove();
         if gone.is_ok() {
             keeper.dirt.lock().copied(identify(&self.key));

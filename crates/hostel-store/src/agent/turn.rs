@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hostel_journal::{CommitLog, Entry, EntryHead, Failure, Kind};
+use hostel_journal::{CommitLog, Entry, EntryHead, Failure, Kind, points};
 use rusqlite::{Connection, TransactionState};
 
 use super::open::{Open, subject};
@@ -182,13 +182,16 @@ impl Open {
             return Ok(Some(Commit::immediate()));
         };
         let keeper = std::sync::Arc::clone(keeper);
-        match capture.read_commit() {
+        match points::pass("capture").and_then(|()| capture.read_commit()) {
             Ok(None) => Ok(Some(sync.latest())),
             Ok(Some(frames)) => {
                 let agent = identify(&self.key);
                 let (number, ticket) = sync.committed(agent, capture.end(), &keeper.dirt);
                 let commit = Commit::pending(sync.clone(), number);
                 keeper.journal.append(self.entry(&keeper, &frames), ticket);
+                if points::armed("sabotage-gate") {
+                    return Ok(Some(Commit::immediate()));
+                }
                 Ok(Some(commit))
             }
             Err(error) => {
