@@ -1,6 +1,7 @@
 //! One agent's database, and the turn that is going on in it.
 
 pub(crate) mod idempotency;
+mod install;
 mod open;
 mod query;
 mod replace;
@@ -15,7 +16,7 @@ use std::time::Instant;
 
 use crate::durability::{Commit, SyncHandle};
 use crate::store::Inner;
-use crate::{AgentKey, Error};
+use crate::{AgentKey, Cause, Error};
 
 use open::Open;
 
@@ -31,6 +32,8 @@ pub struct AgentDb {
     path: PathBuf,
     slot: RefCell<Slot>,
     deadline: Option<Instant>,
+    /// Why the turn is done, packed; the room is used again.
+    cause: Vec<u8>,
 }
 
 /// Whether the database is open, and if not, what is known.
@@ -52,7 +55,7 @@ enum Absent {
 impl AgentDb {
     pub(crate) fn new(store: Arc<Inner>, key: AgentKey) -> Self {
         let path = store.layout.database(&key);
-        Self { store, key, path, slot: RefCell::new(Slot::Unopened), deadline: None }
+        Self { store, key, path, slot: RefCell::new(Slot::Unopened), deadline: None, cause: Vec::new() }
     }
 
     /// Whose database this is.
@@ -119,11 +122,9 @@ impl AgentDb {
         self.writable()?.set_alarm(at_ms)
     }
 
-    /// Says why the turn is done (which event of which connection), for the journal; opaque here.
-    pub fn set_cause(&mut self, cause: Vec<u8>) {
-        if let Slot::Open(open) = self.slot.get_mut() {
-            open.cause = cause;
-        }
+    /// Says why the turn is done, for the history. Holds until the turn is committed or undone.
+    pub fn set_cause(&mut self, cause: Cause<'_>) {
+        cause.encode(&mut self.cause);
     }
 
     /// From now on the agent's own SQL is interrupted at this moment; `None` lets it run.
@@ -139,14 +140,15 @@ impl AgentDb {
     ///
     /// If SQLite cannot write; then nothing of the turn is kept.
     pub fn commit(&mut self) -> Result<Option<Commit>, Error> {
-        let Slot::Open(open) = self.slot.get_mut() else { return Ok(None) };
-        match open.commit() {
-            Ok(commit) => Ok(commit),
-            Err(error) => {
-                self.rollback()?;
-                Err(error)
-            }
+        let committed = match self.slot.get_mut() {
+            Slot::Open(open) => open.commit(&self.cause),
+            Slot::Unopened | Slot::Absent => Ok(None),
+        };
+        self.cause.clear();
+        if committed.is_err() {
+            self.rollback()?;
         }
+        committed
     }
 
     /// Undoes the turn: the database is as it was before [`begin`](Self::begin). Without a turn this does
@@ -156,6 +158,7 @@ impl AgentDb {
     ///
     /// None in practice: if SQLite cannot roll back, the connection is closed, which does it.
     pub fn rollback(&mut self) -> Result<(), Error> {
+        self.cause.clear();
         let slot = self.slot.get_mut();
         let Slot::Open(open) = slot else { return Ok(()) };
         let clean = open.rollback();
@@ -244,6 +247,7 @@ impl AgentDb {
         if self.store.in_memory {
             return Ok(self.store.registry.is_known(&self.key));
         }
+        self.store.check_stale(&self.key)?;
         match fs::metadata(&self.path) {
             Ok(_) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -42,6 +42,18 @@ pub enum ErrorKind {
     NameTooLong,
     /// The namespace is not a kebab-case name.
     NameInvalid,
+    /// There is no such agent, or there was none at that moment.
+    NotFound,
+    /// There is such an agent already.
+    Exists,
+    /// The moment is before the oldest one that is kept whole.
+    HistoryGone,
+    /// No history is kept.
+    HistoryOff,
+    /// What was said is no moment of the agent's history.
+    MomentInvalid,
+    /// A file is not a whole export, or not of this version.
+    ExportInvalid,
 }
 
 impl ErrorKind {
@@ -58,6 +70,12 @@ impl ErrorKind {
             Self::Timeout => "turn_timeout",
             Self::NameTooLong => "name_too_long",
             Self::NameInvalid => "name_invalid",
+            Self::NotFound => "agent_not_found",
+            Self::Exists => "agent_exists",
+            Self::HistoryGone => "history_gone",
+            Self::HistoryOff => "history_off",
+            Self::MomentInvalid => "moment_invalid",
+            Self::ExportInvalid => "export_invalid",
         }
     }
 
@@ -71,7 +89,11 @@ impl ErrorKind {
             Self::Locked => "close whatever else has the file open and retry",
             Self::Sql => "correct the statement",
             Self::Timeout => "make the statement cheaper or allow the turn more time",
-            Self::NameTooLong | Self::NameInvalid => "choose another name",
+            Self::NameTooLong | Self::NameInvalid | Self::Exists => "choose another name",
+            Self::NotFound => "list the agents for their names",
+            Self::HistoryGone | Self::MomentInvalid => "list the history for the turns that are kept",
+            Self::HistoryOff => "give its class a retention",
+            Self::ExportInvalid => "export it again",
         }
     }
 }
@@ -116,6 +138,12 @@ impl Error {
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
         let message = self.message.replace(self.kind.remedy(), kind.remedy()).into_boxed_str();
         Self { kind, message, source: self.source }
+    }
+
+    /// The same failure with another way out.
+    pub(crate) fn with_remedy(self, remedy: &str) -> Self {
+        let message = self.message.replace(self.kind.remedy(), remedy).into_boxed_str();
+        Self { kind: self.kind, message, source: self.source }
     }
 
     /// Translates a failure of SQLite while `doing` something to `subject`.

@@ -70,7 +70,7 @@ pub(crate) struct Keeper {
     pub(crate) dirt: Arc<Mutex<Dirt>>,
     /// Rises when agents that are open should copy their logs into their files.
     pub(crate) tide: AtomicU64,
-    damaged: HashMap<AgentId, String>,
+    damaged: Mutex<HashMap<AgentId, String>>,
     bases: FileBases<LocalDisk>,
     lease: LocalLease<LocalDisk>,
     /// A sync of the agents' files failed: what the disk holds of them is unknown, so the journal is needed whole until
@@ -115,7 +115,7 @@ impl Keeper {
             journal,
             dirt: Arc::default(),
             tide: AtomicU64::new(0),
-            damaged,
+            damaged: Mutex::new(damaged),
             bases,
             lease: lease_store,
             doubtful: AtomicBool::new(false),
@@ -133,14 +133,28 @@ impl Keeper {
 
     /// Refuses an agent whose part of the journal is damaged.
     pub(crate) fn check(&self, key: &AgentKey) -> Result<(), Error> {
-        if self.damaged.is_empty() {
+        let damaged = self.damaged.lock();
+        if damaged.is_empty() {
             return Ok(());
         }
-        let Some(why) = self.damaged.get(&identify(key)) else { return Ok(()) };
+        let Some(why) = damaged.get(&identify(key)) else { return Ok(()) };
         let message = format!(
             "agent {key}: {why}; its file was left as it is. Restore it from a backup, or accept the file as it is by removing its line from {DAMAGED} while the server is stopped"
         );
         Err(Error::new(ErrorKind::Corrupt, message))
+    }
+
+    /// An agent whose part of the journal was damaged is whole again, in its file and in the journal.
+    pub(crate) fn healed(&self, key: &AgentKey) -> io::Result<()> {
+        let mut damaged = self.damaged.lock();
+        let mut rest = damaged.clone();
+        if rest.remove(&identify(key)).is_none() {
+            return Ok(());
+        }
+        self.bases.make_durable(&[relative(key)])?;
+        write_damaged(&self.bases.0, &rest)?;
+        *damaged = rest;
+        Ok(())
     }
 
     /// Refuses new writes while the journal cannot take them.

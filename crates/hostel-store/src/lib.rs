@@ -35,10 +35,12 @@
 mod adopt;
 mod agent;
 mod capture;
+mod cause;
 mod connect;
 mod durability;
 mod error;
 mod guard;
+mod history;
 mod keeper;
 mod key;
 mod layout;
@@ -53,8 +55,13 @@ mod value;
 
 pub use agent::AgentDb;
 pub use agent::idempotency::Stored;
+pub use cause::{Author, Cause, TurnCause};
 pub use durability::{Commit, SyncHandle, make_durable};
 pub use error::{Error, ErrorKind};
+pub use history::{
+    At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, Row, StateChange, TableChange, TableDifference,
+    TurnEntry,
+};
 pub use hostel_journal::Counts as JournalCounts;
 pub use key::AgentKey;
 pub use listing::AgentEntry;
@@ -69,4 +76,5 @@ const _: () = {
     shared::<Store>();
     shared::<Commit>();
     sendable::<AgentDb>();
+    sendable::<Image>();
 };

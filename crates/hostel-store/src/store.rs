@@ -1,6 +1,6 @@
 //! The store: a data directory, or its double in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::connect::Blank;
 use crate::durability::{Commit, sync_dir};
 use crate::keeper::Keeper;
-use crate::layout::Layout;
+use crate::layout::{Layout, relative};
 use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
 use crate::node::NodeDb;
@@ -22,7 +22,7 @@ use hostel_journal::Counts as JournalCounts;
 /// All agents of one node. Cheap to clone; any thread may use it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What every open database of a store shares.
@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) keeper: Option<Arc<Keeper>>,
     /// Databases that were closed with something in SQLite's log that is not in the file: how much of it is durable.
     pub(crate) cuts: Mutex<HashMap<String, u64>>,
+    /// Databases whose files are not what the journal says, and will be after a restart.
+    pub(crate) stale: Mutex<HashSet<String>>,
     blank: Option<Blank>,
     node: NodeDb,
     housekeeping: Mutex<Option<JoinHandle<()>>>,
@@ -60,6 +62,17 @@ impl Inner {
     /// Refuses a write that could not become durable.
     pub(crate) fn accepts(&self) -> Result<(), Error> {
         self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.accepts())
+    }
+
+    /// Refuses an agent whose file is not what the journal says.
+    pub(crate) fn check_stale(&self, key: &AgentKey) -> Result<(), Error> {
+        if !self.stale.lock().contains(&relative(key)) {
+            return Ok(());
+        }
+        let message = format!(
+            "agent {key}: its database was replaced, and the new one could not be put in place; restart the server to have it put there from the journal"
+        );
+        Err(Error::new(ErrorKind::Failed, message))
     }
 
     /// The file that new agents start from.
@@ -89,6 +102,7 @@ impl Store {
             keeper: Some(keeper),
             housekeeping: Mutex::new(Some(housekeeping)),
             cuts: Mutex::default(),
+            stale: Mutex::default(),
             blank: Some(Blank::build(layout.temporary())?),
             node: NodeDb::open(&layout.node())?,
             registry: Arc::default(),
@@ -113,6 +127,7 @@ impl Store {
             keeper: None,
             housekeeping: Mutex::default(),
             cuts: Mutex::default(),
+            stale: Mutex::default(),
             registry: Arc::default(),
             in_memory: true,
             layout: Layout::new(root),

@@ -52,8 +52,6 @@ pub(crate) struct Open {
     pub(super) capture: Option<Capture>,
     /// The keeper's tide when SQLite's log was last empty.
     pub(super) tide: u64,
-    /// Why the turn is done, for the journal.
-    pub(super) cause: Vec<u8>,
     guard: Option<Guard>,
 }
 
@@ -105,7 +103,6 @@ impl Open {
             sync: None,
             capture: None,
             tide: 0,
-            cause: Vec::new(),
             guard: None,
         }
     }

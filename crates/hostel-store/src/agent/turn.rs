@@ -137,6 +137,20 @@ impl Open {
         Ok(())
     }
 
+    /// Waits until everything is durable, and copies SQLite's log into the file.
+    pub(crate) fn empty_log(&mut self) -> Result<(), Error> {
+        let Some(sync) = &self.sync else { return Ok(()) };
+        sync.sync()?;
+        self.tide = self.tide_now().wrapping_sub(1);
+        self.relieve_log()?;
+        match &self.capture {
+            Some(capture) if capture.end() > 0 => {
+                Err(self.refuse(ErrorKind::Locked, "its log could not be copied into its file now; try again"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The log exists as soon as SQLite has read the file, unless some tool has switched its journal mode.
     fn open_log(&self, database: &Path) -> Result<(File, u64), Error> {
         let path = wal_of(database);
@@ -157,7 +171,7 @@ impl Open {
     }
 
     /// Commits; on an error the caller rolls back.
-    pub(crate) fn commit(&mut self) -> Result<Option<Commit>, Error> {
+    pub(crate) fn commit(&mut self, cause: &[u8]) -> Result<Option<Commit>, Error> {
         match self.turn {
             Turn::Idle => return Ok(None),
             Turn::Undone(kind) => return Err(self.undone(kind)),
@@ -173,11 +187,11 @@ impl Open {
         if !wrote {
             return Ok(None);
         }
-        self.journal()
+        self.journal(cause)
     }
 
     /// Hands what was just committed to the journal. If SQLite found that nothing had changed, the commit is the one before. If it cannot be read, it is as lost as if it could not be written.
-    fn journal(&mut self) -> Result<Option<Commit>, Error> {
+    fn journal(&mut self, cause: &[u8]) -> Result<Option<Commit>, Error> {
         let (Some(keeper), Some(capture), Some(sync)) = (&self.store.keeper, &mut self.capture, &self.sync) else {
             return Ok(Some(Commit::immediate()));
         };
@@ -188,7 +202,7 @@ impl Open {
                 let agent = identify(&self.key);
                 let (number, ticket) = sync.committed(agent, capture.end(), &keeper.dirt);
                 let commit = Commit::pending(sync.clone(), number);
-                keeper.journal.append(self.entry(&keeper, &frames), ticket);
+                keeper.journal.append(self.entry(&keeper, cause, &frames), ticket);
                 if points::armed("sabotage-gate") {
                     return Ok(Some(Commit::immediate()));
                 }
@@ -202,8 +216,7 @@ impl Open {
     }
 
     /// The record of a commit. The first one has the whole database, so that the journal alone can bring it back: rule 8.
-    fn entry(&mut self, keeper: &Keeper, frames: &Frames) -> Entry {
-        let cause = std::mem::take(&mut self.cause);
+    fn entry(&self, keeper: &Keeper, cause: &[u8], frames: &Frames) -> Entry {
         let first = !self.before.created;
         let head = EntryHead {
             agent: identify(&self.key),
@@ -212,7 +225,7 @@ impl Open {
             epoch: keeper.journal.epoch(),
             kind: if first { Kind::Create } else { Kind::Commit },
             time_ms: now_ms(),
-            cause: &cause,
+            cause,
             page_size: frames.page_size,
             db_pages: frames.db_pages,
         };

@@ -1,0 +1,215 @@
+//! What an agent has been through: its turns, what each of them changed, and its database at any of them.
+//!
+//! All of it is read from the journal and its archive alone, so it works while the agent is open and busy.
+
+mod image;
+mod moment;
+mod scratch;
+
+use std::fs::File;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::store::Inner;
+use crate::{AgentKey, Error, ErrorKind, Store, TurnCause};
+
+pub use image::Image;
+pub use moment::Moment;
+pub(crate) use scratch::Scratch;
+
+/// Which part of a history is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Only turns before this one.
+    pub before: Option<i64>,
+    /// At most so many turns.
+    pub limit: usize,
+    /// Whether to say what each turn changed, which costs much more.
+    pub changes: bool,
+}
+
+impl Default for HistoryQuery {
+    fn default() -> Self {
+        Self { before: None, limit: 50, changes: false }
+    }
+}
+
+/// A part of a history.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryPage {
+    /// The turns, newest first.
+    pub turns: Vec<TurnEntry>,
+    /// Pass this as `before` to go on with older turns; `None` if there are none.
+    pub next: Option<i64>,
+    /// The oldest turn that is kept.
+    pub oldest: Option<i64>,
+    /// The oldest turn whose database can be made again, and all later ones can.
+    pub oldest_whole: Option<i64>,
+}
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnEntry {
+    /// Its number: rises from turn to turn, among all agents of the node.
+    pub turn: i64,
+    /// When, in Unix milliseconds.
+    pub time_ms: i64,
+    /// Why.
+    pub cause: TurnCause,
+    /// Whether it holds the whole database: a first turn, a restore, or where older history was merged.
+    pub whole: bool,
+    /// Whether it was the agent's end.
+    pub ended: bool,
+    /// What it takes in the journal.
+    pub bytes: u64,
+    /// What it changed, if that was asked for and the turn before is known.
+    pub changes: Option<Changes>,
+}
+
+/// What a turn changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The keys of the state that were added, removed or changed; `*` if the state is not an object.
+    pub state_keys: Vec<String>,
+    /// The tables with rows that changed.
+    pub tables: Vec<TableChange>,
+    /// Why something is missing here.
+    pub note: Option<String>,
+}
+
+/// How many rows of a table changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableChange {
+    /// The table.
+    pub name: String,
+    /// Rows that were not there before.
+    pub added: u64,
+    /// Rows that are not there any more.
+    pub removed: u64,
+    /// Rows with other values.
+    pub changed: u64,
+}
+
+/// A moment, found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The last turn before or at it.
+    pub turn: i64,
+    /// When that turn was, in Unix milliseconds.
+    pub time_ms: i64,
+}
+
+/// What is different between two moments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The one moment.
+    pub from: At,
+    /// The other.
+    pub to: At,
+    /// The state.
+    pub state: Vec<StateChange>,
+    /// The agent's tables that are different, by name.
+    pub tables: Vec<TableDifference>,
+    /// Why something is missing here.
+    pub note: Option<String>,
+}
+
+/// A place in the state that is different.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateChange {
+    /// Where, as a JSON pointer (RFC 6901); empty for the whole state.
+    pub path: String,
+    /// What was there; absent if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    pub before: Option<Value>,
+    /// What is there; absent if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    pub after: Option<Value>,
+}
+
+/// A row: columns and values. A blob is `{"blob": "<the first bytes in hex>", "bytes": n}`, a text too long to show
+/// `{"text": "<its beginning>", "bytes": n}`.
+pub type Row = Map<String, Value>;
+
+/// What is different in a table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableDifference {
+    /// The table.
+    pub name: String,
+    /// Whether the table, its indexes or triggers are declared otherwise, or it exists at one moment only.
+    pub schema_changed: bool,
+    /// Rows that are only at the later moment.
+    pub added: Vec<Row>,
+    /// Rows that are only at the earlier moment.
+    pub removed: Vec<Row>,
+    /// Rows with the same key and other values.
+    pub changed: Vec<(Row, Row)>,
+    /// How many more rows are different than are listed here.
+    pub more: u64,
+}
+
+/// A JSON `null` that is there is not the same as nothing.
+mod present {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+        Value::deserialize(deserializer).map(Some)
+    }
+}
+
+impl Inner {
+    /// A copy of the file of an agent that nobody changes now.
+    pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
+        let copy = || {
+            let (scratch, mut file) = Scratch::create(&self.layout)?;
+            std::io::copy(&mut File::open(self.layout.database(key))?, &mut file)?;
+            Ok(Image::new(scratch, 0, 0))
+        };
+        copy().map_err(|e| Error::io(&format!("agent {key}"), "copying its database", e))
+    }
+}
+
+impl Store {
+    /// Lists an agent's turns, newest first. Only turns that are durable are in it.
+    ///
+    /// # Errors
+    ///
+    /// `agent_not_found` if nothing is known of the agent, `history_off` if none is kept, `storage_corrupt` if it is
+    /// damaged.
+    pub fn history(&self, key: &AgentKey, query: &HistoryQuery) -> Result<HistoryPage, Error> {
+        let _ = query;
+        Err(off(key))
+    }
+
+    /// Says what is different between two moments of an agent: the state by JSON, the agent's own tables by row, at most
+    /// `row_limit` rows of each table.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::image`].
+    pub fn difference(&self, key: &AgentKey, from: Moment, to: Moment, row_limit: usize) -> Result<Difference, Error> {
+        let _ = (from, to, row_limit);
+        Err(off(key))
+    }
+
+    /// Makes an agent's database as it was at a moment.
+    ///
+    /// # Errors
+    ///
+    /// `history_gone` if the moment is before the oldest one that is kept whole, `history_off` if nothing is kept,
+    /// `agent_not_found` if there was no agent at that moment, `moment_invalid` if it had no turn of that number.
+    pub fn image(&self, key: &AgentKey, at: Moment) -> Result<Image, Error> {
+        let _ = at;
+        Err(off(key))
+    }
+}
+
+fn off(key: &AgentKey) -> Error {
+    Error::new(ErrorKind::HistoryOff, format!("agent {key}: no history is kept; give its class a retention"))
+}

@@ -1,0 +1,159 @@
+//! A whole database at a moment, as a file to look into, to change the name in, or to put in a database's place.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::scratch::Scratch;
+use crate::error::Blame;
+use crate::{AgentKey, Error, ErrorKind, connect};
+
+const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
+const ALARM: &str = "SELECT alarm_ms FROM hostel_meta";
+const STATE: &str = "SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
+const RENAME: &str = "INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)
+    ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, name = excluded.name, alarm_ms = NULL";
+const SUBJECT: &str = "an image of a database";
+
+/// The database of an agent as it was at a moment: a file of its own, which is removed when this is dropped.
+#[derive(Debug)]
+pub struct Image {
+    scratch: Scratch,
+    turn: i64,
+    time_ms: i64,
+}
+
+impl Image {
+    /// Takes a finished file for the image right after `turn`.
+    pub(crate) fn new(scratch: Scratch, turn: i64, time_ms: i64) -> Self {
+        Self { scratch, turn, time_ms }
+    }
+
+    /// The last turn that is in it; 0 if that is not known.
+    pub fn turn(&self) -> i64 {
+        self.turn
+    }
+
+    /// When that turn was, in Unix milliseconds.
+    pub fn time_ms(&self) -> i64 {
+        self.time_ms
+    }
+
+    /// The size in bytes.
+    pub fn bytes(&self) -> u64 {
+        fs::metadata(self.path()).map_or(0, |meta| meta.len())
+    }
+
+    /// Where the file is. To be read only.
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The state as JSON text, `None` if it was never set.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn state(&self) -> Result<Option<String>, Error> {
+        let read = |conn: &Connection| conn.query_row(STATE, [], |row| row.get(0)).optional();
+        self.look(read).map(Option::flatten)
+    }
+
+    /// When the agent wanted to be woken, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn alarm(&self) -> Result<Option<i64>, Error> {
+        let read = |conn: &Connection| conn.query_row(ALARM, [], |row| row.get(0)).optional();
+        self.look(read).map(Option::flatten)
+    }
+
+    /// Whose database it is, `None` if it does not say.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn identity(&self) -> Result<Option<AgentKey>, Error> {
+        let key = |row: &rusqlite::Row<'_>| Ok(AgentKey::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        self.look(|conn| conn.query_row(IDENTITY, [], key).optional())
+    }
+
+    /// Makes it the database of another agent. What belongs to the one it was taken from alone goes: its wake-up, and the
+    /// results of calls with an idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn rename_to(&mut self, key: &AgentKey) -> Result<(), Error> {
+        self.change(|conn| {
+            conn.execute(RENAME, [key.namespace(), key.name()])?;
+            conn.execute("DELETE FROM hostel_idempotency", []).map(drop)
+        })
+    }
+
+    /// Changes the file; afterwards everything is in it, and it is still one with a log.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let write = || {
+            let conn = connect::open_file(self.path())?;
+            let transaction = conn.unchecked_transaction()?;
+            let done = change(&transaction)?;
+            transaction.commit()?;
+            connect::checkpoint(&conn)?;
+            conn.close().map_err(|(_, e)| e)?;
+            Ok(done)
+        };
+        write().map_err(|e| failed("changing it", e))
+    }
+
+    /// Reads from the file, which stays as it is.
+    pub(crate) fn look<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        open_to_look(self.path()).and_then(|conn| read(&conn)).map_err(|e| failed("reading it", e))
+    }
+
+    /// Bytes of a page, from the file's header. Refuses a file that is no database in the mode that ours have.
+    pub(crate) fn page_size(&self) -> Result<u32, Error> {
+        let header = || -> io::Result<[u8; 100]> {
+            let mut header = [0; 100];
+            File::open(self.path())?.read_exact(&mut header).map(|()| header)
+        };
+        let header = header().map_err(|e| Error::io(SUBJECT, "reading it", e))?;
+        let page_size = match u32::from(u16::from_be_bytes([header[16], header[17]])) {
+            1 => 65536,
+            size => size,
+        };
+        let fits = page_size.is_power_of_two() && self.bytes().is_multiple_of(u64::from(page_size));
+        if header.starts_with(b"SQLite format 3\0") && header[18..20] == [2, 2] && page_size >= 512 && fits {
+            return Ok(page_size);
+        }
+        Err(Error::new(ErrorKind::Corrupt, format!("{SUBJECT}: it is not a whole database in WAL mode; make it again")))
+    }
+}
+
+/// Opens a file that nobody changes: no lock, no log, nothing beside it.
+pub(crate) fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(look_uri(path), flags)?;
+    connect::distrust(&conn)?;
+    Ok(conn)
+}
+
+/// The address under which SQLite opens a file without touching anything.
+pub(crate) fn look_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+fn failed(doing: &str, cause: rusqlite::Error) -> Error {
+    Error::sqlite(SUBJECT, doing, Blame::Store, cause)
+}
