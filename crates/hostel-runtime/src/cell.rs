@@ -5,6 +5,7 @@
 
 mod alarm;
 mod call;
+mod cause;
 mod connect;
 mod frames;
 mod host;
@@ -21,7 +22,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -34,7 +35,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
-pub(crate) use self::{connect::Opened, job::Job};
+pub(crate) use self::{cause::By, connect::Opened, job::Job};
 use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.
@@ -114,6 +115,10 @@ pub(crate) struct Cell {
     keyed: Mutex<HashMap<String, keyed::KeyedCall>>,
     /// Breaks off async work when the writes it may rest on are lost; made when first needed.
     lifetime: Mutex<Option<CancellationToken>>,
+    /// How often the agent was put back to another moment; async work from before may not change it any more.
+    era: AtomicU64,
+    /// The agent's identity as text, for those it calls; made when first needed.
+    label: OnceLock<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -172,6 +177,8 @@ impl Cell {
             props: Mutex::default(),
             keyed: Mutex::default(),
             lifetime: Mutex::default(),
+            era: AtomicU64::new(0),
+            label: OnceLock::new(),
         })
     }
 

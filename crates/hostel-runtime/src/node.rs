@@ -27,7 +27,7 @@ pub use self::{
     session::Session,
 };
 use crate::{
-    cell::Job,
+    cell::{By, Job},
     clock::{Clock, SystemClock},
     directory::{Collision, Directory},
     durability::{Disk, Durability},
@@ -200,9 +200,7 @@ impl Node {
     /// # Errors
     /// When the agent cannot be started, or its `on_request` fails.
     pub async fn request(&self, id: &AgentId, request: Request, props: Option<Arc<Value>>) -> Result<Response> {
-        self.wake(id, props).await?;
-        let mut request = Some(request);
-        self.0.ask(id, |done| Job::Request(Box::new(request.take().unwrap_or_default_request()), done)).await
+        self.request_by(None, id, request, props).await
     }
 
     /// Calls a method from inside the process.
@@ -210,11 +208,28 @@ impl Node {
     /// # Errors
     /// The method's own, `method_not_found` and its like, `call_timeout`, or why the agent cannot be reached.
     pub async fn call(&self, call: OutgoingCall) -> Result<Reply> {
+        self.call_by(By::Application, call).await
+    }
+
+    pub(crate) async fn request_by(
+        &self,
+        by: Option<By>,
+        id: &AgentId,
+        request: Request,
+        props: Option<Arc<Value>>,
+    ) -> Result<Response> {
+        self.wake(id, props).await?;
+        let mut request = Some(request);
+        let ask = |done| Job::Request(Box::new(request.take().unwrap_or_default_request()), by.clone(), done);
+        self.0.ask(id, ask).await
+    }
+
+    pub(crate) async fn call_by(&self, by: By, call: OutgoingCall) -> Result<Reply> {
         let work = self.0.ask(&call.target, |done| Job::Call {
             method: call.method.clone(),
             args: Args::from_json(call.args.clone()),
             key: call.idempotency_key.clone(),
-            reply: ReplyTo::Waiting(done),
+            reply: ReplyTo::Waiting(by.clone(), done),
         });
         let Some(limit) = call.timeout else { return work.await };
         tokio::select! {

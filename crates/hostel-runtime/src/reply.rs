@@ -6,14 +6,14 @@ use hostel_core::{Error, Reply, Result, stream::error_frame};
 use hostel_protocol::server;
 use tokio::sync::oneshot;
 
-use crate::{gate::Delivery, peer::Peer};
+use crate::{cell::By, gate::Delivery, peer::Peer};
 
 /// Where the answer of a call goes.
 pub(crate) enum ReplyTo {
     /// An rpc frame's sender.
     Frame { peer: Arc<Peer>, id: Arc<str> },
     /// Another agent, the application, or an HTTP handler.
-    Waiting(oneshot::Sender<Result<Reply>>),
+    Waiting(By, oneshot::Sender<Result<Reply>>),
 }
 
 impl ReplyTo {
@@ -27,7 +27,7 @@ impl ReplyTo {
                 };
                 Delivery::Answer(peer, frame.into())
             }
-            Self::Waiting(sender) => Delivery::resolve(move |durable| {
+            Self::Waiting(_, sender) => Delivery::resolve(move |durable| {
                 let _caller_may_have_left = sender.send(durable.and(answer));
             }),
         }
@@ -36,7 +36,15 @@ impl ReplyTo {
     pub(crate) fn peer(&self) -> Option<&Arc<Peer>> {
         match self {
             Self::Frame { peer, .. } => Some(peer),
-            Self::Waiting(_) => None,
+            Self::Waiting(..) => None,
+        }
+    }
+
+    /// Who asked.
+    pub(crate) fn by(&self) -> By {
+        match self {
+            Self::Frame { peer, .. } => By::Connection(Arc::clone(&peer.record)),
+            Self::Waiting(by, _) => by.clone(),
         }
     }
 }
@@ -45,7 +53,7 @@ impl fmt::Debug for ReplyTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Frame { .. } => "Frame",
-            Self::Waiting(_) => "Waiting",
+            Self::Waiting(..) => "Waiting",
         })
     }
 }

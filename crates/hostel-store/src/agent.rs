@@ -122,6 +122,11 @@ impl AgentDb {
         self.writable()?.set_alarm(at_ms)
     }
 
+    /// Whether a transaction is under way: the turn has written, or run SQL of its own.
+    pub fn is_writing(&self) -> bool {
+        matches!(&*self.slot.borrow(), Slot::Open(open) if !open.is_idle())
+    }
+
     /// Says why the turn is done, for the history. Holds until the turn is committed or undone.
     pub fn set_cause(&mut self, cause: Cause<'_>) {
         cause.encode(&mut self.cause);

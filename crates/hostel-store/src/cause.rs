@@ -31,6 +31,8 @@ pub enum Author<'a> {
     Schedule,
     /// Whoever runs the server.
     Operator,
+    /// The application's own code, outside of agents.
+    Application,
 }
 
 /// Words that take one byte. Their places never change; new ones are appended.
@@ -62,6 +64,7 @@ impl Cause<'_> {
             Author::Request => (3, ""),
             Author::Schedule => (4, ""),
             Author::Operator => (5, ""),
+            Author::Application => (6, ""),
         };
         out.push(tag);
         put(out, detail);
@@ -81,7 +84,7 @@ pub struct TurnCause {
     pub event: String,
     /// What exactly: the method's name, or nothing.
     pub what: String,
-    /// Who: `agent`, `connection …`, `agent namespace/name`, `request`, `schedule` or `operator`.
+    /// Who: `agent`, `connection …`, `agent namespace/name`, `request`, `schedule`, `operator` or `application`.
     pub author: String,
 }
 
@@ -107,6 +110,7 @@ impl TurnCause {
             3 => "request".to_owned(),
             4 => "schedule".to_owned(),
             5 => "operator".to_owned(),
+            6 => "application".to_owned(),
             _ => return None,
         };
         Some(Self { event, what, author })

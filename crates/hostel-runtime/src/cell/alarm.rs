@@ -9,7 +9,7 @@ use hostel_core::{Error, Result, event::Event, handler::Mode};
 use jiff::Timestamp;
 
 use super::{
-    Awake, Cell, NO_ALARM,
+    Awake, Cell, NO_ALARM, cause,
     turn::{Turn, asleep},
 };
 use crate::{gate::Delivery, storage};
@@ -156,7 +156,8 @@ impl Cell {
             }
             Ok(())
         };
-        self.turn(&Turn::own(Mode::Read), clear, |outcome, _| cleared = outcome);
+        let turn = Turn { cause: cause::ALARM, ..Turn::own(Mode::Read) };
+        self.turn(&turn, clear, |outcome, _| cleared = outcome);
         if let Err(error) = cleared {
             self.retry_alarm(&error);
         }

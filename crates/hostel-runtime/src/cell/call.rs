@@ -13,6 +13,7 @@ use hostel_protocol::{name::nearest, refusal::Code};
 
 use super::{
     Cell,
+    cause::Why,
     keyed::Key,
     turn::{Awake, Turn},
 };
@@ -64,7 +65,9 @@ impl Cell {
             Ok((index, info)) => {
                 let stream = stream_id.filter(|_| info.streaming).and_then(|id| self.stream(&reply, id));
                 let cancel = info.cancel_on_disconnect;
+                let why = Why::call(info.name, reply.by());
                 self.call_handler(
+                    why,
                     Event::Call { method: index, args, stream: stream.clone() },
                     key,
                     reply,
@@ -115,19 +118,35 @@ impl Cell {
         Some(StreamHandle::new(connection, id))
     }
 
-    fn call_handler(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
+    fn call_handler(
+        &self,
+        why: Why,
+        event: Event,
+        key: Option<Key>,
+        reply: ReplyTo,
+        stream: Option<StreamHandle>,
+        cancel: bool,
+    ) {
         match self.class.mode(&event) {
-            Some(Mode::Task) => self.call_task(event, key, reply, stream, cancel),
-            Some(mode) => self.call_turn(mode, event, key.as_ref(), reply, stream.as_ref()),
+            Some(Mode::Task) => self.call_task(why, event, key, reply, stream, cancel),
+            Some(mode) => self.call_turn(&why, mode, event, key.as_ref(), reply, stream.as_ref()),
             None => self.release(vec![reply.deliver(Err(needs_socket("this method")))]),
         }
     }
 
     /// A call that is one turn: its result is stored in the very transaction that made it.
-    fn call_turn(&self, mode: Mode, event: Event, key: Option<&Key>, reply: ReplyTo, stream: Option<&StreamHandle>) {
+    fn call_turn(
+        &self,
+        why: &Why,
+        mode: Mode,
+        event: Event,
+        key: Option<&Key>,
+        reply: ReplyTo,
+        stream: Option<&StreamHandle>,
+    ) {
         let peer = reply.peer().cloned();
         let origin = self.origin(peer.as_ref());
-        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), ..Turn::own(mode) };
+        let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), cause: why.cause(), ..Turn::own(mode) };
         let work = |awake: &mut Awake| {
             if let Some(stored) = self.stored(key)? {
                 return Ok(stored);
@@ -147,12 +166,20 @@ impl Cell {
     }
 
     /// A call that waits. With a key, a repetition under way joins the first.
-    fn call_task(&self, event: Event, key: Option<Key>, reply: ReplyTo, stream: Option<StreamHandle>, cancel: bool) {
+    fn call_task(
+        &self,
+        why: Why,
+        event: Event,
+        key: Option<Key>,
+        reply: ReplyTo,
+        stream: Option<StreamHandle>,
+        cancel: bool,
+    ) {
         let peer = reply.peer().cloned();
         let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
-        let mut pending = Pending { cell: self.arc(), rest: Some((key, reply, stream)) };
+        let mut pending = Pending { cell: self.arc(), why: why.clone(), rest: Some((key, reply, stream)) };
         let origin = self.origin(peer.as_ref());
-        let task = self.start_task(origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
+        let task = self.start_task(why, origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
         if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
             peer.cancel_with_me(task);
         }
@@ -165,11 +192,12 @@ impl Cell {
         stream.finish(answer.map(|_| Reply::undefined()));
     }
 
-    fn finish_call(&self, key: Option<Key>, reply: ReplyTo, answer: Result<Reply>) {
+    fn finish_call(&self, why: &Why, key: Option<Key>, reply: ReplyTo, answer: Result<Reply>) {
         let Some(key) = key else { return self.release(vec![reply.deliver(answer)]) };
         let mut stored = Ok(());
         if let Ok(answer) = &answer {
-            self.turn(&Turn::own(Mode::Read), |_| self.store(Some(&key), answer), |result, _| stored = result);
+            let turn = Turn { cause: why.cause(), ..Turn::own(Mode::Read) };
+            self.turn(&turn, |_| self.store(Some(&key), answer), |result, _| stored = result);
         }
         let answer = stored.and(answer);
         let again = |other: ReplyTo| other.deliver(answer.as_ref().map(Clone::clone).map_err(share));
@@ -199,6 +227,7 @@ fn as_reply(output: Output) -> Reply {
 /// An async call under way. It is answered exactly once, even if its work is broken off.
 struct Pending {
     cell: Arc<Cell>,
+    why: Why,
     rest: Option<(Option<Key>, ReplyTo, Option<StreamHandle>)>,
 }
 
@@ -206,7 +235,7 @@ impl Pending {
     fn end(&mut self, answer: Result<Reply>) {
         match self.rest.take() {
             Some((_, reply, Some(stream))) => self.cell.end_stream(&stream, &reply, answer),
-            Some((key, reply, None)) => self.cell.finish_call(key, reply, answer),
+            Some((key, reply, None)) => self.cell.finish_call(&self.why, key, reply, answer),
             None => {}
         }
     }

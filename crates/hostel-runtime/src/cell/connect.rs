@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Cell,
+    cause::Why,
     job::answer,
     turn::{Awake, Turn},
 };
@@ -56,12 +57,14 @@ impl Cell {
 
     fn connect_in_turn(&self, mode: Mode, event: Event, peer: &Arc<Peer>, done: oneshot::Sender<Result<Opened>>) {
         let origin = self.origin(Some(peer));
+        let why = Why::hook(&event, Some(peer), None);
         let work = |awake: &mut Awake| {
             let greeting = self.join(peer, awake.state.as_deref());
             awake.instance.run(&origin, event)?;
             Ok(greeting)
         };
-        self.turn(&Turn::own(mode), work, |outcome, deliveries| match outcome {
+        let turn = Turn { cause: why.cause(), ..Turn::own(mode) };
+        self.turn(&turn, work, |outcome, deliveries| match outcome {
             Ok(greeting) => {
                 deliveries.splice(0..0, greeting);
                 answer(done, Ok(Opened::Done));

@@ -12,7 +12,7 @@ use hostel_protocol::{
 };
 
 use super::{
-    Cell,
+    Cell, cause,
     turn::{Awake, Turn},
 };
 use crate::{peer::Peer, reply::ReplyTo, storage};
@@ -54,6 +54,7 @@ impl Cell {
             caller: Some(&peer.record),
             replaces_state: true,
             sender: Some(peer),
+            cause: cause::state_frame(&peer.record),
             ..Turn::own(Mode::Turn)
         };
         self.turn(

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Cell,
+    cause::Work,
     turn::{Turn, nested},
 };
 use crate::{gate::Delivery, ids};
@@ -28,8 +29,14 @@ impl Cell {
         if self.in_turn() {
             return work();
         }
+        let current = self.current_work();
+        let turn = Turn { cause: Work::cause(current.as_ref()), ..Turn::own(Mode::Read) };
+        let work = |_: &mut super::Awake| {
+            self.check_era(current.as_ref())?;
+            work()
+        };
         let mut outcome = None;
-        self.turn(&Turn::own(Mode::Read), |_| work(), |result, _| outcome = Some(result));
+        self.turn(&turn, work, |result, _| outcome = Some(result));
         outcome.expect("a turn always shows its result")
     }
 }
@@ -85,9 +92,14 @@ impl Host for Cell {
         caller: Option<&Arc<ConnectionRecord>>,
         work: &mut dyn FnMut(&mut dyn Any) -> Result<()>,
     ) -> Result<()> {
-        let turn = Turn { caller, ..Turn::own(Mode::Turn) };
+        let current = self.current_work();
+        let turn = Turn { caller, cause: Work::cause(current.as_ref()), ..Turn::own(Mode::Turn) };
+        let work = |awake: &mut super::Awake| {
+            self.check_era(current.as_ref())?;
+            work(awake.instance.as_any_mut())
+        };
         let mut outcome = Ok(());
-        Cell::turn(self, &turn, |awake| work(awake.instance.as_any_mut()), |result, _| outcome = result);
+        Cell::turn(self, &turn, work, |result, _| outcome = result);
         outcome
     }
 
@@ -95,8 +107,10 @@ impl Host for Cell {
         if self.in_turn() {
             return Err(nested());
         }
+        let current = self.current_work();
         let mut outcome = Ok(());
         let look = |awake: &mut super::Awake| {
+            self.check_era(current.as_ref())?;
             work(awake.instance.as_any());
             Ok(())
         };

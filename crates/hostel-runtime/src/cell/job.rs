@@ -6,7 +6,7 @@ use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Res
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Cell, connect::Opened};
+use super::{By, Cell, connect::Opened};
 use crate::{peer::Peer, reply::ReplyTo};
 
 /// One entry of the inbox.
@@ -23,8 +23,8 @@ pub(crate) enum Job {
     Message(Arc<Peer>, Message),
     /// A connection has ended.
     Close(Arc<Peer>, CloseEvent),
-    /// An HTTP request.
-    Request(Box<Request>, oneshot::Sender<Result<Response>>),
+    /// An HTTP request, or one of another agent.
+    Request(Box<Request>, Option<By>, oneshot::Sender<Result<Response>>),
     /// A call that did not come as a frame.
     Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
     /// The wake-up may be due.
@@ -62,7 +62,7 @@ impl Cell {
             Job::Open(peer, request, done) => self.open(&peer, request, done),
             Job::Message(peer, message) => self.message(&peer, message),
             Job::Close(peer, close) => self.close(&peer, &close),
-            Job::Request(request, done) => self.request(*request, done),
+            Job::Request(request, by, done) => self.request(*request, by, done),
             Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
             Job::Alarm => self.alarm_due(),
             Job::Evict | Job::Tidy => {}
@@ -75,7 +75,7 @@ impl Cell {
             Job::Wake(_, done) => answer(done, Err(error)),
             Job::Decide(_, done) => answer(done, Err(error)),
             Job::Open(_, _, done) => answer(done, Err(error)),
-            Job::Request(_, done) => answer(done, Err(error)),
+            Job::Request(_, _, done) => answer(done, Err(error)),
             Job::Call { reply, .. } => self.release(vec![reply.deliver(Err(error))]),
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     Cell, Job,
+    cause::Why,
     job::Ready,
     turn::{Awake, Turn},
 };
@@ -83,9 +84,11 @@ impl Cell {
             Some(Mode::Task) => self.start_async(job, event),
             Some(mode) => {
                 let origin = self.origin(None);
+                let why = Why::hook(&event, None, None);
                 let mut outcome = Ok(());
                 let work = |awake: &mut Awake| awake.instance.run(&origin, event);
-                self.turn(&Turn::own(mode), work, |result, _| outcome = result.map(|_| ()));
+                let turn = Turn { cause: why.cause(), ..Turn::own(mode) };
+                self.turn(&turn, work, |result, _| outcome = result.map(|_| ()));
                 match outcome {
                     Ok(()) => self.is_started(job),
                     Err(error) => Ready::Refused(job, self.abandon_start(error)),
@@ -106,7 +109,8 @@ impl Cell {
             inbox.queue.push_front(job);
         }
         let mut starting = Starting(Some(self.arc()));
-        self.start_task(self.origin(None), event, move |_, outcome| starting.end(outcome.map(|_| ())));
+        let why = Why::hook(&event, None, None);
+        self.start_task(why, self.origin(None), event, move |_, outcome| starting.end(outcome.map(|_| ())));
         Ready::Later
     }
 

@@ -6,17 +6,17 @@ use hostel_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{Cell, job::answer};
+use super::{By, Cell, job::answer};
 use crate::gate::Delivery;
 
 impl Cell {
     /// Runs `on_request`; its response leaves through the gate. Without the hook: 404 (agents-protocol, 8).
-    pub(super) fn request(&self, request: Request, done: oneshot::Sender<Result<Response>>) {
+    pub(super) fn request(&self, request: Request, by: Option<By>, done: oneshot::Sender<Result<Response>>) {
         let event = Event::Request(request);
         if self.class.mode(&event).is_none() {
             return answer(done, Ok(not_implemented()));
         }
-        self.run_hook(event, None, |cell, outcome| {
+        self.run_hook_for(by, event, None, |cell, outcome| {
             let response = outcome.map(|output| match output {
                 Output::Response(response) => response,
                 _ => not_implemented(),

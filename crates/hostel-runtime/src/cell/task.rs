@@ -11,7 +11,7 @@ use hostel_core::{BoxFuture, Result, erased::Origin, event::Event, event::Output
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Deeper, Job, turn::Turn};
+use super::{By, Cell, Deeper, Job, cause::Why, turn::Turn};
 use crate::peer::Peer;
 
 /// Keeps the agent awake while it lives.
@@ -41,6 +41,7 @@ impl Cell {
     /// off.
     pub(super) fn start_task(
         &self,
+        why: Why,
         origin: Origin,
         event: Event,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
@@ -53,7 +54,8 @@ impl Cell {
                 return None;
             }
         };
-        let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
+        let work = self.begin_work(why).scope(AssertUnwindSafe(work).catch_unwind());
+        let mut work = Box::pin(work);
         // A hook that sets off itself, for ever, must not use up the stack.
         if let Some(_deeper) = Deeper::enter(super::DEEPEST_WORK)
             && let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -94,14 +96,26 @@ impl Cell {
         peer: Option<&Arc<Peer>>,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) {
+        self.run_hook_for(None, event, peer, then);
+    }
+
+    /// [`Cell::run_hook`], set off by somebody the event does not name.
+    pub(super) fn run_hook_for(
+        &self,
+        by: Option<By>,
+        event: Event,
+        peer: Option<&Arc<Peer>>,
+        then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
+    ) {
         let Some(mode) = self.class.mode(&event) else { return then(self, Ok(Output::Unit)) };
+        let why = Why::hook(&event, peer, by);
         let origin = self.origin(peer);
         if mode == Mode::Task {
-            self.start_task(origin, event, then);
+            self.start_task(why, origin, event, then);
             return;
         }
         let notify = !matches!(event, Event::StateChanged(_));
-        let turn = Turn { notify, ..Turn::own(mode) };
+        let turn = Turn { notify, cause: why.cause(), ..Turn::own(mode) };
         let mut outcome = None;
         self.turn(&turn, |awake| awake.instance.run(&origin, event), |result, _| outcome = Some(result));
         then(self, outcome.expect("a turn always shows its result"));
@@ -134,6 +148,7 @@ impl Cell {
     pub(super) fn spawn_busy(&self, work: BoxFuture<()>) {
         let busy = Busy::new(self.arc());
         let broken_off = self.lifetime();
+        let work = self.current_work().unwrap_or_else(|| self.begin_work(Why::own())).scope(work);
         self.node.spawn(async move {
             let outcome = tokio::select! {
                 biased;

@@ -17,9 +17,9 @@ use hostel_core::{
     host::Effect,
 };
 use hostel_protocol::{connection::close, refusal::Code, server};
-use hostel_store::Commit;
+use hostel_store::{Cause, Commit};
 
-use super::Cell;
+use super::{Cell, cause};
 use crate::{gate::Delivery, peer::Peer, storage};
 
 thread_local! {
@@ -62,6 +62,8 @@ pub(crate) struct Turn<'a> {
     pub(super) sender: Option<&'a Arc<Peer>>,
     /// Whether `on_state_changed` hears of it.
     pub(super) notify: bool,
+    /// Why it runs, for the journal.
+    pub(super) cause: Cause<'a>,
 }
 
 /// What follows a turn, once its lock is free.
@@ -89,7 +91,15 @@ pub(super) fn inside_any() -> bool {
 impl Turn<'_> {
     /// A turn of the agent's own accord.
     pub(super) fn own(mode: Mode) -> Self {
-        Self { mode, source: Source::Server, caller: None, replaces_state: false, sender: None, notify: true }
+        Self {
+            mode,
+            source: Source::Server,
+            caller: None,
+            replaces_state: false,
+            sender: None,
+            notify: true,
+            cause: cause::OWN,
+        }
     }
 
     /// Whether it runs on behalf of a client that may not change the state.
@@ -207,7 +217,7 @@ impl Cell {
         let value = self.guarded(|| work(awake))?;
         // A turn may lift the flag before it changes the state, or set it afterwards.
         let new_state = self.changed_state(awake, turn, barred && turn.is_barred())?;
-        let (commit, alarm) = self.commit(new_state.as_ref())?;
+        let (commit, alarm) = self.commit(new_state.as_ref(), turn.cause)?;
         let changed = new_state.is_some();
         if let Some(state) = new_state {
             awake.state = Some(state);
@@ -265,7 +275,7 @@ impl Cell {
         Ok(mode)
     }
 
-    fn commit(&self, new_state: Option<&Arc<str>>) -> Result<(Option<Commit>, Option<Delivery>)> {
+    fn commit(&self, new_state: Option<&Arc<str>>, cause: Cause<'_>) -> Result<(Option<Commit>, Option<Delivery>)> {
         let alarm = self.scratch.lock().alarm;
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(asleep(self)) };
@@ -275,6 +285,9 @@ impl Cell {
         if let Some(at) = alarm {
             db.set_alarm(at).map_err(storage::error)?;
             self.register_earlier(at)?;
+        }
+        if db.is_writing() {
+            db.set_cause(cause);
         }
         let commit = db.commit().map_err(storage::error)?;
         drop(store);

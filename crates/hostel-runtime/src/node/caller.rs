@@ -8,7 +8,7 @@ use hostel_core::{
 };
 
 use super::Node;
-use crate::cell::Cell;
+use crate::cell::{By, Cell};
 
 impl Caller for Node {
     fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>> {
@@ -33,22 +33,26 @@ impl GatedCaller {
     fn node(&self) -> Node {
         Node::inside(self.0.shared())
     }
+
+    fn by(&self) -> By {
+        By::Caller(self.0.label())
+    }
 }
 
 impl Caller for GatedCaller {
     fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>> {
-        let (node, gate) = (self.node(), self.0.durable());
+        let (node, gate, by) = (self.node(), self.0.durable(), self.by());
         Box::pin(async move {
             gate.await?;
-            node.call(call).await
+            node.call_by(by, call).await
         })
     }
 
     fn fetch(&self, target: AgentId, request: Request) -> BoxFuture<Result<Response>> {
-        let (node, gate) = (self.node(), self.0.durable());
+        let (node, gate, by) = (self.node(), self.0.durable(), self.by());
         Box::pin(async move {
             gate.await?;
-            node.request(&target, request, None).await
+            node.request_by(Some(by), &target, request, None).await
         })
     }
 }

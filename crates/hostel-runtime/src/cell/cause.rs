@@ -1,0 +1,200 @@
+//! Why a turn runs and who set it off, as the journal is told.
+//!
+//! A turn borrows its cause from whatever brought it. Async work carries its own in a task-local, so that `cx.update` of a
+//! method knows the method and who called it; nothing is copied into text before a turn that wrote something commits.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use hostel_core::{Error, Result, Source, connection::ConnectionRecord, event::Event};
+use hostel_protocol::refusal::Code;
+use hostel_store::{Author, Cause};
+
+use super::Cell;
+use crate::peer::Peer;
+
+/// What an agent does of its own accord.
+pub(super) const OWN: Cause<'static> = Cause { event: "update", what: "", author: Author::Agent };
+
+/// What the register of wake-ups has it do.
+pub(super) const ALARM: Cause<'static> = Cause { event: "alarm", what: "", author: Author::Schedule };
+
+/// A client's state frame.
+pub(super) fn state_frame(client: &ConnectionRecord) -> Cause<'_> {
+    Cause { event: "state", what: "", author: Author::Connection(&client.id) }
+}
+
+/// Who set something off. Owned, for work that outlives what brought it; cloning allocates nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    /// The agent, of its own accord.
+    Agent,
+    /// A client.
+    Connection(Arc<ConnectionRecord>),
+    /// Another agent, as `namespace/name`.
+    Caller(Arc<str>),
+    /// The application's own code.
+    Application,
+    /// An HTTP request.
+    Request,
+    /// A wake-up.
+    Schedule,
+}
+
+impl By {
+    /// Who is behind an event that came over `peer`, or over no connection.
+    fn event(event: &Event, peer: Option<&Arc<Peer>>) -> Self {
+        match (peer, event) {
+            (Some(peer), _) => Self::Connection(Arc::clone(&peer.record)),
+            (None, Event::Readonly(connection, _) | Event::Protocol(connection, _)) => {
+                Self::Connection(Arc::clone(connection.record()))
+            }
+            (None, Event::StateChanged(Source::Client(connection))) => {
+                Self::Connection(Arc::clone(connection.record()))
+            }
+            (None, Event::Tags(_) | Event::Request(_)) => Self::Request,
+            (None, Event::Alarm) => Self::Schedule,
+            (None, _) => Self::Agent,
+        }
+    }
+
+    pub(super) fn author(&self) -> Author<'_> {
+        match self {
+            Self::Agent => Author::Agent,
+            Self::Connection(record) => Author::Connection(&record.id),
+            Self::Caller(agent) => Author::Caller(agent),
+            Self::Application => Author::Application,
+            Self::Request => Author::Request,
+            Self::Schedule => Author::Schedule,
+        }
+    }
+}
+
+/// Why something runs.
+#[derive(Clone, Debug)]
+pub(super) struct Why {
+    event: &'static str,
+    /// The method's wire name, or nothing.
+    what: &'static str,
+    by: By,
+}
+
+impl Why {
+    pub(super) fn call(method: &'static str, by: By) -> Self {
+        Self { event: "call", what: method, by }
+    }
+
+    /// What an agent does of its own accord.
+    pub(super) fn own() -> Self {
+        Self { event: "update", what: "", by: By::Agent }
+    }
+
+    /// Why a hook runs.
+    pub(super) fn hook(event: &Event, peer: Option<&Arc<Peer>>, caller: Option<By>) -> Self {
+        let (name, what) = match event {
+            Event::Start => ("start", ""),
+            Event::Tags(_) | Event::Readonly(..) | Event::Protocol(..) | Event::Connect(..) => ("connect", ""),
+            Event::Message(..) => ("message", ""),
+            Event::Close(..) => ("close", ""),
+            Event::Request(request) => ("request", method_of(request.method())),
+            Event::Alarm => ("alarm", ""),
+            Event::StateChanged(_) | Event::Validate(_) => ("update", "on_state_changed"),
+            Event::Error(_) => ("update", "on_error"),
+            Event::Call { .. } => ("call", ""),
+        };
+        Self { event: name, what, by: caller.unwrap_or_else(|| By::event(event, peer)) }
+    }
+
+    /// The cause of the turn that this is about.
+    pub(super) fn cause(&self) -> Cause<'_> {
+        Cause { event: self.event, what: self.what, author: self.by.author() }
+    }
+
+    /// The cause of a turn that async work makes on its way.
+    fn update(&self) -> Cause<'_> {
+        let what = match self.event {
+            "call" | "update" => self.what,
+            "start" => "on_start",
+            "connect" => "on_connect",
+            "message" => "on_message",
+            "close" => "on_close",
+            "request" => "on_request",
+            "alarm" => "on_alarm",
+            _ => "",
+        };
+        Cause { event: "update", what, author: self.by.author() }
+    }
+}
+
+fn method_of(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "",
+    }
+}
+
+tokio::task_local! {
+    /// The work whose future is being polled.
+    static WORK: Work;
+}
+
+/// Async work of an agent, as the turns it makes see it.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    cell: u64,
+    era: u64,
+    why: Why,
+}
+
+impl Work {
+    /// The cause of the turns that work makes on its way; without work, the agent's own accord.
+    pub(super) fn cause(work: Option<&Self>) -> Cause<'_> {
+        work.map_or(OWN, |work| work.why.update())
+    }
+
+    /// Runs `future` as this work.
+    pub(super) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        WORK.scope(self, future)
+    }
+}
+
+impl Cell {
+    /// Async work that begins now.
+    pub(super) fn begin_work(&self, why: Why) -> Work {
+        Work { cell: self.token, era: self.era.load(Ordering::Acquire), why }
+    }
+
+    /// The work of this agent that is being polled on this thread, if it is any.
+    pub(super) fn current_work(&self) -> Option<Work> {
+        WORK.try_with(|work| (work.cell == self.token).then(|| work.clone())).ok().flatten()
+    }
+
+    /// Refuses work that was begun before the agent was put back to another moment. To be asked within a turn.
+    pub(super) fn check_era(&self, work: Option<&Work>) -> Result<()> {
+        match work {
+            Some(work) if work.era != self.era.load(Ordering::Acquire) => Err(broken_off(self)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything that async work has begun is over: its turns are refused from now on, and it ends at its next wait.
+    pub(super) fn end_era(&self) {
+        self.era.fetch_add(1, Ordering::AcqRel);
+        self.break_off_tasks();
+    }
+
+    /// This agent's name for those it calls.
+    pub(crate) fn label(&self) -> Arc<str> {
+        Arc::clone(self.label.get_or_init(|| self.id.to_string().into()))
+    }
+}
+
+fn broken_off(cell: &Cell) -> Error {
+    let message = format!("{} was put back to another moment while this work was under way.", cell.id);
+    Error::coded(Code::AgentUnavailable, message).with_fix("begin again")
+}
