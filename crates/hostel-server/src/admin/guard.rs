@@ -1,0 +1,74 @@
+//! Who may ask: programs on this machine, and pages of admitted sites.
+
+use std::net::IpAddr;
+
+use hostel::{
+    Code, ConnInfo, Edge, Refusal,
+    axum::{
+        extract::{Request, State},
+        middleware::Next,
+        response::Response,
+    },
+    http::{HeaderMap, header},
+    problem,
+};
+
+/// Refuses whoever does not connect from this machine: there is no authentication to tell an operator by.
+pub(crate) async fn from_this_machine(request: Request, next: Next) -> Response {
+    let local = request.extensions().get::<ConnInfo>().is_none_or(|info| info.peer.ip().is_loopback());
+    if local && !came_through_a_proxy(request.headers()) {
+        return next.run(request).await;
+    }
+    let refusal = Refusal::new(Code::Forbidden, "The operator's endpoints answer this machine alone.");
+    problem(&refusal.with_fix("run the command on the server itself, or through a tunnel"), None)
+}
+
+/// Whether a proxy says whom it speaks for, or asks under the public name it was asked by.
+fn came_through_a_proxy(headers: &HeaderMap) -> bool {
+    let forwarding = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    forwarding.iter().any(|name| headers.contains_key(*name)) || !is_loopback_name(host)
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// The same decision about sites as for agents.
+pub(crate) async fn same_site(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    match edge.check_site(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => problem(&refusal, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostel::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_on_this_machine_is_not_taken_for_its_operator() {
+        let headers = |host: &'static str, extra: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            extra.map(|name| headers.insert(name, HeaderValue::from_static("203.0.113.9")));
+            headers
+        };
+        for host in ["localhost", "LOCALHOST:8787", "127.0.0.1:8787", "127.0.0.1", "[::1]:8787", "[::1]"] {
+            assert!(!came_through_a_proxy(&headers(host, None)), "{host}");
+            for sign in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
+                assert!(came_through_a_proxy(&headers(host, Some(sign))), "{host} {sign}");
+            }
+        }
+        for host in ["agents.example", "agents.example:443", "203.0.113.9:8787", "localhost.evil.test", ""] {
+            assert!(came_through_a_proxy(&headers(host, None)), "{host}");
+        }
+    }
+}
