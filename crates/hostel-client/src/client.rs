@@ -2,26 +2,26 @@
 
 mod driver;
 mod events;
+mod state;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hostel_protocol::server::{rpc_request, state_update};
+use hostel_protocol::server::rpc_request;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 
 pub use events::{Event, Events};
+pub use state::{Accepted, Versioned, Warning};
 
-use crate::call::{Call, Part, Parts, Waiting, json};
+use crate::call::{Call, Part, Parts, Waiting};
 use crate::dial::{self, within};
-use crate::error::{Closed, Error, Reason};
+use crate::error::{Closed, Conflict, Error, Reason};
 use crate::handshake::{self, Socket};
 use crate::{Options, Target};
-
-/// A name no agent gives to a method: its refusal shows that everything before it was handled.
-const BARRIER: &str = "__hostel_client_barrier";
 
 /// Whom the client talks to, as the server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,19 @@ pub(crate) struct Shared {
 struct Seen {
     identity: Option<Identity>,
     state: Option<Arc<RawValue>>,
+    /// The version of the state, as far as the server says it.
+    version: Option<String>,
     /// Everything that is sent on connecting has arrived.
     ready: bool,
     said: Option<Reason>,
     /// How many frames of ours other than calls were refused, and why the last one was.
     refused_states: u64,
     state_error: Option<Reason>,
+    /// What stood in the way of the last state that was refused, if that was it.
+    conflict: Option<Conflict>,
+    /// How many warnings there were, and the last few of them.
+    warned: u64,
+    warnings: VecDeque<Warning>,
     closed: Option<Closed>,
 }
 
@@ -138,16 +145,6 @@ impl Client {
         seen.identity.ok_or_else(|| Error::Closed(lost()))
     }
 
-    /// The latest state; `None` if the agent has none. Waits for the first one after connecting.
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::identity`].
-    pub async fn state(&self) -> Result<Option<Value>, Error> {
-        let seen = self.wait("waiting for the state frame", |seen| seen.ready).await?;
-        Ok(seen.state.map(|raw| json(&raw)))
-    }
-
     async fn wait(&self, what: &str, done: impl Fn(&Seen) -> bool) -> Result<Seen, Error> {
         within(what, self.ready_timeout, async {
             let mut seen = self.shared.seen.subscribe();
@@ -195,28 +192,6 @@ impl Client {
         };
         self.send_text(frame).await?;
         Ok(parts)
-    }
-
-    /// Replaces the whole state and waits until the server has handled it.
-    ///
-    /// The protocol has no acknowledgement for a state; a call that every server refuses,
-    /// sent right behind it, stands in for one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::State`] if the server refused it, otherwise as [`Client::call`].
-    pub async fn set_state(&self, state: &Value) -> Result<(), Error> {
-        let before = self.shared.seen.borrow().refused_states;
-        self.send_text(state_update(&state.to_string())).await?;
-        match self.call(Call::new(BARRIER, Vec::new())).await {
-            Ok(_) | Err(Error::Call(_)) => {}
-            Err(error) => return Err(error),
-        }
-        let seen = self.shared.seen.borrow();
-        match &seen.state_error {
-            Some(reason) if seen.refused_states > before => Err(Error::State(reason.clone())),
-            _ => Ok(()),
-        }
     }
 
     /// Sends a text message as it is.

@@ -70,6 +70,9 @@ pub enum Error {
     /// The state was refused.
     #[error("{0}")]
     State(Reason),
+    /// The state was refused because it is no longer the one that was to be replaced.
+    #[error("{}", .0.reason)]
+    Conflict(Box<Conflict>),
     /// Something took too long.
     #[error("{what} took longer than {}", seconds(*.after))]
     Timeout {
@@ -99,6 +102,17 @@ impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// What stood in the way of [`crate::Client::set_state_if`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict {
+    /// What the server says.
+    pub reason: Reason,
+    /// The state as it is.
+    pub state: serde_json::Value,
+    /// Its version.
+    pub version: String,
 }
 
 /// How a connection ended.
@@ -131,6 +145,7 @@ impl Error {
             Self::Refused(answer) => answer.problem()?.code,
             Self::Closed(closed) => closed.said.as_ref()?.code.clone(),
             Self::Call(reason) | Self::State(reason) => reason.code.clone(),
+            Self::Conflict(conflict) => conflict.reason.code.clone(),
             _ => None,
         }
     }
@@ -142,6 +157,7 @@ impl Error {
             Self::Refused(answer) => answer.problem()?.fix,
             Self::Closed(closed) => closed.said.as_ref()?.fix.clone(),
             Self::Call(reason) | Self::State(reason) => reason.fix.clone(),
+            Self::Conflict(conflict) => conflict.reason.fix.clone(),
             _ => None,
         }
     }

@@ -29,7 +29,7 @@ pub type Socket = WebSocket<TokioIo<Upgraded>>;
 pub async fn upgrade(stream: Stream, target: &Target, options: &Options) -> Result<Socket, Error> {
     let key = key();
     let request = head(target, options)
-        .uri(target.path_with_id(options.connection_id.as_deref()))
+        .uri(target.path_with_id(options.connection_id.as_deref(), options.state_versions))
         .header(UPGRADE, "websocket")
         .header(CONNECTION, "Upgrade")
         .header(SEC_WEBSOCKET_VERSION, "13")

@@ -44,7 +44,7 @@ mod target;
 mod tls;
 
 pub use call::{Call, Part, Parts};
-pub use client::{Client, Event, Events, Identity};
-pub use error::{Closed, Error, Reason};
+pub use client::{Accepted, Client, Event, Events, Identity, Versioned, Warning};
+pub use error::{Closed, Conflict, Error, Reason};
 pub use options::{Options, TlsOptions};
 pub use target::{BadTarget, Target};

@@ -14,6 +14,9 @@ pub struct Options {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The connection id (`_pk`); the server makes one up without it.
     pub connection_id: Option<String>,
+    /// Ask for versions of the state (`?state_version=1`), for [`crate::Client::versioned_state`] and
+    /// [`crate::Client::set_state_if`]. Only Hostel servers have them. Off by default.
+    pub state_versions: bool,
     /// Whom to trust.
     pub tls: TlsOptions,
     /// For each step up to the open socket. Default 10 s.
@@ -32,6 +35,7 @@ impl Default for Options {
             origin: None,
             headers: Vec::new(),
             connection_id: None,
+            state_versions: false,
             tls: TlsOptions::default(),
             connect_timeout: Duration::from_secs(10),
             ready_timeout: Duration::from_secs(10),

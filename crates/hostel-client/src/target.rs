@@ -169,10 +169,13 @@ impl Target {
     }
 
     /// Path and query with the connection id added.
-    pub(crate) fn path_with_id(&self, id: Option<&str>) -> String {
+    pub(crate) fn path_with_id(&self, id: Option<&str>, versions: bool) -> String {
         let mut url = self.url.clone();
         if let Some(id) = id {
             url.query_pairs_mut().append_pair("_pk", id);
+        }
+        if versions {
+            url.query_pairs_mut().append_pair("state_version", "1");
         }
         url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
     }
@@ -254,7 +257,8 @@ mod tests {
         assert_eq!((target.host().as_str(), target.port()), ("::1", 9));
         assert_eq!(target.authority(), "[::1]:9");
         assert_eq!(target.path_and_query(), "/a%20b?c=d");
-        assert_eq!(target.path_with_id(Some("x y")), "/a%20b?c=d&_pk=x+y");
+        assert_eq!(target.path_with_id(Some("x y"), false), "/a%20b?c=d&_pk=x+y");
+        assert_eq!(target.path_with_id(None, true), "/a%20b?c=d&state_version=1");
         assert_eq!(target.with_tls(false).ws_url(), "ws://[::1]:9/a%20b?c=d");
         assert_eq!(Target::parse("wss://h/", BASE).unwrap().with_tls(false).ws_url(), "ws://h:443/");
     }

@@ -41,10 +41,12 @@ pub struct RpcRequest<'a> {
 }
 
 /// A whole new state: `{"type":"cf_agent_state","state":…}`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StateUpdate<'a> {
     /// Any JSON value.
     pub state: &'a RawValue,
+    /// `if_version`: our optional addition; the version the state must still have. `null` counts as absent.
+    pub if_version: Option<Cow<'a, str>>,
 }
 
 /// A frame of the chat protocol, recognised but not taken apart.

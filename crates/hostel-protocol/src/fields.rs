@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// Keys and values are borrowed; nested values are skipped iteratively, so
 /// depth costs no stack. A key with an unpaired surrogate equals none of the
 /// protocol's keys and is passed over.
-pub(crate) fn each<'a>(text: &'a str, see: impl FnMut(&str, &'a RawValue)) -> Result<(), serde_json::Error> {
+pub(crate) fn each<'a>(text: &'a str, see: impl FnMut(Cow<'a, str>, &'a RawValue)) -> Result<(), serde_json::Error> {
     let mut de = serde_json::Deserializer::from_str(text);
     de.deserialize_map(Members { see })?;
     de.end()
@@ -21,7 +21,7 @@ struct Members<F> {
     see: F,
 }
 
-impl<'a, F: FnMut(&str, &'a RawValue)> Visitor<'a> for Members<F> {
+impl<'a, F: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Members<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +31,7 @@ impl<'a, F: FnMut(&str, &'a RawValue)> Visitor<'a> for Members<F> {
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((key, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
             if let Some(key) = string(key) {
-                (self.see)(&key, value);
+                (self.see)(key, value);
             }
         }
         Ok(())

@@ -6,6 +6,12 @@
 
 mod scan;
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::fields;
+
 /// How much structure a JSON text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonLimits {
@@ -54,6 +60,17 @@ pub enum JsonFault {
         /// The allowed number.
         limit: usize,
     },
+}
+
+/// The members of the object in `text`, in order, namesakes included; `None` when it is no object.
+///
+/// Keys and values are borrowed where they can be. A key with an unpaired surrogate, which Rust text cannot hold, is left
+/// out.
+#[must_use]
+pub fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    let mut found = Vec::new();
+    fields::each(text, |key, value| found.push((key, value))).ok()?;
+    Some(found)
 }
 
 /// Checks that `text` is one JSON value within `limits`.

@@ -95,6 +95,31 @@ impl Refusal {
         out
     }
 
+    /// The frame that warns the sender of a frame that was acted on all the same. Clients of every version ignore its
+    /// `type`. `fields` names what it is about.
+    #[must_use]
+    pub fn to_warning_frame(&self, fields: &[impl AsRef<str>]) -> String {
+        let mut out = String::with_capacity(160 + self.message.len());
+        out.push_str(r#"{"type":"hostel_warning","code":"#);
+        push_json_str(&mut out, self.code.as_str());
+        out.push_str(r#","warning":"#);
+        push_json_str(&mut out, &self.message);
+        out.push_str(r#","fields":["#);
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            push_json_str(&mut out, field.as_ref());
+        }
+        out.push(']');
+        if let Some(fix) = &self.fix {
+            out.push_str(r#","fix":"#);
+            push_json_str(&mut out, fix);
+        }
+        out.push('}');
+        out
+    }
+
     /// `code: message`, cut to what a close frame holds.
     #[must_use]
     pub fn close_reason(&self) -> String {

@@ -75,7 +75,7 @@ async fn watch(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
     let (_client, mut events) = Client::connect_with_events(&target, &server.options()).await?;
     while let Some(event) = events.next().await {
         match event {
-            Event::Text { frame: ServerFrame::State { state }, .. } => output::line(state.get())?,
+            Event::Text { frame: ServerFrame::State { state, .. }, .. } => output::line(state.get())?,
             Event::Closed(closed) => return Err(Error::Closed(closed).into()),
             _ => {}
         }

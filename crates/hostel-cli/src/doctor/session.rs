@@ -189,7 +189,7 @@ async fn said_to(frame: &str, client: &Client, events: &mut Events) -> Answered 
                 Event::Text { frame: ServerFrame::HostelError { code, error, fix }, .. } if sent => {
                     return Answered::Refused(code, error, fix);
                 }
-                Event::Text { frame: ServerFrame::StateError { error, code, fix }, .. } if sent => {
+                Event::Text { frame: ServerFrame::StateError { error, code, fix, .. }, .. } if sent => {
                     return Answered::Refused(code.unwrap_or_else(|| "state_rejected".to_owned()), error, fix);
                 }
                 Event::Text { frame: ServerFrame::Rpc(_), .. } if sent => return Answered::Something,

@@ -6,17 +6,21 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hostel_protocol::server::{RpcResponse, ServerFrame, parse_server};
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use yawc::close::CloseCode;
 use yawc::frame::{Frame, OpCode};
 
-use super::{Event, Identity, Outgoing, Seen, Shared};
-use crate::error::{Closed, Reason};
+use super::{Event, Identity, Outgoing, Seen, Shared, Warning};
+use crate::call::json;
+use crate::error::{Closed, Conflict, Reason};
 use crate::handshake::Socket;
 
 /// How long the end of a connection may take once one side has said goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How many warnings are kept for whoever waits to hear how its state fared.
+const KEPT_WARNINGS: usize = 16;
 
 pub(super) fn spawn(
     socket: Socket,
@@ -136,25 +140,50 @@ impl Seen {
                 self.identity =
                     Some(Identity { agent: agent.clone(), name: name.clone(), state_follows: *state_follows });
             }
-            ServerFrame::State { state } => {
+            ServerFrame::State { state, version } => {
                 self.state = Some(Arc::from(state.clone()));
+                self.version.clone_from(version);
                 self.ready |= self.identity.is_some();
             }
             ServerFrame::McpServers { .. } => self.ready = true,
-            ServerFrame::StateError { error, code, fix } => {
+            ServerFrame::StateAccepted { version } => self.version = Some(version.clone()),
+            ServerFrame::StateError { error, code, fix, current, version } => {
+                let reason = reason(error, code.as_ref(), fix.as_ref());
                 self.refused_states += 1;
-                self.state_error = Some(reason(error, code.as_ref(), fix.as_ref()));
+                self.state_error = Some(reason.clone());
+                self.conflict = conflict(reason, current.as_deref(), version.as_ref());
+                if let (Some(state), Some(_)) = (current, &self.conflict) {
+                    self.state = Some(Arc::from(state.clone()));
+                    self.version.clone_from(version);
+                }
+            }
+            ServerFrame::HostelWarning { code, warning, fix, fields } => {
+                self.warned += 1;
+                if self.warnings.len() == KEPT_WARNINGS {
+                    self.warnings.pop_front();
+                }
+                self.warnings.push_back(Warning {
+                    code: code.clone(),
+                    message: warning.clone(),
+                    fix: fix.clone(),
+                    fields: fields.clone(),
+                });
             }
             ServerFrame::HostelError { code, error, fix } => {
                 let reason = reason(error, Some(code), fix.as_ref());
                 self.said = Some(reason.clone());
                 self.refused_states += 1;
                 self.state_error = Some(reason);
+                self.conflict = None;
             }
             ServerFrame::SessionError { error } => self.said = Some(reason(error, None, None)),
             _ => {}
         }
     }
+}
+
+fn conflict(reason: Reason, current: Option<&RawValue>, version: Option<&String>) -> Option<Conflict> {
+    Some(Conflict { reason, state: json(current?), version: version?.clone() })
 }
 
 fn reason(message: &str, code: Option<&String>, fix: Option<&String>) -> Reason {

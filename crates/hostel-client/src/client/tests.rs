@@ -6,7 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hostel_protocol::client::{ClientFrame, parse};
-use hostel_protocol::server::{MCP_SERVERS_EMPTY, identity, rpc_chunk, rpc_error, rpc_result, state, state_error};
+use hostel_protocol::refusal::{Code, Refusal};
+use hostel_protocol::server::{
+    MCP_SERVERS_EMPTY, identity, rpc_chunk, rpc_error, rpc_result, state, state_accepted, state_conflict, state_error,
+    state_versioned,
+};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -208,6 +212,45 @@ async fn a_new_state_is_done_once_the_call_behind_it_is_answered() {
         assert_eq!(matches!(result, Err(Error::State(_))), refused, "{result:?}");
         assert_eq!(result.is_ok(), !refused);
     }
+}
+
+#[tokio::test]
+async fn a_new_state_that_was_taken_brings_its_version_and_the_warnings_about_it() {
+    let options = Options { state_versions: true, ..Options::default() };
+    let (client, _events, mut server) = connected_with(&options).await;
+    server.greet().await;
+    assert_eq!(client.versioned_state().await.unwrap().version, None);
+    server.say(state_versioned(r#"{"count":1}"#, "v1")).await;
+    let setter = client.clone();
+    let set = tokio::spawn(async move { setter.set_state_if("v1", &json!({"count": 2})).await });
+    let frame = r#"{"if_version":"v1","state":{"count":2},"type":"cf_agent_state"}"#;
+    assert_eq!(server.text().await, frame);
+    let (id, _) = server.call().await;
+    server.say(r#"{"type":"hostel_warning","code":"c","warning":"Hm.","fields":["a"]}"#).await;
+    server.say(state_accepted("v2")).await;
+    server.say(rpc_error(&id, "Method does not exist", None)).await;
+    let warning = Warning { code: "c".into(), message: "Hm.".into(), fix: None, fields: vec!["a".into()] };
+    let accepted = Accepted { version: Some("v2".into()), warnings: vec![warning] };
+    assert_eq!(set.await.unwrap().unwrap(), accepted);
+}
+
+#[tokio::test]
+async fn a_conflict_brings_the_present_state() {
+    let (client, _events, mut server) = connected().await;
+    server.greet().await;
+    let setter = client.clone();
+    let set = tokio::spawn(async move { setter.set_state_if("old", &json!(1)).await });
+    server.text().await;
+    let (id, _) = server.call().await;
+    let refusal = Refusal::new(Code::StateConflict, "Changed.").with_fix("Again.");
+    server.say(state_conflict("State update rejected", &refusal, r#"{"count":7}"#, "new")).await;
+    server.say(rpc_error(&id, "Method does not exist", None)).await;
+    let error = set.await.unwrap().unwrap_err();
+    assert_eq!((error.code().as_deref(), error.fix().as_deref()), (Some("state_conflict"), Some("Again.")));
+    let Error::Conflict(conflict) = error else { panic!("{error:?}") };
+    assert_eq!((conflict.state, conflict.version.as_str()), (json!({"count": 7}), "new"));
+    let known = Versioned { state: Some(json!({"count": 7})), version: Some("new".into()) };
+    assert_eq!(client.versioned_state().await.unwrap(), known);
 }
 
 #[tokio::test]

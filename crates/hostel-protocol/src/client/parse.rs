@@ -54,7 +54,7 @@ pub(super) fn long<'a>(text: &'a str, limits: &JsonLimits) -> Result<ClientFrame
         return Err(FrameFault::not_object());
     }
     let mut keys = Keys::default();
-    if fields::each(text, |key, value| keys.see(key, value)).is_err() {
+    if fields::each(text, |key, value| keys.see(&key, value)).is_err() {
         return Err(syntax_fault(text));
     }
     keys.into_frame()
@@ -78,6 +78,7 @@ pub(super) struct Keys<'a> {
     pub(super) args: Option<&'a RawValue>,
     pub(super) params: Option<&'a RawValue>,
     pub(super) state: Option<&'a RawValue>,
+    if_version: Option<&'a RawValue>,
     idempotency_key: Option<&'a RawValue>,
     pub(super) jsonrpc: Option<&'a RawValue>,
 }
@@ -91,6 +92,7 @@ impl<'a> Keys<'a> {
             "args" => &mut self.args,
             "params" => &mut self.params,
             "state" => &mut self.state,
+            "if_version" => &mut self.if_version,
             "idempotencyKey" => &mut self.idempotency_key,
             "jsonrpc" => &mut self.jsonrpc,
             _ => return,
@@ -131,7 +133,9 @@ impl<'a> Keys<'a> {
     fn state(&self) -> Result<StateUpdate<'a>, FrameFault> {
         let state =
             self.state.ok_or_else(|| FrameFault::malformed("cf_agent_state", "state", "any JSON value", None))?;
-        Ok(StateUpdate { state })
+        let if_version = self.if_version.filter(|version| version.get() != "null");
+        let if_version = if_version.map(|version| text_field("cf_agent_state", "if_version", Some(version)));
+        Ok(StateUpdate { state, if_version: if_version.transpose()? })
     }
 
     fn chat(&self, kind: ChatKind) -> Result<ChatFrame<'a>, FrameFault> {

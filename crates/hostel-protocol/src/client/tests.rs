@@ -242,3 +242,19 @@ fn depth_is_limited_in_short_texts_too() {
     assert!(matches!(parse_with(&deep(3), &limits), ClientFrame::State(_)));
     assert!(matches!(parse_with(&deep(4), &limits), ClientFrame::Unknown(_)));
 }
+
+#[test]
+fn a_state_frame_may_say_which_version_it_replaces() {
+    let version = |text| match parse(text) {
+        ClientFrame::State(update) => update.if_version.map(|version| version.into_owned()),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(version(r#"{"type":"cf_agent_state","state":1}"#), None);
+    assert_eq!(version(r#"{"type":"cf_agent_state","state":1,"if_version":null}"#), None);
+    assert_eq!(version(r#"{"type":"cf_agent_state","state":1,"if_version":"a"}"#).as_deref(), Some("a"));
+    let written = crate::server::state_update_if("1", "\"");
+    assert_eq!(version(&written).as_deref(), Some("\""));
+    let wrong = parse(r#"{"type":"cf_agent_state","state":1,"if_version":7}"#);
+    let ClientFrame::Unknown(fault) = wrong else { panic!("{wrong:?}") };
+    assert_eq!(fault.refusal().code, crate::Code::MalformedFrame);
+}

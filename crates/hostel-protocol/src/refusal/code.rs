@@ -100,6 +100,9 @@ codes! {
     InvalidArguments "invalid_arguments" 400 4400 None, "The arguments do not fit the method";
     StateRejected "state_rejected" 400 4400 None, "The agent rejected the state";
     StateShape "state_shape" 400 4400 None, "The state has the wrong shape";
+    StateConflict "state_conflict" 409 4409 None, "The state has changed meanwhile";
+    StateKeysDropped "state_keys_dropped" 400 4400 None, "The new state lacks keys of the old one";
+    StateFieldsKept "state_fields_kept" 403 4403 None, "Clients may not write these fields";
     StateTooLarge "state_too_large" 413 4400 None, "The state is too large";
     ConnectionReadonly "connection_readonly" 403 4400 None, "The connection is read-only";
     TurnTimeout "turn_timeout" 503 1013 Some(1), "The agent took too long";

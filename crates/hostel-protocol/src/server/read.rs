@@ -21,6 +21,13 @@ pub enum ServerFrame {
     State {
         /// Any JSON value.
         state: Box<RawValue>,
+        /// Its version, from a Hostel server that was asked for versions.
+        version: Option<String>,
+    },
+    /// Our state is stored; said by a Hostel server that was asked for versions.
+    StateAccepted {
+        /// The version of the state now.
+        version: String,
     },
     /// Our state was refused.
     StateError {
@@ -30,6 +37,10 @@ pub enum ServerFrame {
         code: Option<String>,
         /// What to change, from a Hostel server.
         fix: Option<String>,
+        /// After a conflict: the state as it is.
+        current: Option<Box<RawValue>>,
+        /// After a conflict: the version of that state.
+        version: Option<String>,
     },
     /// The MCP servers of the agent.
     McpServers {
@@ -46,6 +57,17 @@ pub enum ServerFrame {
         error: String,
         /// What to change.
         fix: Option<String>,
+    },
+    /// A frame of ours was acted on, but perhaps not as we meant it.
+    HostelWarning {
+        /// The stable code.
+        code: String,
+        /// What is suspicious.
+        warning: String,
+        /// What to change.
+        fix: Option<String>,
+        /// The fields it is about.
+        fields: Vec<String>,
     },
     /// Connection setup failed; the connection is about to close.
     SessionError {
@@ -90,7 +112,7 @@ pub enum RpcOutcome {
 #[must_use]
 pub fn parse_server(text: &str) -> ServerFrame {
     let mut keys = Keys::default();
-    let known = each(text, |key, value| keys.see(key, value)).is_ok();
+    let known = each(text, |key, value| keys.see(&key, value)).is_ok();
     let frame = if known { keys.frame() } else { None };
     frame.unwrap_or_else(|| other(text))
 }
@@ -119,6 +141,9 @@ struct Keys<'a> {
     code: Option<&'a RawValue>,
     fix: Option<&'a RawValue>,
     reason: Option<&'a RawValue>,
+    version: Option<&'a RawValue>,
+    warning: Option<&'a RawValue>,
+    fields: Option<&'a RawValue>,
 }
 
 impl<'a> Keys<'a> {
@@ -138,6 +163,9 @@ impl<'a> Keys<'a> {
             "code" => &mut self.code,
             "fix" => &mut self.fix,
             "reason" => &mut self.reason,
+            "version" => &mut self.version,
+            "warning" => &mut self.warning,
+            "fields" => &mut self.fields,
             _ => return,
         };
         *slot = Some(value);
@@ -154,16 +182,25 @@ impl<'a> Keys<'a> {
                 name: text(self.name)?,
                 state_follows: is_true(self.state_follows),
             },
-            "cf_agent_state" => ServerFrame::State { state: self.state?.to_owned() },
+            "cf_agent_state" => ServerFrame::State { state: self.state?.to_owned(), version: text(self.version) },
+            "hostel_state_accepted" => ServerFrame::StateAccepted { version: text(self.version)? },
             "cf_agent_state_error" => {
                 let error = text(self.reason).or_else(|| text(self.error))?;
-                ServerFrame::StateError { error, code: text(self.code), fix: text(self.fix) }
+                let current = self.state.map(ToOwned::to_owned);
+                let (code, fix, version) = (text(self.code), text(self.fix), text(self.version));
+                ServerFrame::StateError { error, code, fix, current, version }
             }
             "cf_agent_mcp_servers" => ServerFrame::McpServers { mcp: self.mcp?.to_owned() },
             "rpc" => ServerFrame::Rpc(self.rpc()?),
             "hostel_error" => {
                 ServerFrame::HostelError { code: text(self.code)?, error: text(self.error)?, fix: text(self.fix) }
             }
+            "hostel_warning" => ServerFrame::HostelWarning {
+                code: text(self.code)?,
+                warning: text(self.warning)?,
+                fix: text(self.fix),
+                fields: self.fields.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default(),
+            },
             _ => return None,
         })
     }

@@ -81,6 +81,51 @@ fn our_additions_come_after_the_known_keys() {
     );
 }
 
+#[test]
+fn versions_come_after_the_known_keys_and_are_read_back() {
+    let frames = [
+        (state_versioned("1", "v"), r#"{"state":1,"type":"cf_agent_state","version":"v"}"#),
+        (state_initial_versioned("1", "v"), r#"{"type":"cf_agent_state","state":1,"version":"v"}"#),
+        (state_accepted("v"), r#"{"type":"hostel_state_accepted","version":"v"}"#),
+    ];
+    for (written, expected) in &frames {
+        assert_eq!(written, expected);
+    }
+    let read = |text: &str| match parse_server(text) {
+        ServerFrame::State { state, version } => (state.get().to_owned(), version),
+        ServerFrame::StateAccepted { version } => ("1".to_owned(), Some(version)),
+        other => panic!("{text}: {other:?}"),
+    };
+    for (written, _) in &frames {
+        assert_eq!(read(written), ("1".to_owned(), Some("v".to_owned())));
+    }
+}
+
+#[test]
+fn a_conflict_brings_the_present_state_and_its_version() {
+    let refusal = Refusal::new(Code::StateConflict, "m");
+    let frame = state_conflict("e", &refusal, "{}", "v");
+    let expected =
+        r#"{"type":"cf_agent_state_error","error":"e","code":"state_conflict","reason":"m","state":{},"version":"v"}"#;
+    assert_eq!(frame, expected);
+    let ServerFrame::StateError { error, current, version, .. } = parse_server(&frame) else { panic!("{frame}") };
+    assert_eq!(error, "m");
+    assert_eq!(current.map(|raw| raw.get().to_owned()).as_deref(), Some("{}"));
+    assert_eq!(version.as_deref(), Some("v"));
+}
+
+#[test]
+fn a_warning_names_its_fields() {
+    let refusal = Refusal::new(Code::StateKeysDropped, "m").with_fix("f");
+    let frame = refusal.to_warning_frame(&["a", "b\n"]);
+    let expected =
+        r#"{"type":"hostel_warning","code":"state_keys_dropped","warning":"m","fields":["a","b\n"],"fix":"f"}"#;
+    assert_eq!(frame, expected);
+    let ServerFrame::HostelWarning { code, warning, fix, fields } = parse_server(&frame) else { panic!("{frame}") };
+    assert_eq!((code.as_str(), warning.as_str(), fix.as_deref()), ("state_keys_dropped", "m", Some("f")));
+    assert_eq!(fields, ["a", "b\n"]);
+}
+
 fn answer(text: &str) -> RpcResponse {
     match parse_server(text) {
         ServerFrame::Rpc(answer) => answer,
@@ -155,7 +200,7 @@ proptest! {
         let json = serde_json::to_string(&value).unwrap();
         let text = if initial { state_initial(&json) } else { state(&json) };
         match parse_server(&text) {
-            ServerFrame::State { state } => prop_assert_eq!(state.get(), json),
+            ServerFrame::State { state, version: None } => prop_assert_eq!(state.get(), json),
             other => prop_assert!(false, "{:?}", other),
         }
     }
@@ -192,7 +237,7 @@ proptest! {
     fn a_written_state_error_is_read_back_with_its_reason(text in any::<String>(), fix in any::<String>()) {
         let refusal = Refusal::new(Code::StateRejected, text.clone()).with_fix(fix.clone());
         match parse_server(&state_error("State update rejected", Some(&refusal))) {
-            ServerFrame::StateError { error, code, fix: f } => {
+            ServerFrame::StateError { error, code, fix: f, current: None, version: None } => {
                 prop_assert_eq!((error, code.as_deref(), f), (text, Some("state_rejected"), Some(fix)));
             }
             other => prop_assert!(false, "{:?}", other),

@@ -32,6 +32,37 @@ pub fn state_initial(state_json: &str) -> String {
     [r#"{"type":"cf_agent_state","state":"#, state_json, "}"].concat()
 }
 
+/// [`state`] for clients that asked for versions.
+#[must_use]
+pub fn state_versioned(state_json: &str, version: &str) -> String {
+    [r#"{"state":"#, state_json, r#","type":"cf_agent_state","version":""#, version, "\"}"].concat()
+}
+
+/// [`state_initial`] for clients that asked for versions.
+#[must_use]
+pub fn state_initial_versioned(state_json: &str, version: &str) -> String {
+    [r#"{"type":"cf_agent_state","state":"#, state_json, r#","version":""#, version, "\"}"].concat()
+}
+
+/// A client that asked for versions has set the state: this is its version now.
+#[must_use]
+pub fn state_accepted(version: &str) -> String {
+    [r#"{"type":"hostel_state_accepted","version":""#, version, "\"}"].concat()
+}
+
+/// A client's state was refused because the state is no longer the one it had in mind: [`state_error`], and what the
+/// state is now.
+#[must_use]
+pub fn state_conflict(error: &str, refusal: &Refusal, state_json: &str, version: &str) -> String {
+    let mut out = state_error(error, Some(refusal));
+    out.pop();
+    out.push_str(r#","state":"#);
+    out.push_str(state_json);
+    member(&mut out, r#","version":"#, Some(version));
+    out.push('}');
+    out
+}
+
 /// A client's state was refused. `error` is fixed by the protocol; `extra` adds our `code`, `reason` and `fix`.
 #[must_use]
 pub fn state_error(error: &str, extra: Option<&Refusal>) -> String {
@@ -122,6 +153,18 @@ pub fn rpc_request(id: &str, method: &str, args_json: &str, idempotency_key: Opt
 #[must_use]
 pub fn state_update(state_json: &str) -> String {
     state(state_json)
+}
+
+/// A new state for the case that the present one still has this version, as a client writes it.
+#[must_use]
+pub fn state_update_if(state_json: &str, version: &str) -> String {
+    let mut out = String::with_capacity(64 + state_json.len());
+    out.push('{');
+    member(&mut out, r#""if_version":"#, Some(version));
+    out.push_str(r#","state":"#);
+    out.push_str(state_json);
+    out.push_str(r#","type":"cf_agent_state"}"#);
+    out
 }
 
 fn member(out: &mut String, key: &str, value: Option<&str>) {

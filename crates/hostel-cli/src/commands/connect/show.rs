@@ -36,14 +36,18 @@ impl Show {
     fn received(&self, text: &str, frame: &ServerFrame) -> String {
         let (good, what) = match frame {
             ServerFrame::Identity { agent, name, .. } => (true, format!("identity {agent}/{name}")),
-            ServerFrame::State { state } => (true, format!("state {}", state.get())),
+            ServerFrame::State { state, .. } => (true, format!("state {}", state.get())),
             ServerFrame::McpServers { mcp } => (true, format!("mcp servers {}", mcp.get())),
-            ServerFrame::StateError { error, code, fix } => {
+            ServerFrame::StateError { error, code, fix, .. } => {
                 (false, failed("state refused", error, code.as_deref(), fix.as_deref()))
             }
             ServerFrame::HostelError { code, error, fix } => {
                 (false, failed("error", error, Some(code), fix.as_deref()))
             }
+            ServerFrame::HostelWarning { code, warning, fix, .. } => {
+                (false, failed("warning", warning, Some(code), fix.as_deref()))
+            }
+            ServerFrame::StateAccepted { version } => (true, format!("state accepted, version {version}")),
             ServerFrame::SessionError { error } => (false, failed("error", error, None, None)),
             ServerFrame::Rpc(RpcResponse { id, outcome }) => answer(id, outcome),
             _ => (true, format!("message {text}")),
@@ -98,6 +102,10 @@ mod tests {
             (r#"{"type":"rpc","id":"7","success":true,"done":true}"#, "result #7 undefined"),
             (r#"{"type":"rpc","id":"7","success":true,"done":false,"result":1}"#, "chunk #7 1"),
             (r#"{"type":"hostel_error","code":"c","error":"No.","fix":"Yes."}"#, "error c: No.\n  fix: Yes."),
+            (
+                r#"{"type":"hostel_warning","code":"c","warning":"Hm.","fields":["a"],"fix":"Yes."}"#,
+                "warning c: Hm.\n  fix: Yes.",
+            ),
             ("plain\u{1b}[2J", "message plain\\u{1b}[2J"),
         ] {
             let shown = show.received(text, &parse_server(text));
