@@ -13,6 +13,7 @@ mod job;
 mod keyed;
 mod lifecycle;
 mod request;
+mod restore;
 mod sync;
 mod task;
 mod turn;
@@ -35,7 +36,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
-pub(crate) use self::{cause::By, connect::Opened, job::Job};
+pub(crate) use self::{cause::By, connect::Opened, job::Job, restore::Replacement};
 use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.
@@ -275,14 +276,14 @@ impl Cell {
         for _ in 0..DRAIN_BUDGET {
             let Some(job) = first.take().or_else(|| self.next_job()) else { return true };
             self.touch(begun);
-            let was_awake = self.is_awake();
+            // Neither waking nor putting an image in place says anything of the turns to come.
+            let is_usual = self.is_awake() && !matches!(job, Job::Replace(..) | Job::Image(_));
             // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
                 self.panicked(&*panic);
             }
             let ended = Instant::now();
-            // Waking takes long once; that says nothing of the turns to come.
-            if was_awake {
+            if is_usual {
                 self.weight.judge(ended - begun, self.node.options.heavy_turn);
             }
             begun = ended;

@@ -1,6 +1,7 @@
 //! All agents of one process.
 
 mod caller;
+mod history;
 mod overview;
 mod session;
 mod shared;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 pub(crate) use self::{caller::GatedCaller, shared::Shared};
 pub use self::{
+    history::Restored,
     overview::{AgentOverview, ClassOverview, SafeState},
     session::Session,
 };

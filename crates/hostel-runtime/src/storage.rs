@@ -7,7 +7,24 @@ use hostel_protocol::refusal::Code;
 pub(crate) fn error(error: hostel_store::Error) -> Error {
     let code = error.code().parse().unwrap_or(Code::StorageFailed);
     let message = error.to_string();
-    Error::coded(code, message).with_source(error)
+    let error = Error::coded(code, message).with_source(error);
+    match hint(code) {
+        Some(fix) => error.with_fix(fix),
+        None => error,
+    }
+}
+
+/// What to do about a refusal, where the sentence cannot know how it was asked.
+fn hint(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::HistoryGone => "choose a later moment; `hostel history AGENT` lists those that are kept",
+        Code::HistoryOff => "set history_age and history_bytes for its class; history begins with the next turn",
+        Code::MomentInvalid => "say now, #17 (a turn of `hostel history AGENT`), 2026-11-22T14:05:00Z, or 10m ago",
+        Code::AgentNotFound => "`hostel agents CLASS` lists the agents that exist",
+        Code::AgentExists => "choose another name",
+        Code::ExportInvalid => "copy or export it again, and import the whole file",
+        _ => return None,
+    })
 }
 
 pub(crate) fn params(params: &[SqlValue]) -> Vec<hostel_store::SqlValue> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::connect::refine;
 use crate::error::Blame;
@@ -71,6 +71,14 @@ impl NodeDb {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|e| failed("reading it", e))
+    }
+
+    /// The wake-up of one agent.
+    pub(crate) fn alarm(&self, key: &AgentKey) -> Result<Option<i64>, Error> {
+        const GET: &str = "SELECT at_ms FROM hostel_alarms WHERE namespace = ?1 AND name = ?2";
+        let conn = self.conn.lock();
+        let get = || conn.prepare_cached(GET)?.query_row([key.namespace(), key.name()], |row| row.get(0)).optional();
+        get().map_err(|e| failed("reading it", e))
     }
 
     /// Sets the wake-up of an agent, in place of an earlier one. Costs no sync if it is already so.

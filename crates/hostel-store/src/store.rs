@@ -199,6 +199,15 @@ impl Store {
         self.inner.node.alarms()
     }
 
+    /// The registered wake-up of one agent, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be read.
+    pub fn registered_alarm(&self, key: &AgentKey) -> Result<Option<i64>, Error> {
+        self.inner.node.alarm(key)
+    }
+
     /// Registers the wake-up of an agent in place of its earlier one. Durable when it returns, so it blocks
     /// for a sync.
     ///

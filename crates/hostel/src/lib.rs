@@ -69,6 +69,7 @@
 //! type do without.
 
 mod app;
+mod past;
 
 pub use app::{App, Home, StartError};
 pub use hostel_core::{
@@ -83,8 +84,12 @@ pub use hostel_edge::{
 };
 pub use hostel_macros::{agent, callable};
 pub use hostel_protocol::refusal::{Code, Refusal};
-pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, SafeState};
+pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
+pub use hostel_store::{
+    At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, StateChange, TableChange, TableDifference,
+    TurnCause, TurnEntry,
+};
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
 pub use {axum, bytes, http, serde, serde_json};

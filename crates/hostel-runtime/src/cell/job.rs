@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event};
+use hostel_store::Image;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{By, Cell, connect::Opened};
+use super::{
+    By, Cell,
+    connect::Opened,
+    restore::{Replacement, Restored},
+};
 use crate::{peer::Peer, reply::ReplyTo};
 
 /// One entry of the inbox.
@@ -29,15 +34,33 @@ pub(crate) enum Job {
     Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
     /// The wake-up may be due.
     Alarm,
+    /// Put an image in the agent's place, whatever it is or was.
+    Replace(Box<Replacement>, oneshot::Sender<Result<()>>),
+    /// Show the state to every client, after that.
+    Show(Restored),
+    /// Copy the database as it is.
+    Image(oneshot::Sender<Result<Image>>),
     /// Put the agent out of memory: its writes were lost, or it fails too often.
     Evict,
     /// Nothing, but for looking whether the cell is still needed.
     Tidy,
 }
 
+impl Job {
+    /// Whether it is done without the agent's code, so that a failed start does not concern it.
+    pub(super) fn needs_no_start(&self) -> bool {
+        matches!(self, Self::Replace(..) | Self::Image(_))
+    }
+}
+
 impl Cell {
     /// Runs one job to its end, or to its first wait.
     pub(super) fn handle(&self, job: Job) {
+        let job = match job {
+            Job::Replace(with, done) => return self.replace(*with, done),
+            Job::Image(done) => return self.take_image(done),
+            job => job,
+        };
         match &job {
             Job::Evict => return self.evict(),
             Job::Tidy => return,
@@ -65,7 +88,8 @@ impl Cell {
             Job::Request(request, by, done) => self.request(*request, by, done),
             Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
             Job::Alarm => self.alarm_due(),
-            Job::Evict | Job::Tidy => {}
+            Job::Show(restored) => self.show_restored(restored),
+            Job::Evict | Job::Tidy | Job::Replace(..) | Job::Image(_) => {}
         }
     }
 
@@ -80,6 +104,9 @@ impl Cell {
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),
             Job::Alarm => self.retry_alarm(&error),
+            Job::Replace(_, done) => answer(done, Err(error)),
+            Job::Image(done) => answer(done, Err(error)),
+            Job::Show(restored) => self.show_stored(restored, &error),
             Job::Evict | Job::Tidy => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Into memory and out of it.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
 };
@@ -120,10 +121,12 @@ impl Cell {
         if failed.is_none() {
             self.node.quarantine.started(&self.id);
         }
-        let (refused, resume) = {
+        let (refused, resume): (VecDeque<Job>, bool) = {
             let mut inbox = self.inbox.lock();
             inbox.starting = false;
-            let refused = if failed.is_some() { std::mem::take(&mut inbox.queue) } else { Default::default() };
+            let waiting = std::mem::take(&mut inbox.queue);
+            let (kept, refused) = waiting.into_iter().partition(|job| failed.is_none() || job.needs_no_start());
+            inbox.queue = kept;
             let resume = !inbox.running && !inbox.queue.is_empty();
             inbox.running |= resume;
             if failed.is_some() {
@@ -139,6 +142,13 @@ impl Cell {
         }
         if resume {
             self.run();
+        }
+    }
+
+    /// Gives an `on_start` up that waits for something.
+    pub(crate) fn break_off_start(&self) {
+        if self.inbox.lock().starting {
+            self.break_off_tasks();
         }
     }
 
@@ -195,7 +205,7 @@ impl Cell {
     }
 
     /// Destructors of the author's run outside every lock, and their panics end here.
-    fn drop_guarded<T>(&self, of_the_author: T) {
+    pub(super) fn drop_guarded<T>(&self, of_the_author: T) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(of_the_author))) {
             self.panicked(&*panic);
         }

@@ -150,6 +150,6 @@ fn raw(state: Option<&str>) -> Result<Option<Box<serde_json::value::RawValue>>> 
 }
 
 /// Runs disk work beside the event loop.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await?
 }

@@ -117,9 +117,7 @@ impl Shared {
 
     /// The cell of an agent, made if there is none.
     pub(crate) fn cell(self: &Arc<Self>, id: &AgentId) -> Result<Arc<Cell>> {
-        if self.is_stopping() {
-            return Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"));
-        }
+        self.check_running()?;
         let mut shard = self.shard(id).lock();
         if let Some(cell) = shard.get(id) {
             return Ok(Arc::clone(cell));
@@ -130,6 +128,22 @@ impl Shared {
         let cell = Cell::new(id.clone(), class, metrics, Arc::clone(self), token);
         shard.insert(id.clone(), Arc::clone(&cell));
         Ok(cell)
+    }
+
+    /// Whether there is a class for this agent.
+    ///
+    /// # Errors
+    /// `unknown_agent`, or `shutting_down`.
+    pub(crate) fn check_served(&self, id: &AgentId) -> Result<()> {
+        self.check_running()?;
+        self.directory.by_namespace(id.namespace()).map(drop).ok_or_else(|| unknown(id))
+    }
+
+    fn check_running(&self) -> Result<()> {
+        if !self.is_stopping() {
+            return Ok(());
+        }
+        Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"))
     }
 
     pub(crate) fn existing_cell(&self, id: &AgentId) -> Option<Arc<Cell>> {
@@ -247,6 +261,11 @@ impl Shared {
         Ok(())
     }
 
+    /// An agent's file is whole again by other means.
+    pub(crate) fn rebuilt(&self, id: &AgentId) {
+        self.rebuilds.lock().remove(id);
+    }
+
     /// Sets the timer of an agent, or takes it back.
     pub(crate) fn set_timer(&self, id: &AgentId, at: Option<i64>) {
         match at {
@@ -323,7 +342,7 @@ impl Shared {
     }
 }
 
-fn key_of(id: &AgentId) -> AgentKey {
+pub(super) fn key_of(id: &AgentId) -> AgentKey {
     AgentKey::new(id.namespace(), id.name())
 }
 

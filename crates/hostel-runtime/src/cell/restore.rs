@@ -1,0 +1,179 @@
+//! An agent put back to another moment, or made from an image: one job, between turns.
+//!
+//! Whatever was committed before is durable by then, and stays in the history; the image becomes a turn of its own. Async
+//! work under way is broken off, connections stay open and are sent the new state.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+};
+
+use hostel_core::{Error, Result, handler::Mode};
+use hostel_protocol::refusal::Code;
+use hostel_store::{AgentDb, Author, Cause, Image};
+use tokio::sync::oneshot;
+
+use super::{
+    Cell, Job,
+    job::answer,
+    turn::{Awake, Scratch, Turn},
+};
+use crate::{gate::Delivery, storage};
+
+/// An image on its way into an agent.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    pub(crate) image: Image,
+    /// The event the history will show, and what exactly.
+    pub(crate) event: String,
+    pub(crate) what: String,
+    /// Whether it may take the place of an agent that exists.
+    pub(crate) over_existing: bool,
+}
+
+/// A restored state to be shown, and who waits for the end of it all.
+pub(crate) struct Restored {
+    /// As it is stored.
+    state: Option<Arc<str>>,
+    done: oneshot::Sender<Result<()>>,
+}
+
+impl Cell {
+    /// Puts an image in the place of the agent, and shows its state to whoever is connected.
+    pub(super) fn replace(&self, with: Replacement, done: oneshot::Sender<Result<()>>) {
+        let was_awake = self.is_awake();
+        match self.node.block(|| self.put_in_place(with)) {
+            Ok(state) if was_awake || self.socket_count() > 0 => {
+                self.handle(Job::Show(Restored { state, done }));
+            }
+            Ok(_) => self.release(vec![told(done)]),
+            Err(error) => answer(done, Err(error)),
+        }
+    }
+
+    /// Returns the state as it is stored now. On an error the agent goes on as it was.
+    fn put_in_place(&self, with: Replacement) -> Result<Option<Arc<str>>> {
+        let state: Option<Arc<str>> = with.image.state().map_err(storage::error)?.map(Into::into);
+        let alarm = with.image.alarm().map_err(storage::error)?;
+        self.check_shape(&with, state.as_deref())?;
+        let replaced = {
+            let mut core = self.lock_core();
+            if self.inbox.lock().retired {
+                return Err(Error::coded(Code::ShuttingDown, "The server is restarting."));
+            }
+            self.replace_stored(with, alarm)?;
+            // From here on turns of async work that was begun before are refused.
+            self.end_era();
+            self.awake.store(false, Ordering::Release);
+            (core.take(), std::mem::take(&mut *self.scratch.lock()))
+        };
+        self.forget_troubles();
+        self.let_go_of(replaced);
+        let moved = self.alarm_committed(alarm);
+        self.release(vec![moved]);
+        Ok(state)
+    }
+
+    /// Whether the class can read the state; nothing has been changed yet.
+    fn check_shape(&self, with: &Replacement, state: Option<&str>) -> Result<()> {
+        let Some(state) = state else { return Ok(()) };
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.class.load(state).map(drop)));
+        let error = match loaded {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => Error::msg("reading it panicked"),
+        };
+        let (class, turn) = (self.class.info().class, with.image.turn());
+        let message =
+            format!("The state as of turn {turn} does not have the shape of {class} any more: {}", error.message());
+        Err(Error::coded(Code::StateShape, message).with_fix(format!(
+            "nothing was changed; give new fields of {class} a #[serde(default)], or accept the old ones with #[serde(alias)]"
+        )))
+    }
+
+    /// Between turns, with the agent's lock held: from the register to the file.
+    fn replace_stored(&self, with: Replacement, alarm: Option<i64>) -> Result<()> {
+        let mut store = self.store.lock();
+        let mut opened = None;
+        let db = match store.as_mut() {
+            Some(db) => db,
+            None => opened.insert(self.open_asleep()?),
+        };
+        if !with.over_existing {
+            self.check_absent(db)?;
+        }
+        self.register_earlier(alarm)?;
+        let cause = Cause { event: &with.event, what: &with.what, author: Author::Operator };
+        db.replace(with.image, cause).map_err(storage::error)?;
+        *store = None;
+        Ok(())
+    }
+
+    /// The database of an agent that is out of memory, in whatever state it is. What the register knows is asked of it,
+    /// since the database may not be readable.
+    fn open_asleep(&self) -> Result<AgentDb> {
+        let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
+        let registered = self.node.store.registered_alarm(db.key()).map_err(storage::error)?;
+        self.note_registered(registered);
+        Ok(db)
+    }
+
+    fn check_absent(&self, db: &AgentDb) -> Result<()> {
+        // A database that cannot be read is there as well.
+        db.state().map_err(storage::error)?;
+        if !db.is_created() {
+            return Ok(());
+        }
+        Err(Error::coded(Code::AgentExists, format!("There is an agent {} already; it was left as it is.", self.id))
+            .with_fix("choose another name"))
+    }
+
+    /// What went wrong before is of another life.
+    fn forget_troubles(&self) {
+        self.node.quarantine.clear(&self.id);
+        self.node.rebuilt(&self.id);
+        self.gate.heal();
+        self.alarm_failures.store(0, Ordering::Relaxed);
+    }
+
+    fn let_go_of(&self, replaced: (Option<Awake>, Scratch)) {
+        if replaced.0.is_some() {
+            self.metrics.awake.decrement(1.0);
+        }
+        self.drop_guarded(replaced);
+    }
+
+    /// Shows the state to every client, as any change of it.
+    pub(super) fn show_restored(&self, restored: Restored) {
+        let push = |_: &mut Awake| {
+            self.scratch.lock().push_state = true;
+            Ok(())
+        };
+        self.turn(&Turn::own(Mode::Read), push, |_, deliveries| deliveries.push(told(restored.done)));
+    }
+
+    /// The agent was put back, and does not start: its clients are shown what is stored.
+    pub(super) fn show_stored(&self, restored: Restored, error: &Error) {
+        tracing::warn!(agent = %self.id, error = ?error, "an agent was put back to another moment, and does not start there");
+        let frame = restored.state.and_then(|state| self.state_frame(&state, None));
+        self.release(frame.into_iter().chain([told(restored.done)]).collect());
+    }
+
+    /// The database as it is now, everything that was committed included.
+    pub(super) fn take_image(&self, done: oneshot::Sender<Result<Image>>) {
+        let image = self.node.block(|| {
+            let _between_turns = self.lock_core();
+            let mut store = self.store.lock();
+            match store.as_mut() {
+                Some(db) => db.image().map_err(storage::error),
+                None => self.open_asleep()?.image().map_err(storage::error),
+            }
+        });
+        answer(done, image);
+    }
+}
+
+/// Tells who waits, after everything that was said before.
+fn told(done: oneshot::Sender<Result<()>>) -> Delivery {
+    Delivery::resolve(move |durable| answer(done, durable))
+}
