@@ -8,6 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 use hostel_core::{Error, Result, Source, connection::ConnectionRecord, event::Event};
 use hostel_protocol::refusal::Code;
 use hostel_store::{Author, Cause};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Cell;
 use crate::peer::Peer;
@@ -174,7 +175,7 @@ impl Cell {
         WORK.try_with(|work| (work.cell == self.token).then(|| work.clone())).ok().flatten()
     }
 
-    /// Refuses work that was begun before the agent was put back to another moment. To be asked within a turn.
+    /// Refuses work that was begun before the agent lost writes or was put back to another moment. To be asked within a turn.
     pub(super) fn check_era(&self, work: Option<&Work>) -> Result<()> {
         match work {
             Some(work) if work.era != self.era.load(Ordering::Acquire) => Err(broken_off(self)),
@@ -182,10 +183,11 @@ impl Cell {
         }
     }
 
-    /// Everything that async work has begun is over: its turns are refused from now on, and it ends at its next wait.
-    pub(super) fn end_era(&self) {
+    /// Everything that async work has begun is over: its turns are refused from now on. It ends at its next wait once the
+    /// result is dropped.
+    pub(super) fn end_era(&self) -> Option<DropGuard> {
         self.era.fetch_add(1, Ordering::AcqRel);
-        self.break_off_tasks();
+        self.lifetime.lock().take().map(CancellationToken::drop_guard)
     }
 
     /// This agent's name for those it calls.
@@ -195,6 +197,7 @@ impl Cell {
 }
 
 fn broken_off(cell: &Cell) -> Error {
-    let message = format!("{} was put back to another moment while this work was under way.", cell.id);
+    let message =
+        format!("{} had to restart, or was put back to another moment, while this work was under way.", cell.id);
     Error::coded(Code::AgentUnavailable, message).with_fix("begin again")
 }

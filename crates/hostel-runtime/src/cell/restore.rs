@@ -63,7 +63,7 @@ impl Cell {
             }
             self.replace_stored(with, alarm)?;
             // From here on turns of async work that was begun before are refused.
-            self.end_era();
+            drop(self.end_era());
             self.awake.store(false, Ordering::Release);
             (core.take(), std::mem::take(&mut *self.scratch.lock()))
         };

@@ -40,7 +40,9 @@ impl Cell {
         self.gate.fail(error);
         let reason = error.to_refusal(Code::StorageFailed).close_reason();
         self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
-        self.break_off_tasks();
+        // Whoever is told that its work was broken off may come back at once, and must find the agent on its way out.
+        let work = self.end_era();
         self.submit_first(Job::Evict);
+        drop(work);
     }
 }
