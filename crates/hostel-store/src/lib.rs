@@ -62,10 +62,10 @@ pub use history::{
     At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, Row, StateChange, TableChange, TableDifference,
     TurnEntry,
 };
-pub use hostel_journal::Counts as JournalCounts;
+pub use hostel_journal::{Counts as JournalCounts, Retention};
 pub use key::AgentKey;
 pub use listing::AgentEntry;
-pub use options::Options;
+pub use options::{HistoryOptions, Options};
 pub use store::Store;
 pub use value::{Rows, SqlValue};
 
