@@ -9,6 +9,7 @@
 
 mod format;
 mod gaps;
+mod import;
 mod names;
 mod past;
 mod read;
@@ -24,7 +25,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::disk::{Disk, DiskFile};
 use crate::log::LiveSegment;
@@ -86,8 +87,9 @@ pub struct Archive<D: Disk> {
     /// Held for writing while files are removed, for reading while they are looked up and opened.
     files: RwLock<()>,
     /// One at a time changes anything.
-    tending: Mutex<()>,
+    tending: RwLock<()>,
     gaps: Mutex<()>,
+    importing: Mutex<()>,
     /// The directories are there, durably.
     ready: AtomicBool,
     stopped: AtomicBool,
@@ -107,12 +109,18 @@ impl<D: Disk> Archive<D> {
             disk,
             retention: Box::new(retention),
             files: RwLock::default(),
-            tending: Mutex::default(),
+            tending: RwLock::default(),
             gaps: Mutex::default(),
+            importing: Mutex::default(),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             salts: RandomState::new(),
         }
+    }
+
+    /// How much of a class is kept.
+    pub fn retention(&self, namespace: &str) -> Retention {
+        (self.retention)(namespace)
     }
 
     /// Takes a segment that has left the log over, whose records end at `end`. Durable when it returns; may be done again.
@@ -196,7 +204,7 @@ impl<D: Disk> Archive<D> {
     /// # Errors
     /// If the file system refuses. What was handed over stays.
     pub fn tend(&self, now_ms: i64) -> io::Result<Tended> {
-        let _one = self.tending.lock();
+        let _one = self.tending.write();
         let mut done = Tended::default();
         let went = self.tend_all(now_ms, &mut done);
         done.stopped = self.stopped.load(Ordering::Acquire);
@@ -214,7 +222,7 @@ impl<D: Disk> Archive<D> {
         }
         self.make_ready()?;
         // First what is not kept at all: otherwise there would be a hole between old turns and new ones.
-        for namespace in namespaces.iter().filter(|namespace| (self.retention)(namespace).keeps_nothing()) {
+        for namespace in namespaces.iter().filter(|namespace| self.retention(namespace).keeps_nothing()) {
             self.forget(namespace)?;
         }
         let mut failed = Ok(());
@@ -233,6 +241,11 @@ impl<D: Disk> Archive<D> {
             done.merged += self.retain(&namespace, now_ms)?;
         }
         failed
+    }
+
+    /// As long as the guard is there, no file of history changes, comes or goes, but by [`Archive::take_over`].
+    pub fn pause(&self) -> RwLockReadGuard<'_, ()> {
+        self.tending.read_recursive()
     }
 
     /// Has a [`tend`](Archive::tend) under way return soon, and every later one at once.

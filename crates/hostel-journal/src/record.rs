@@ -178,7 +178,8 @@ pub struct Header {
 }
 
 impl Header {
-    pub(crate) fn encode(&self, salt: u64) -> [u8; HEADER] {
+    /// The header as bytes, in the place where headers are mixed with `salt`.
+    pub fn encode(&self, salt: u64) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         let mut at = 8;
         let mut put = |part: &[u8]| {

@@ -57,8 +57,11 @@ impl Past {
         Body::decode(&self.packed()?)
     }
 
-    /// The body as it was written, checked.
-    pub(super) fn packed(&self) -> io::Result<Vec<u8>> {
+    /// The body as it was packed, checked.
+    ///
+    /// # Errors
+    /// As [`Past::body`].
+    pub fn packed(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.header.body_len as usize];
         let read = self.file.read_at(self.body_at, &mut bytes)?;
         if self.header.matches(&bytes[..read]) {

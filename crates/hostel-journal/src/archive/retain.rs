@@ -12,6 +12,7 @@ impl<D: Disk> Archive<D> {
         self.go_on()?;
         let (_, replaced) = sort_out(&self.disk.list(&dir(namespace))?);
         self.remove(namespace, &replaced)?;
+        self.sweep(namespace)?;
         Ok(0)
     }
 }

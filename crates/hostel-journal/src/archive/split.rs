@@ -78,7 +78,7 @@ impl<D: Disk> Archive<D> {
                 self.add_gaps(&[Gap { agent: Some(header.agent), lsn: header.lsn }])?;
                 continue;
             };
-            let kept = |namespace: &str| !(self.retention)(namespace).keeps_nothing();
+            let kept = |namespace: &str| !self.retention(namespace).keeps_nothing();
             if let Some(class) = classes.number(head.namespace, kept) {
                 places.push(Place { class, agent: header.agent, lsn: header.lsn, at });
             }
@@ -92,7 +92,7 @@ impl<D: Disk> Archive<D> {
     fn write_part(&self, pending: Pending, namespace: &str, part: &[Place]) -> io::Result<()> {
         // The pages are in the kernel's cache: they have just been read for their checksums.
         let (segment, walk) = open_pending(&self.disk, pending)?;
-        let mut writer = Writer::new(&self.disk, namespace, FileKind::Turns, self.salt(namespace))?;
+        let mut writer = Writer::new(&self.disk, namespace, "turns", FileKind::Turns, self.salt(namespace))?;
         let mut bytes = Vec::new();
         for place in part {
             self.go_on()?;

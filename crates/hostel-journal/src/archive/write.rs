@@ -64,14 +64,15 @@ impl<'a, D: Disk> Part<'a, D> {
 }
 
 impl<'a, D: Disk> Writer<'a, D> {
-    pub(super) fn new(disk: &'a D, namespace: &'a str, kind: FileKind, salt: u64) -> io::Result<Self> {
+    /// Begins a file of a class. `stem` is part of the names it has until it is finished: one writer at a time for each.
+    pub(super) fn new(disk: &'a D, namespace: &'a str, stem: &str, kind: FileKind, salt: u64) -> io::Result<Self> {
         let dir = dir(namespace);
         disk.create_dir(&dir)?;
         Ok(Self {
             disk,
             namespace,
-            records: Part::new(disk, format!("{dir}/new.tmp"), FACTS as u64),
-            index: Part::new(disk, format!("{dir}/index.tmp"), 0),
+            records: Part::new(disk, format!("{dir}/{stem}.tmp"), FACTS as u64),
+            index: Part::new(disk, format!("{dir}/{stem}-index.tmp"), 0),
             entry: None,
             facts: Facts { kind, salt, ..Facts::default() },
         })
@@ -126,6 +127,11 @@ impl<'a, D: Disk> Writer<'a, D> {
             self.disk.remove(&self.index.path)?;
         }
         Ok(name)
+    }
+
+    /// How many records there are so far.
+    pub(super) fn records(&self) -> u64 {
+        self.facts.records
     }
 
     fn append_index(&mut self) -> io::Result<()> {
