@@ -7,9 +7,12 @@
 //!
 //! At every moment a record is in at least one place, and readers take each once: so a crash at any step costs nothing.
 
+mod check;
+mod fold;
 mod format;
 mod gaps;
 mod import;
+mod merge;
 mod names;
 mod past;
 mod read;
@@ -32,11 +35,14 @@ use crate::log::LiveSegment;
 use crate::record::AgentId;
 use crate::segment::Extent;
 use crate::{DIR, Lsn, points};
+pub use check::{Findings, Flaw};
+use format::FileKind;
 use gaps::{Gap, Gaps};
 use names::{FileName, HISTORY, PENDING, Pending, sort_out};
 pub use past::{Listing, Past, read_live};
 use past::{live_listing, open_pending};
 use read::Hist;
+use walk::Walk;
 
 /// How much of a class is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +86,26 @@ pub struct Tended {
 
 type Policy = Box<dyn Fn(&str) -> Retention + Send + Sync>;
 
+/// Everything that may hold something of a class, open.
+#[derive(Debug, Default)]
+struct Class {
+    pending: Vec<(String, Walk)>,
+    hists: Vec<Hist>,
+    /// Files in which nothing can be read.
+    damage: Vec<String>,
+    gaps: Vec<Gap>,
+}
+
 /// The history of a data directory.
 pub struct Archive<D: Disk> {
     disk: D,
     retention: Policy,
     /// Held for writing while files are removed, for reading while they are looked up and opened.
     files: RwLock<()>,
-    /// One at a time changes anything.
-    tending: RwLock<()>,
+    /// One tends at a time.
+    tending: Mutex<()>,
+    /// Held for writing during each step of that, for reading while nothing may change.
+    steps: RwLock<()>,
     gaps: Mutex<()>,
     importing: Mutex<()>,
     /// The directories are there, durably.
@@ -109,7 +127,8 @@ impl<D: Disk> Archive<D> {
             disk,
             retention: Box::new(retention),
             files: RwLock::default(),
-            tending: RwLock::default(),
+            tending: Mutex::default(),
+            steps: RwLock::default(),
             gaps: Mutex::default(),
             importing: Mutex::default(),
             ready: AtomicBool::new(false),
@@ -204,7 +223,7 @@ impl<D: Disk> Archive<D> {
     /// # Errors
     /// If the file system refuses. What was handed over stays.
     pub fn tend(&self, now_ms: i64) -> io::Result<Tended> {
-        let _one = self.tending.write();
+        let _one = self.tending.lock();
         let mut done = Tended::default();
         let went = self.tend_all(now_ms, &mut done);
         done.stopped = self.stopped.load(Ordering::Acquire);
@@ -223,10 +242,12 @@ impl<D: Disk> Archive<D> {
         self.make_ready()?;
         // First what is not kept at all: otherwise there would be a hole between old turns and new ones.
         for namespace in namespaces.iter().filter(|namespace| self.retention(namespace).keeps_nothing()) {
+            let _step = self.steps.write();
             self.forget(namespace)?;
         }
         let mut failed = Ok(());
         for pending in pending {
+            let _step = self.steps.write();
             match self.take_apart(pending) {
                 Ok(records) => {
                     done.segments += 1;
@@ -238,14 +259,16 @@ impl<D: Disk> Archive<D> {
             }
         }
         for namespace in self.namespaces()? {
+            let _step = self.steps.write();
             done.merged += self.retain(&namespace, now_ms)?;
         }
         failed
     }
 
-    /// As long as the guard is there, no file of history changes, comes or goes, but by [`Archive::take_over`].
+    /// As long as the guard is there, no file of history changes, comes or goes, but by [`Archive::take_over`] and
+    /// [`Archive::import`]. Waits for the step of [`Archive::tend`] that is under way.
     pub fn pause(&self) -> RwLockReadGuard<'_, ()> {
-        self.tending.read_recursive()
+        self.steps.read_recursive()
     }
 
     /// Has a [`tend`](Archive::tend) under way return soon, and every later one at once.
@@ -271,44 +294,46 @@ impl<D: Disk> Archive<D> {
     /// [`Log::live`](crate::Log::live), asked for just before.
     ///
     /// # Errors
-    /// If a file cannot be read; `InvalidData` if a file is damaged so that nothing in it can be told apart.
+    /// If a file cannot be read; `InvalidData` if a handed-over segment is damaged so that nothing in it can be told apart.
     pub fn listing(&self, live: &[LiveSegment], namespace: &str, agent: AgentId) -> io::Result<Listing> {
         let mut listing = live_listing(&self.disk, live, agent)?;
-        listing.append(self.archived(namespace, agent)?);
-        listing.settle(&Gaps::read(&self.disk)?);
-        Ok(listing)
-    }
-
-    fn archived(&self, namespace: &str, agent: AgentId) -> io::Result<Listing> {
-        let mut listing = Listing::default();
-        let (pending, hists) = self.open_all(namespace)?;
-        let merged =
-            hists.iter().find(|(name, _)| matches!(name, FileName::Base { .. })).map(|(_, base)| base.facts.last);
+        let Class { pending, hists, damage, gaps: suspected } = self.open_class(namespace)?;
+        let mut archived = Listing { damage, ..Listing::default() };
         for (path, walk) in pending {
-            listing.add_segment(&path, walk, agent)?;
+            archived.add_segment(&path, walk, agent)?;
         }
         // A segment that came back after a power cut may hold what was folded into the base long since.
-        listing.records.retain(|past| merged.is_none_or(|merged| past.turn() > merged.cast_signed()));
-        for (_, hist) in hists {
-            listing.add_file(&hist, agent)?;
+        if let Some(base) = hists.iter().find(|hist| hist.facts.kind == FileKind::Base) {
+            archived.records.retain(|past| past.turn() > base.facts.last.cast_signed());
         }
+        for hist in hists {
+            archived.add_file(&hist, agent)?;
+        }
+        listing.append(archived);
+        let mut gaps = Gaps::read(&self.disk)?;
+        gaps.suspect(suspected);
+        listing.settle(&gaps);
         Ok(listing)
     }
 
     /// Opens everything that may hold something of a class, at one moment.
-    #[allow(clippy::type_complexity, reason = "used once")]
-    fn open_all(&self, namespace: &str) -> io::Result<(Vec<(String, walk::Walk)>, Vec<(FileName, Hist)>)> {
+    fn open_class(&self, namespace: &str) -> io::Result<Class> {
         let _nothing_goes = self.files.read();
-        let pending = self.pending()?;
-        let open = |one: &Pending| Ok((one.path(), open_pending(&self.disk, *one)?.1));
-        let pending: io::Result<Vec<_>> = pending.iter().map(open).collect();
-        Ok((pending?, self.open_class(namespace)?))
-    }
-
-    /// The files of a class that count, in the order of turns.
-    fn open_class(&self, namespace: &str) -> io::Result<Vec<(FileName, Hist)>> {
+        let mut class = Class::default();
+        for pending in self.pending()? {
+            class.pending.push((pending.path(), open_pending(&self.disk, pending)?.1));
+        }
         let (count, _) = sort_out(&self.disk.list(&names::dir(namespace))?);
-        count.into_iter().map(|name| Ok((name, Hist::open(&self.disk, &name.path(namespace))?))).collect()
+        for name in count {
+            match Hist::open(&self.disk, &name.path(namespace)) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    class.damage.push(error.to_string());
+                    class.gaps.extend(name.gap());
+                }
+                hist => class.hists.push(hist?),
+            }
+        }
+        Ok(class)
     }
 
     /// Bytes of history by class, without what was only handed over yet.

@@ -53,6 +53,11 @@ impl Gaps {
         disk.sync_dir(HISTORY)
     }
 
+    /// Adds gaps for this reading alone.
+    pub(super) fn suspect(&mut self, gaps: impl IntoIterator<Item = Gap>) {
+        self.0.extend(gaps);
+    }
+
     /// Whether something is missing between two records of an agent that follow each other in what is there.
     pub(super) fn between(&self, before: &Header, after: &Header) -> bool {
         if before.epoch == after.epoch {

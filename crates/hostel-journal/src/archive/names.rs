@@ -1,6 +1,7 @@
 //! The names of the files in `history/`. They alone tell what a file covers, so that a file which another one replaces is
 //! known without being opened.
 
+use super::gaps::Gap;
 use crate::Lsn;
 use crate::record::AgentId;
 
@@ -67,6 +68,14 @@ impl FileName {
             Self::Turns { first, .. } => (first.cast_signed(), 0),
             Self::Base { .. } => (i64::MIN, 0),
             Self::Import { agent } => (i64::MIN + 1, agent.0),
+        }
+    }
+
+    /// What is missing if this file cannot be read.
+    pub(super) fn gap(self) -> Vec<Gap> {
+        match self {
+            Self::Turns { last, .. } | Self::Base { last } => vec![Gap { agent: None, lsn: last }],
+            Self::Import { agent } => vec![Gap { agent: Some(agent), lsn: 1_u64.wrapping_neg() }],
         }
     }
 

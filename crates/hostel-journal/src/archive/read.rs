@@ -34,6 +34,11 @@ impl Hist {
         Err(damaged(&format!("{path} is damaged at both its ends: nothing in it can be read")))
     }
 
+    /// The length of the file.
+    pub(super) fn bytes(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
     /// Where an agent's records are; `None` if there are none.
     pub(super) fn find(&self, agent: AgentId) -> io::Result<Option<IndexEntry>> {
         let (mut low, mut high) = (0, self.facts.agents);

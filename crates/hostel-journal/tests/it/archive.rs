@@ -70,7 +70,7 @@ fn records_are_found_live_handed_over_and_in_files() {
         for past in &found {
             assert_eq!(past.cause, past.turn().to_le_bytes());
             assert_eq!(past.body().unwrap().pages().next().unwrap().1, [past.turn() as u8; 64]);
-            assert!(!past.broken && !past.base && &*past.name == agent.to_string());
+            assert!(!past.broken && !past.base && *past.name == agent.to_string());
         }
         let listing = archive.listing(&log.live(), namespace, AgentId(u128::from(agent))).unwrap();
         assert_eq!(turns(&listing.records), turns(&found));
