@@ -17,6 +17,7 @@ mod it {
     mod limits;
     mod order;
     mod retries;
+    mod state;
     mod stress;
     mod support;
     mod turns;

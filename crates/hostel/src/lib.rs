@@ -73,16 +73,16 @@ mod past;
 
 pub use app::{App, Home, StartError};
 pub use hostel_core::{
-    Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx, Error,
-    Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue, Stream,
-    Stub, erased, typescript,
+    Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
+    Error, Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue,
+    StateField, Stream, Stub, erased, typescript,
 };
 pub use hostel_edge::{
     Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
-pub use hostel_macros::{agent, callable};
+pub use hostel_macros::{State, agent, callable};
 pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
@@ -104,7 +104,7 @@ pub mod prelude {
 
     pub use crate::{
         App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source,
-        Stream, agent, callable,
+        State, Stream, agent, callable,
     };
 }
 
