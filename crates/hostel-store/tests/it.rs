@@ -13,6 +13,8 @@ mod it {
     mod listing;
     mod lock;
     mod names;
+    mod portable_export;
+    mod portable_object;
     mod power;
     mod rebuild;
     mod replace;
