@@ -250,3 +250,37 @@ impl Inner {
         copy().map_err(|e| Error::io(&format!("agent {key}"), "copying its database", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hostel_journal::Failure;
+
+    use crate::{AgentKey, HistoryQuery, Moment, Options, Store, make_durable};
+
+    #[test]
+    fn a_turn_that_is_not_durable_is_never_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let key = AgentKey::new("counter", "a");
+        let mut a = store.agent("counter", "a").unwrap();
+        a.set_state("0").unwrap();
+        make_durable(&a.commit().unwrap().unwrap()).unwrap();
+        let keeper = store.inner.keeper.as_ref().unwrap();
+
+        // While the log is held, what is committed waits in the queue.
+        let held = keeper.journal.log();
+        a.set_state("1").unwrap();
+        let waiting = a.commit().unwrap().unwrap();
+        let listing = keeper.archive().listing(&held.live(), "counter", crate::layout::identify(&key)).unwrap();
+        assert_eq!((listing.records.len(), waiting.is_durable()), (1, false));
+        drop(held);
+        assert_eq!(store.history(&key, &HistoryQuery::default()).unwrap().turns.len(), 2);
+
+        a.set_state("lost").unwrap();
+        let failure = Failure { kind: std::io::ErrorKind::Other, message: "test".into() };
+        a.sync_handle().unwrap().fail(failure);
+        make_durable(&a.commit().unwrap().unwrap()).unwrap_err();
+        assert_eq!(store.history(&key, &HistoryQuery::default()).unwrap().turns.len(), 2);
+        assert_eq!(store.image(&key, Moment::Now).unwrap().state().unwrap().as_deref(), Some("1"));
+    }
+}

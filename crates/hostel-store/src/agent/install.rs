@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 
-use hostel_journal::{CommitLog, Entry, EntryHead, Kind};
+use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
 use super::open::absent_is_fine;
 use super::{AgentDb, Slot};
@@ -34,7 +34,7 @@ impl AgentDb {
         let file = File::open(image.path()).and_then(|file| file.sync_all().map(|()| file));
         let file = file.map_err(|e| Error::io(&self.subject(), "writing its image", e))?;
         self.record_whole(&keeper, &image, &file, cause)?;
-        let placed = self.put_in_place(&image);
+        let placed = self.put_in_place(image);
         if let Err(error) = placed {
             self.store.stale.lock().insert(relative(&self.key));
             let error = Error::io(&self.subject(), "putting its image in place", error);
@@ -94,10 +94,12 @@ impl AgentDb {
     }
 
     /// From here on a start would do the same from the record.
-    fn put_in_place(&self, image: &Image) -> io::Result<()> {
+    fn put_in_place(&self, image: Image) -> io::Result<()> {
         let shard = self.path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         fs::create_dir_all(shard)?;
-        fs::rename(image.path(), &self.path)?;
+        points::pass("replace")?;
+        image.put_at(&self.path)?;
+        points::pass("replaced")?;
         self.store.cuts.lock().remove(&relative(&self.key));
         fs::remove_file(wal_of(&self.path)).or_else(absent_is_fine)?;
         sync_dir(shard)
