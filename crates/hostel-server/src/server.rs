@@ -91,6 +91,8 @@ fn options(config: &Config) -> Options {
     Options {
         idle_after: *config.hibernate_after,
         turn_deadline: *config.turn_deadline,
+        state_warn_bytes: config.state_warn_bytes.as_usize(),
+        state_bytes: config.state_bytes.as_usize(),
         development: config.is_development(),
         ..Options::default()
     }
