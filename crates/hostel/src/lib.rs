@@ -68,6 +68,10 @@
 //! Or name this crate's copies: `#[serde(crate = "hostel::serde")]` and `#[schemars(crate = "hostel::schemars")]` on the
 //! type do without.
 
+// What the macros write names this crate.
+#[cfg(test)]
+extern crate self as hostel;
+
 mod app;
 mod past;
 
