@@ -10,7 +10,7 @@ use super::{AgentDb, Slot};
 use crate::durability::{SyncHandle, sync_dir};
 use crate::keeper::Keeper;
 use crate::layout::{identify, relative, wal_of};
-use crate::{Cause, Error, ErrorKind, Image};
+use crate::{Cause, Error, ErrorKind, Image, schema};
 
 /// An image is one record of the journal, which holds no more.
 const LARGEST: u64 = (1 << 30) - (16 << 20);
@@ -60,6 +60,14 @@ impl AgentDb {
                 image.bytes()
             );
             return Err(Error::new(ErrorKind::Full, message));
+        }
+        let (version, newest) = (image.look(schema::version_of)?, schema::newest(schema::STEPS));
+        if version == 0 || version > newest {
+            let message = format!(
+                "{}: the image has schema version {version}, this build knows 1 to {newest}; use a version at least as new as the one that made it",
+                self.subject()
+            );
+            return Err(Error::new(ErrorKind::Schema, message));
         }
         image.page_size().map(drop)
     }

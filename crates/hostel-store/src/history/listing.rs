@@ -25,7 +25,7 @@ pub(super) fn page(store: &Inner, turns: &Turns<'_>, query: &HistoryQuery) -> Re
     let past = turns.past();
     let end = query.before.map_or(past.len(), |before| past.partition_point(|past| past.turn() < before));
     let most = if query.changes { MOST_COMPARED } else { MOST };
-    let start = end.saturating_sub(query.limit.min(most));
+    let start = end.saturating_sub(query.limit.clamp(1, most));
     let mut entries: Vec<TurnEntry> = past[start..end].iter().map(entry).collect();
     if query.changes && start < end {
         let mut pair = Pair::before(store, turns, start)?;
