@@ -15,6 +15,7 @@ mod it {
     mod names;
     mod portable_export;
     mod portable_object;
+    mod portable_verify;
     mod power;
     mod rebuild;
     mod replace;

@@ -18,6 +18,7 @@ pub(super) fn key(name: &str) -> AgentKey {
 
 /// Some turns with rows, an alarm and causes.
 pub(super) fn busy(disk: &Disk, name: &str) {
+    disk.store.register_alarm(&key(name), 1_000_020).unwrap();
     let mut agent = disk.agent(name);
     agent.sql("CREATE TABLE t (n INTEGER PRIMARY KEY, filler TEXT)", &[]).unwrap();
     make_durable(&agent.commit().unwrap().unwrap()).unwrap();
