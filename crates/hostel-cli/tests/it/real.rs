@@ -85,6 +85,25 @@ async fn what_was_set_is_still_there_after_a_kill() {
 }
 
 #[tokio::test]
+async fn a_state_is_replaced_only_while_it_has_the_version_that_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    let agent = "coder-agent/versions";
+    server.run(&["call", agent, "setProjectContext", CONTEXT]).await;
+    let ran = server.run(&["state", "get", agent, "--version"]).await;
+    let read: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let (version, state) = (read["version"].as_str().unwrap(), read["state"].to_string());
+    let ran = server.run(&["state", "set", agent, &state, "--if-version", version]).await;
+    assert_eq!((ran.code, ran.stdout.trim()), (0, version), "{ran:?}");
+    let ran = server.run(&["state", "set", agent, &state, "--if-version", "0000000000000000"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("state_conflict: ") && ran.stderr.contains("fix: "), "{ran:?}");
+    let ran = server.run(&["state", "set", agent, "{}"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("warning: state_keys_dropped: "), "{ran:?}");
+}
+
+#[tokio::test]
 async fn operators_see_classes_agents_and_states_without_waking_anybody() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path()).await;
