@@ -91,8 +91,8 @@ pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
 pub use hostel_store::{
-    At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, StateChange, TableChange, TableDifference,
-    TurnCause, TurnEntry,
+    At, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention, StateChange,
+    TableChange, TableDifference, TurnCause, TurnEntry,
 };
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
