@@ -255,7 +255,39 @@ impl Inner {
 mod tests {
     use hostel_journal::Failure;
 
-    use crate::{AgentKey, HistoryQuery, Moment, Options, Store, make_durable};
+    use crate::{AgentDb, AgentKey, HistoryQuery, Moment, Options, Store, make_durable};
+
+    fn commit(agent: &mut AgentDb, state: &str) {
+        agent.set_state(state).unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_is_too_old_is_one_image_from_which_life_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = AgentKey::new("counter", "a");
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut a = store.agent("counter", "a").unwrap();
+        (1..=5).for_each(|n| commit(&mut a, &format!("{{\"n\":{n}}}")));
+        drop((a, store));
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let listed = store.history(&key, &HistoryQuery::default()).unwrap();
+        let keeper = store.inner.keeper.as_ref().unwrap();
+        keeper.archive().tend(listed.turns[0].time_ms + 40 * 86_400_000).unwrap();
+        let mut a = store.agent("counter", "a").unwrap();
+        commit(&mut a, r#"{"n":6}"#);
+
+        let query = HistoryQuery { changes: true, ..HistoryQuery::default() };
+        let kept = store.history(&key, &query).unwrap();
+        assert_eq!(kept.turns.len(), 2);
+        assert_eq!(kept.turns[0].changes.as_ref().unwrap().state_keys, ["n"]);
+        assert_eq!((kept.turns[1].whole, &kept.turns[1].changes), (true, &None));
+        assert_eq!((kept.oldest, kept.oldest_whole), (Some(kept.turns[1].turn), Some(kept.turns[1].turn)));
+        let state = |turn| store.image(&key, Moment::Turn(turn)).map(|image| image.state().unwrap().unwrap());
+        assert_eq!(state(kept.turns[1].turn).unwrap(), r#"{"n":5}"#);
+        assert_eq!(state(kept.turns[0].turn).unwrap(), r#"{"n":6}"#);
+        assert_eq!(state(listed.turns[1].turn).unwrap_err().code(), "history_gone");
+    }
 
     #[test]
     fn a_turn_that_is_not_durable_is_never_shown() {
@@ -263,8 +295,7 @@ mod tests {
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let key = AgentKey::new("counter", "a");
         let mut a = store.agent("counter", "a").unwrap();
-        a.set_state("0").unwrap();
-        make_durable(&a.commit().unwrap().unwrap()).unwrap();
+        commit(&mut a, "0");
         let keeper = store.inner.keeper.as_ref().unwrap();
 
         // While the log is held, what is committed waits in the queue.
