@@ -265,6 +265,7 @@ pub(crate) enum StateCommand {
     #[command(after_help = "\
 Examples:
   hostel state get counter/a
+  hostel state get counter/a --version        with the version that set --if-version takes
   hostel state get counter/a --safe           although its code crashes")]
     Get {
         /// A URL, or an agent and its name such as coder-agent/default.
@@ -272,6 +273,9 @@ Examples:
         /// Read it from the agent's database without waking the agent's code.
         #[arg(long)]
         safe: bool,
+        /// Print an object of the version and the state.
+        #[arg(long, conflicts_with = "safe")]
+        version: bool,
         #[command(flatten)]
         server: ServerArgs,
     },
@@ -279,12 +283,16 @@ Examples:
     #[command(after_help = "\
 Examples:
   hostel state set counter/a '{\"count\": 5}'
+  hostel state set counter/a '{\"count\": 6}' --if-version 5d8a2c6b0f1e4a37
   hostel state get counter/a | hostel state set counter/b -")]
     Set {
         /// A URL, or an agent and its name such as coder-agent/default.
         target: String,
         /// The new state as JSON, or - to read it from stdin.
         state: String,
+        /// Only while the state has this version, which `state get --version` prints; then print the new one.
+        #[arg(long, value_name = "VERSION")]
+        if_version: Option<String>,
         #[command(flatten)]
         server: ServerArgs,
     },
