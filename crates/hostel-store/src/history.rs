@@ -12,13 +12,13 @@ mod tables;
 mod turns;
 
 use std::fs::File;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::portable::snapshot;
 use crate::store::Inner;
-use crate::{AgentDb, AgentKey, Error, ErrorKind, Store, TurnCause};
+use crate::{AgentKey, Error, ErrorKind, Store, TurnCause};
 use turns::Turns;
 
 pub use image::Image;
@@ -201,7 +201,7 @@ impl Store {
     }
 
     /// Makes an agent's database as it was at a moment, from the history alone. Where that does not hold the whole of it,
-    /// it can still be made as it is now, if nobody has it open.
+    /// it can still be made as it is now.
     ///
     /// # Errors
     ///
@@ -210,11 +210,14 @@ impl Store {
     pub fn image(&self, key: &AgentKey, at: Moment) -> Result<Image, Error> {
         key.check(&self.inner.options)?;
         match self.turns(key).and_then(|turns| turns.image(&self.inner, turns.find(at)?)) {
-            Err(e) if at == Moment::Now && matches!(e.kind(), ErrorKind::HistoryGone | ErrorKind::HistoryOff) => {
-                self.inner.closed_copy(key).unwrap_or(Err(e))
-            }
+            Err(e) if at == Moment::Now && self.can_copy(&e) => snapshot::of(&self.inner, key),
             image => image,
         }
+    }
+
+    /// Whether there is a file to copy where history does not help.
+    fn can_copy(&self, error: &Error) -> bool {
+        self.inner.keeper.is_some() && matches!(error.kind(), ErrorKind::HistoryGone | ErrorKind::HistoryOff)
     }
 
     fn turns<'a>(&self, key: &'a AgentKey) -> Result<Turns<'a>, Error> {
@@ -231,14 +234,6 @@ impl Store {
 }
 
 impl Inner {
-    /// A copy of the file of an agent that nobody has open; `None` if somebody has, or if there is no such thing as a file.
-    fn closed_copy(self: &Arc<Self>, key: &AgentKey) -> Option<Result<Image, Error>> {
-        self.keeper.as_ref()?;
-        AgentDb::new(Arc::clone(self), key.clone())
-            .image()
-            .map_or_else(|e| (e.kind() != ErrorKind::Locked).then_some(Err(e)), |image| Some(Ok(image)))
-    }
-
     /// A copy of the file of an agent that nobody changes now.
     pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
         let At { turn, time_ms } = turns::newest(self, key);

@@ -8,7 +8,7 @@ mod chronicle;
 mod durable_object;
 mod export;
 mod manifest;
-mod snapshot;
+pub(crate) mod snapshot;
 mod sums;
 mod unpack;
 mod verify;

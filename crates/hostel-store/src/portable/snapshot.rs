@@ -18,7 +18,7 @@ use crate::store::Inner;
 use crate::{AgentKey, Error, ErrorKind};
 
 /// The whole database after the last turn that is durable when this is called, or a later one.
-pub(super) fn of(inner: &Inner, key: &AgentKey) -> Result<Image, Error> {
+pub(crate) fn of(inner: &Inner, key: &AgentKey) -> Result<Image, Error> {
     key.check(&inner.options)?;
     let Some(keeper) = &inner.keeper else {
         let message = format!("agent {key}: a store in memory has no files to copy; use a data directory");
