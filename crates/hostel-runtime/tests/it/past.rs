@@ -114,6 +114,25 @@ impl Board {
     }
 
     #[callable]
+    fn count(&mut self, cx: &Cx<Self>) -> Result<()> {
+        self.rung += 1;
+        cx.sql("insert into notes values ('counted')", ())?;
+        Ok(())
+    }
+
+    #[callable]
+    async fn count_later(cx: &Cx<Self>) -> Result<()> {
+        tokio::task::yield_now().await;
+        let own = cx.clone();
+        cx.try_update(move |me| me.count(&own))
+    }
+
+    #[callable]
+    fn counts(&self, cx: &Cx<Self>) -> Result<(u32, u32)> {
+        Ok((self.rung, cx.sql("select count(*) from notes", ())?.value()?.unwrap_or(0)))
+    }
+
+    #[callable]
     fn alarm_in(&self, cx: &Cx<Self>, seconds: i64) -> Result<()> {
         cx.set_alarm(cx.now() + jiff::SignedDuration::from_secs(seconds))
     }
@@ -363,6 +382,42 @@ async fn async_work_under_way_is_broken_off_and_changes_nothing_any_more() {
     open.send(()).unwrap();
     assert_eq!(running.await.unwrap().unwrap_err().code(), Some(Code::AgentUnavailable));
     assert_eq!(get(&mut client).await, json!(["before", 1]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn restores_in_the_middle_of_everything_leave_state_and_rows_of_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, _) = start(on_disk(&dir).options(sleepy())).await;
+    node.call(call("count")).await.unwrap();
+    let first = latest(&node, "a").await;
+    let busy = |method: &'static str| {
+        let node = node.clone();
+        tokio::spawn(async move {
+            for _ in 0..60 {
+                match node.call(call(method)).await {
+                    Ok(_) => {}
+                    Err(error) => assert_eq!(error.code(), Some(Code::AgentUnavailable), "{error:?}"),
+                }
+            }
+        })
+    };
+    let work = [busy("count"), busy("count"), busy("countLater"), busy("countLater")];
+    let mut to = first;
+    for _ in 0..12 {
+        assert_eq!(node.restore(&id("a"), Moment::Turn(to)).await.unwrap().turn, to);
+        let seen = node.call(call("counts")).await.unwrap().parse::<(u32, u32)>().unwrap();
+        assert_eq!(seen.0, seen.1);
+        to = latest(&node, "a").await;
+    }
+    for work in work {
+        work.await.unwrap();
+    }
+    node.restore(&id("a"), Moment::Turn(first)).await.unwrap();
+    assert_eq!(node.call(call("counts")).await.unwrap().parse::<(u32, u32)>().unwrap(), (1, 1));
+    node.shutdown(Duration::from_secs(5)).await;
+    drop(node);
+    let (node, _) = start(on_disk(&dir)).await;
+    assert_eq!(node.call(call("counts")).await.unwrap().parse::<(u32, u32)>().unwrap(), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
