@@ -157,10 +157,10 @@ impl Cell {
                 drop(core);
                 return self.show_failure(asleep(self), show);
             };
-            let after = self.turn_on(awake, turn, work, show);
-            if after.destroyed {
-                self.destroy_stored(&mut core);
-            }
+            let (result, commit, mut deliveries, after) = self.turn_on(awake, turn, work);
+            let ended = if after.destroyed { self.end(&mut core, &mut deliveries) } else { Ok(()) };
+            show(ended.and(result), &mut deliveries);
+            self.pass_gate(commit, deliveries);
             after
         };
         after.spawned.into_iter().for_each(|work| self.spawn_busy(work));
@@ -189,8 +189,7 @@ impl Cell {
         awake: &mut Awake,
         turn: &Turn<'_>,
         work: impl FnOnce(&mut Awake) -> Result<R>,
-        show: impl FnOnce(Result<R>, &mut Vec<Delivery>),
-    ) -> After {
+    ) -> (Result<R>, Option<Commit>, Vec<Delivery>, After) {
         self.metrics.turns.increment(1);
         let mut deliveries = Vec::new();
         let mut after = After::default();
@@ -205,9 +204,7 @@ impl Cell {
                 (Err(error), None)
             }
         };
-        show(result, &mut deliveries);
-        self.pass_gate(commit, deliveries);
-        after
+        (result, commit, deliveries, after)
     }
 
     /// Runs the work and commits, with nothing shown yet.
@@ -299,9 +296,6 @@ impl Cell {
             deliveries.extend(self.accepted(state, turn.sender));
         }
         deliveries.extend(scratch.effects.into_iter().filter_map(|effect| self.delivery(effect)));
-        if scratch.destroy {
-            deliveries.extend(self.farewells());
-        }
         After { changed, destroyed: scratch.destroy, spawned: scratch.spawned }
     }
 
@@ -319,11 +313,16 @@ impl Cell {
         }
     }
 
-    fn farewells(&self) -> Vec<Delivery> {
-        let close = |peer: &Arc<Peer>| {
-            Delivery::Close(Arc::clone(peer), close::GOING_AWAY, "Durable Object destroyed".to_owned())
+    /// The agent's end. Nobody is told of it before it is durable.
+    fn end(&self, core: &mut Option<Awake>, deliveries: &mut Vec<Delivery>) -> Result<()> {
+        let peers: Vec<_> = self.peers.lock().values().cloned().collect();
+        let ended = self.destroy_stored(core);
+        let (code, reason) = match &ended {
+            Ok(()) => (close::GOING_AWAY, "Durable Object destroyed".to_owned()),
+            Err(error) => (close::TRY_AGAIN_LATER, error.message().to_owned()),
         };
-        self.peers.lock().values().map(close).collect()
+        deliveries.extend(peers.into_iter().map(|peer| Delivery::Close(peer, code, reason.clone())));
+        ended
     }
 
     pub(super) fn pass_gate(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) {
