@@ -96,7 +96,7 @@ impl Pair {
         let files = || -> io::Result<_> { Ok((Scratch::create(&store.layout)?, Scratch::create(&store.layout)?)) };
         let (before, mut after) = files().map_err(|e| turns.failed(e))?;
         let Some(earlier) = place.checked_sub(1) else {
-            let first_of_all = turns.past().first().is_some_and(|past| !past.base);
+            let first_of_all = turns.past().first().is_some_and(|past| past.header.kind == Kind::Create && !past.base);
             return Ok(Self { before, after, pages: first_of_all.then_some(0) });
         };
         if turns.past()[earlier].header.kind == Kind::Destroy {
