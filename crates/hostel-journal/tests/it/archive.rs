@@ -318,9 +318,9 @@ fn every_flipped_byte_of_a_history_file_is_told_to_one_agent_at_most() {
     let path = format!("history/n/{}", disk.list("history/n").unwrap()[0]);
     let whole = disk.read(&path).unwrap();
     let (mut told, mut silent) = (0, 0);
-    for at in 0..whole.len() {
+    for (at, byte) in whole.iter().enumerate() {
         let damaged = disk.fork();
-        damaged.overwrite(&path, at, whole[at] ^ 0x10);
+        damaged.overwrite(&path, at, byte ^ 0x10);
         let mut touched = 0;
         for (agent, expected) in (1..).zip(&expected) {
             let read = archive(&damaged).records("n", id(agent));
