@@ -97,8 +97,8 @@ Examples:
     Diff(DiffArgs),
     /// Bring an agent back to an earlier moment; connected clients get the restored state.
     #[command(after_help = format!("\
-It shows what will change and asks, unless told --yes. A restore is a turn like any other: go back to the turn
-before it to undo it.
+It shows what will change and asks, unless told --yes. A restore is a turn like any other: go back \
+to the turn before it to undo it.
 
 Examples:
   hostel restore counter/a --at 1038
