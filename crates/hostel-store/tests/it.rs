@@ -13,6 +13,7 @@ mod it {
     mod listing;
     mod lock;
     mod names;
+    mod portable_backup;
     mod portable_export;
     mod portable_object;
     mod portable_verify;
