@@ -360,6 +360,14 @@ impl<D: Disk> Archive<D> {
         Ok(self.pending()?.is_empty() && self.namespaces()?.is_empty())
     }
 
+    /// Whether something was handed over and not taken apart yet. Reads names only.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn has_pending(&self) -> io::Result<bool> {
+        Ok(!self.pending()?.is_empty())
+    }
+
     /// What was handed over, oldest first.
     fn pending(&self) -> io::Result<Vec<Pending>> {
         let names = self.disk.list(PENDING)?;
