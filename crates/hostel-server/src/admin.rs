@@ -3,6 +3,7 @@
 //! They answer programs on this machine alone, whatever address the server listens on. A proxy on this machine is no such
 //! program: it speaks for somebody else.
 
+mod backup;
 mod classes;
 mod guard;
 mod past;
@@ -96,6 +97,7 @@ fn routes(edge: Edge, data: &FilePath) -> Router {
         .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
         .route("/_hostel/agents/{namespace}/{name}/export", get(travel::export))
         .route("/_hostel/import", post(travel::import))
+        .route("/_hostel/backup", post(backup::backup))
         .with_state(Operated { edge, data: Data(data.into()) })
 }
 
