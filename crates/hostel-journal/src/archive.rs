@@ -149,11 +149,11 @@ impl<D: Disk> Archive<D> {
     /// If the file system refuses; then the segment is where it was, or is handed over.
     pub fn take_over(&self, segment_path: &str, id: u64, end: u64) -> io::Result<()> {
         points::pass("archive")?;
+        self.make_ready()?;
         if (Extent { id, end }).is_empty() {
             self.disk.remove(segment_path)?;
             return self.disk.sync_dir(DIR);
         }
-        self.make_ready()?;
         let path = Pending { id, end }.path();
         match self.disk.rename(segment_path, &path) {
             // It was handed over before.
@@ -206,11 +206,18 @@ impl<D: Disk> Archive<D> {
         Gaps::read(&self.disk)?.add(&self.disk, gaps)
     }
 
-    fn make_ready(&self) -> io::Result<()> {
+    /// Makes the directories, and makes durable what an earlier process has handed over: after a kill that may be in the
+    /// kernel's memory alone, and a segment that comes back when younger ones are gone is not part of the log any more.
+    /// To be done at a start before anything is removed from the log's directory.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn make_ready(&self) -> io::Result<()> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
         self.disk.create_dir(PENDING)?;
+        self.disk.sync_dir(PENDING)?;
         self.disk.sync_dir(HISTORY)?;
         self.disk.sync_dir("")?;
         self.ready.store(true, Ordering::Release);

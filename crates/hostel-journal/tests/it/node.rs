@@ -83,6 +83,7 @@ fn hand_over(archive: &Archive<SimDisk>, extent: Extent) -> io::Result<()> {
 /// What a process does at its start.
 pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
     let archive = Archive::new(disk.clone(), |_: &str| FOREVER);
+    archive.make_ready()?;
     let lease_store = LocalLease(disk.clone());
     let lease = lease_store.acquire()?;
     let scan = scan_trusting(disk, trust, &mut |_| {}).map_err(io::Error::other)?;

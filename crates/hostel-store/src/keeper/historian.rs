@@ -45,6 +45,9 @@ impl Historian {
         let archive = Arc::new(Archive::new(disk, move |class: &str| policy.of(class)));
         // What an earlier process kept goes first, so that there is never a hole in what is kept.
         let off = options.is_off() && archive.is_empty()?;
+        if !off {
+            archive.make_ready()?;
+        }
         Ok(Self { archive, off, work: Arc::default(), thread: Mutex::default() })
     }
 
@@ -54,7 +57,7 @@ impl Historian {
 
     /// Takes a segment out of the journal's directory, durably.
     pub(crate) fn take(&self, disk: &LocalDisk, extent: Extent) -> io::Result<()> {
-        if self.off || extent.is_empty() {
+        if self.off {
             return Log::remove(disk, extent.id);
         }
         self.archive.take_over(&extent.path(), extent.id, extent.end)
