@@ -18,6 +18,7 @@ mod past;
 mod read;
 mod retain;
 mod split;
+mod trail;
 mod walk;
 mod write;
 
@@ -42,6 +43,7 @@ use names::{FileName, HISTORY, PENDING, Pending, sort_out};
 pub use past::{Listing, Past, read_live};
 use past::{live_listing, open_pending};
 use read::Hist;
+pub use trail::Trail;
 use walk::Walk;
 
 /// How much of a class is kept.
@@ -135,6 +137,11 @@ impl<D: Disk> Archive<D> {
             stopped: AtomicBool::new(false),
             salts: RandomState::new(),
         }
+    }
+
+    /// The disk under the archive.
+    pub fn disk(&self) -> &D {
+        &self.disk
     }
 
     /// How much of a class is kept.
