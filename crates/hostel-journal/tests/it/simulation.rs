@@ -168,3 +168,15 @@ fn rule_7_a_retirement_without_a_sync_is_found() {
     let found = finds(Sabotage { retires_without_sync: true, ..Sabotage::default() }, false);
     assert!(found.is_some(), "{found:?}");
 }
+
+#[test]
+fn a_hand_over_without_a_sync_is_found() {
+    let found = finds(Sabotage { hands_over_without_sync: true, ..Sabotage::default() }, false);
+    assert!(found.is_some(), "{found:?}");
+}
+
+#[test]
+fn history_that_is_deleted_is_found() {
+    let found = finds(Sabotage { deletes_history: true, ..Sabotage::default() }, false);
+    assert!(found.as_ref().is_some_and(|why| why.contains("lost") || why.contains("not")), "{found:?}");
+}
