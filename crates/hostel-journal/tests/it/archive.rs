@@ -272,6 +272,23 @@ fn too_many_bytes_are_folded_oldest_first() {
 }
 
 #[test]
+fn on_a_small_disk_less_is_kept_than_was_asked_for() {
+    let disk = SimDisk::default();
+    let archive = archive(&disk);
+    let mut log = log(&disk);
+    append(&mut log, &[(1, Kind::Create)]);
+    for _ in 0..40 {
+        append(&mut log, &[(1, Kind::Commit); 10]);
+        hand_over(&mut log, &archive);
+        disk.set_faults(Faults { room: Some(100_000), ..Faults::default() });
+        archive.tend(0).unwrap();
+        assert!(archive.sizes().unwrap()["n"] < 30_000, "{:?}", archive.sizes());
+        disk.set_faults(Faults::default());
+    }
+    assert!(archive.records("n", id(1)).unwrap().len() > 50);
+}
+
+#[test]
 fn a_class_that_keeps_nothing_loses_all_it_had() {
     let disk = SimDisk::default();
     let mut log = log(&disk);
