@@ -277,15 +277,16 @@ fn on_a_small_disk_less_is_kept_than_was_asked_for() {
     let archive = archive(&disk);
     let mut log = log(&disk);
     append(&mut log, &[(1, Kind::Create)]);
-    for _ in 0..40 {
+    for _ in 0..80 {
         append(&mut log, &[(1, Kind::Commit); 10]);
         hand_over(&mut log, &archive);
         disk.set_faults(Faults { room: Some(100_000), ..Faults::default() });
         archive.tend(0).unwrap();
-        assert!(archive.sizes().unwrap()["n"] < 30_000, "{:?}", archive.sizes());
+        // With what the segment gives back, there are 360 KiB.
+        assert!(archive.sizes().unwrap()["n"] < 65_000, "{:?}", archive.sizes());
         disk.set_faults(Faults::default());
     }
-    assert!(archive.records("n", id(1)).unwrap().len() > 50);
+    assert!(archive.records("n", id(1)).unwrap().len() > 100);
 }
 
 #[test]
