@@ -11,6 +11,9 @@ use crate::record::AgentId;
 use crate::segment::Extent;
 use crate::{DIR, Lsn, points};
 
+/// A copy that is not finished.
+const NEW: &str = "history/pending/new.tmp";
+
 impl<D: Disk> Archive<D> {
     /// Takes a segment that has left the log over, whose records end at `end`. Durable when it returns; may be done again.
     /// A segment without records is removed.
@@ -40,7 +43,6 @@ impl<D: Disk> Archive<D> {
     /// # Errors
     /// If the file system refuses.
     pub fn take_copy(&self, segment_path: &str, id: u64, end: u64) -> io::Result<()> {
-        const NEW: &str = "history/pending/new.tmp";
         self.make_ready()?;
         self.disk.remove(NEW)?;
         let (from, to) = (self.disk.open(segment_path)?, self.disk.create(NEW, 0)?);
@@ -87,6 +89,7 @@ impl<D: Disk> Archive<D> {
             return Ok(());
         }
         self.disk.create_dir(PENDING)?;
+        self.disk.remove(NEW)?;
         self.disk.sync_dir(PENDING)?;
         self.disk.sync_dir(HISTORY)?;
         self.disk.sync_dir("")?;
