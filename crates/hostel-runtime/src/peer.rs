@@ -20,6 +20,9 @@ pub(crate) struct Peer {
     pub(crate) outbox: Outbox,
     /// It is on its agent's list. What comes from it before or after is nobody's.
     joined: AtomicBool,
+    /// Something it asked for was lost, and it was told to come back: what it still says on this socket must not be done
+    /// as if that had happened.
+    let_down: AtomicBool,
     calls: AtomicUsize,
     cancellable: Mutex<Vec<AbortHandle>>,
 }
@@ -30,6 +33,7 @@ impl Peer {
             record: Arc::new(record),
             outbox: Outbox::new(outbox_bytes),
             joined: AtomicBool::new(false),
+            let_down: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             cancellable: Mutex::default(),
         }
@@ -41,6 +45,14 @@ impl Peer {
 
     pub(crate) fn set_joined(&self, joined: bool) {
         self.joined.store(joined, Ordering::Release);
+    }
+
+    pub(crate) fn is_let_down(&self) -> bool {
+        self.let_down.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn let_down(&self) {
+        self.let_down.store(true, Ordering::Release);
     }
 
     /// Counts a call in, unless `limit` are under way.

@@ -61,6 +61,7 @@ impl Cell {
             Job::Evict => return self.evict(),
             Job::Tidy => return,
             Job::Message(peer, _) | Job::Close(peer, _) if !peer.is_joined() => return,
+            Job::Message(peer, _) if peer.is_let_down() => return,
             Job::Close(peer, close) if self.class.mode(&self.close_event(peer, close)).is_none() => {
                 return self.forget(peer);
             }

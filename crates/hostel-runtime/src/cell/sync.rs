@@ -39,7 +39,10 @@ impl Cell {
         self.node.rebuild_later(&self.id);
         self.gate.fail(error);
         let reason = error.to_refusal(Code::StorageFailed).close_reason();
-        self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
+        for peer in self.peers.lock().values() {
+            peer.let_down();
+            peer.outbox.close(close::TRY_AGAIN_LATER, &reason);
+        }
         // Whoever is told that its work was broken off may come back at once, and must find the agent on its way out.
         let work = self.end_era();
         self.submit_first(Job::Evict);
