@@ -82,6 +82,12 @@ impl Ledger {
         *self.codes.lock().entry(code).or_default() += 1;
     }
 
+    /// A socket was closed for this reason, which begins with a code.
+    pub(crate) fn note_closed(&self, reason: &str) {
+        let code = reason.split(':').next().unwrap_or(reason);
+        *self.codes.lock().entry(code.to_owned()).or_default() += 1;
+    }
+
     /// How often a request was answered with which code, since the last question.
     pub(crate) fn take_codes(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.codes.lock())

@@ -25,6 +25,9 @@ const DEPTH: u64 = 4;
 /// What a socket is told when its agent is destroyed.
 const DESTROYED: &str = "Durable Object destroyed";
 
+/// The close code of a server that cannot do something now.
+const TRY_AGAIN_LATER: u16 = 1013;
+
 /// Clients at work.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -214,6 +217,7 @@ async fn watch(mut events: Events, ledger: Arc<Ledger>, who: Who) {
                     see(&ledger, who, &frame["state"], &mut born);
                 }
             }
+            Event::Closed(closed) if closed.code == TRY_AGAIN_LATER => ledger.note_closed(&closed.reason),
             Event::Closed(closed) if closed.reason == DESTROYED && !born.is_empty() => {
                 if let Who::Ledger(at) = who {
                     ledger.ended(at, &born);

@@ -45,6 +45,9 @@ pub(crate) const POINTS: &[Point] = &[
     point("rotate-sync", 3),
     // A segment is about to go.
     point("retire", 2),
+    // A segment is handed over to history; its records are there, and it is about to be removed.
+    point("archive", 2),
+    point("archived", 2),
     // The end of an agent is in the journal, its file still there.
     point("destroy", 3),
     // At the start: the journal is read and durable; the files are up to date, and the journal still there.

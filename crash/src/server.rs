@@ -60,6 +60,9 @@ impl Plan {
             .arg(&self.data)
             .args(&self.args)
             .env("FAILPOINTS", &self.armed)
+            .env("RUST_LOG", "warn")
+            .env("RUST_BACKTRACE", "0")
+            .env("RUST_LIB_BACKTRACE", "0")
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true)
@@ -109,7 +112,8 @@ impl Plan {
     /// The end of the log.
     pub(crate) fn last_words(&self) -> String {
         let log = self.words();
-        let lines: Vec<&str> = log.lines().rev().take(5).collect();
+        // What is indented is a stack.
+        let lines: Vec<&str> = log.lines().rev().filter(|line| !line.starts_with(' ')).take(8).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 }

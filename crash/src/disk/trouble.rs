@@ -32,8 +32,21 @@ impl ZramDisk {
         fs::create_dir(&disk.mount)?;
         disk.set("disksize", BYTES)?;
         run(Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(disk.device()))?;
-        run(Command::new("mount").args(["-o", "errors=continue"]).arg(disk.device()).arg(&disk.mount))?;
+        disk.mount()?;
         Ok(disk)
+    }
+
+    fn mount(&self) -> anyhow::Result<()> {
+        run(Command::new("mount").args(["-o", "errors=continue"]).arg(self.device()).arg(&self.mount))
+    }
+
+    /// Checks and repairs the file system, and mounts it anew. Nobody may have a file open.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        run(Command::new("umount").arg(&self.mount))?;
+        let status = Command::new("fsck.ext4").args(["-f", "-y"]).arg(self.device()).output()?.status;
+        // 1: repaired.
+        ensure!(matches!(status.code(), Some(0 | 1)), "fsck.ext4 ended with {status}");
+        self.mount()
     }
 
     fn device(&self) -> PathBuf {

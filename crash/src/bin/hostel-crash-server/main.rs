@@ -12,6 +12,8 @@ use hostel::{
     axum::{Router, routing::get},
 };
 
+use tracing_subscriber::EnvFilter;
+
 use crate::{ledger::LedgerAgent, note::NoteAgent};
 
 /// Whether this server can be made to fail at chosen points.
@@ -41,7 +43,8 @@ struct Flags {
 async fn main() -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _armed = hostel_journal::points::arm();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false);
+    log.with_env_filter(EnvFilter::from_default_env()).init();
     let flags = Flags::parse();
     app(&flags).serve(flags.listen).await?;
     Ok(())
