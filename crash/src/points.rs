@@ -27,7 +27,7 @@ const fn point(name: &'static str, most: u64) -> Point {
 /// In the order in which a turn comes by.
 pub(crate) const POINTS: &[Point] = &[
     // The file of a new agent is about to get its name.
-    point("create", 10),
+    point("create", 3),
     // SQLite has committed, the journal has nothing of it.
     point("capture", 100),
     // A batch is about to be written; was written in half; is written; is synced, and nobody knows.
@@ -116,7 +116,7 @@ pub(crate) async fn run(field: &mut Field, rounds: u32, points: &[Point]) -> any
     }
     let mut hits = Hits::new(points);
     for round in 1..=rounds {
-        let point = points[round as usize % points.len()];
+        let point = points[(round as usize - 1) % points.len()];
         let passes = point.passes(field.rng.next());
         let spec = point.spec(passes, "abort");
         let hit = until_it_ends(field, &spec).await?;

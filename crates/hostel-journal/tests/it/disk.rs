@@ -58,6 +58,9 @@ pub(super) struct Faults {
     pub cut_at: Option<u64>,
     /// This sync, counted from now, fails once.
     pub sync_fails_at: Option<u64>,
+    /// This change, counted from now, fails once: a write, a sync, a new file, a new name, a removal. Of a write some may
+    /// reach the disk.
+    pub change_fails_at: Option<u64>,
     /// Bytes that may still be reserved.
     pub room: Option<u64>,
     /// Sabotage: syncs do nothing and say that they did.
@@ -117,7 +120,13 @@ impl World {
     fn change(&mut self) -> io::Result<()> {
         self.changes += 1;
         self.dead |= self.faults.cut_at.is_some_and(|at| self.changes > at);
-        if self.dead { Err(cut()) } else { Ok(()) }
+        if self.dead {
+            return Err(cut());
+        }
+        if self.faults.change_fails_at == Some(self.changes) {
+            return Err(io::Error::other("the disk failed"));
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<bool> {

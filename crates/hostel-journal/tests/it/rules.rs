@@ -87,6 +87,27 @@ fn rule_5_whichever_sync_fails_nothing_acknowledged_is_lost() {
     assert!(failed > 5, "{failed}");
 }
 
+/// Every write, sync, creation, renaming and removal of the scenario fails once.
+#[test]
+fn rule_5_whichever_operation_fails_nothing_acknowledged_is_lost() {
+    let mut failed = 0;
+    for n in 1.. {
+        let disk = SimDisk::default();
+        let mut node = Node::new(&disk);
+        disk.set_faults(Faults { change_fails_at: Some(n), ..Faults::default() });
+        let went = scenario(&mut node);
+        let after = disk.changes() >= n;
+        let _again = scenario(&mut node);
+        disk.power_cut(&mut Random(n));
+        node.restart().unwrap().unwrap_or_else(|why| panic!("operation {n}: {why}"));
+        if !after {
+            break;
+        }
+        failed += u64::from(went.is_err());
+    }
+    assert!(failed > 40, "{failed}");
+}
+
 #[test]
 fn rule_5_what_a_failed_batch_left_behind_is_void() {
     let disk = SimDisk::default();
