@@ -230,3 +230,24 @@ fn a_lease_that_is_gone_and_a_history_file_of_nobody_are_found() {
     let found = told(&check(dir.path()));
     assert_eq!(found.len(), 2, "{found:?}");
 }
+
+#[test]
+fn a_journal_that_lacks_a_segment_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { journal_segment_bytes: 256 << 10, ..Options::default() };
+    let disk = Disk { store: Store::open(dir.path(), options).unwrap(), dir };
+    let mut open = disk.agent("open");
+    open.sql("CREATE TABLE t (b)", &[]).unwrap();
+    for _ in 0..12 {
+        open.sql("INSERT INTO t VALUES (randomblob(60000))", &[]).unwrap();
+        make_durable(&open.commit().unwrap().unwrap()).unwrap();
+    }
+    let copy = tempfile::tempdir().unwrap();
+    copy_all(disk.dir.path(), copy.path());
+    let segments = files(&copy.path().join("journal"));
+    let segments: Vec<_> = segments.iter().filter(|file| file.extension().is_some_and(|end| end == "seg")).collect();
+    assert!(segments.len() > 2, "{segments:?}");
+    fs::remove_file(segments[1]).unwrap();
+    let found = told(&check(copy.path()));
+    assert!(found.iter().any(|what| what.contains("the journal lacks")), "{found:?}");
+}

@@ -18,8 +18,6 @@ pub(super) struct Journal {
     pub(super) damaged: HashMap<AgentId, String>,
     /// The names of the agents in `records`.
     pub(super) names: HashMap<AgentId, String>,
-    /// It could not be read at all: nothing can be said about databases that it may change.
-    pub(super) unknown: bool,
 }
 
 /// Checks the journal.
@@ -32,7 +30,9 @@ pub(super) fn check(work: &mut Work<'_>) -> Journal {
     match scanned {
         Ok(scan) => take(work, &mut journal, scan),
         Err(error) => {
-            journal.unknown = true;
+            work.note(
+                "the journal cannot be read, so the databases were checked as they are, not as they would be with it",
+            );
             work.problem("journal", None, error.to_string(), FROM_BACKUP);
         }
     }
