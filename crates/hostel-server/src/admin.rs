@@ -27,6 +27,8 @@ use hostel::{
 
 use serde::de::DeserializeOwned;
 
+use crate::Refused;
+
 pub(crate) use guard::same_site;
 
 /// Where the agents' data is.
@@ -132,6 +134,12 @@ fn known(edge: &Edge, spelling: &str) -> Result<String, Failed> {
 fn refused(error: &hostel_store::Error) -> Failed {
     let code = error.code().parse().unwrap_or(Code::StorageFailed);
     Failed(Error::coded(code, error.to_string()))
+}
+
+/// What a thread answered; one that panicked is an error like others.
+fn joined<T>(answer: Result<Result<T, Refused>, tokio::task::JoinError>) -> Result<T, Failed> {
+    let answer = answer.map_err(|error| Error::msg(error.to_string()))?;
+    Ok(answer.map_err(Refused::into_error)?)
 }
 
 /// The parameters of a query.

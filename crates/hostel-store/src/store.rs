@@ -1,6 +1,6 @@
 //! The store: a data directory, or its double in memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -189,6 +189,17 @@ impl Store {
     pub fn count(&self, namespace: &str) -> Result<u64, Error> {
         check(Some(namespace))?;
         listing::count(&self.inner, namespace)
+    }
+
+    /// How many bytes of history each class has on disk, by namespace; what is still in the journal does not count. Reads
+    /// directories only.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be read.
+    pub fn history_sizes(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let Some(keeper) = &self.inner.keeper else { return Ok(BTreeMap::new()) };
+        keeper.archive().sizes().map_err(|e| Error::io("the history", "measuring it", e))
     }
 
     /// All registered wake-ups, earliest first, in Unix milliseconds.

@@ -11,6 +11,7 @@ use crate::cli::{AgentsArgs, AgentsCommand, ServerArgs};
 use crate::door::encoded;
 use crate::failure::{Refused, Usage};
 use crate::output::{self, table};
+use crate::progress::size;
 
 #[derive(Debug, Deserialize)]
 struct Classes {
@@ -27,6 +28,8 @@ struct Class {
     awake: u64,
     #[serde(default)]
     sockets: u64,
+    #[serde(default)]
+    history_bytes: u64,
     #[serde(default)]
     quarantined: Vec<Quarantined>,
 }
@@ -68,11 +71,11 @@ async fn classes(args: &AgentsArgs) -> anyhow::Result<()> {
         return Ok(output::line(&answer.to_string())?);
     }
     let Classes { classes } = serde_json::from_value(answer)?;
-    let head = ["CLASS", "PATH", "AGENTS", "AWAKE", "SOCKETS"].map(str::to_owned).to_vec();
+    let head = ["CLASS", "PATH", "AGENTS", "AWAKE", "SOCKETS", "HISTORY"].map(str::to_owned).to_vec();
     let row = |class: &Class| {
         let counts = [class.instances, class.awake, class.sockets].map(|count| count.to_string());
         let names = [class.class.clone(), format!("/{}/…", class.namespace)];
-        names.into_iter().chain(counts).collect()
+        names.into_iter().chain(counts).chain([history(class)]).collect()
     };
     print(&std::iter::once(head).chain(classes.iter().map(row)).collect::<Vec<_>>())?;
     for class in &classes {
@@ -81,6 +84,10 @@ async fn classes(args: &AgentsArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn history(class: &Class) -> String {
+    if class.history_bytes == 0 { "-".to_owned() } else { size(class.history_bytes) }
 }
 
 fn quarantined(namespace: &str, agent: &Quarantined) -> String {

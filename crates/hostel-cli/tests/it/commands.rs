@@ -125,7 +125,7 @@ async fn agents_lists_classes_and_quarantines() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with("CLASS"), "{ran:?}");
-    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>()[2..], ["2", "1", "3"], "{ran:?}");
+    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>()[2..], ["2", "1", "3", "-"], "{ran:?}");
     assert!(lines[2].contains("coder-agent/bad failed to start 4 times"), "{ran:?}");
     let ran = run(&["agents", "--json", "--url", &url]).await;
     let listed: Value = serde_json::from_str(&ran.stdout).unwrap();

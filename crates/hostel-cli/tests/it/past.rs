@@ -208,6 +208,19 @@ async fn a_directory_that_a_server_runs_on_or_that_is_none_is_refused_with_what_
 }
 
 #[tokio::test]
+async fn the_list_of_classes_says_how_much_history_each_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    with_two_turns(&server).await;
+    assert_eq!(server.terminate().await, Some(0));
+    let server = Server::start(dir.path()).await;
+    let ran = server.run(&["agents"]).await;
+    let row: Vec<&str> = ran.stdout.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    assert_eq!(row[..5], ["CoderAgent", "/coder-agent/…", "1", "0", "0"], "{ran:?}");
+    assert!(row.len() == 7 && row[5] != "0", "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_class_without_history_says_so_and_how_to_keep_some() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start_with(dir.path(), &["--history-age", "off"]).await;

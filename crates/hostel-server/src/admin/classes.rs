@@ -9,16 +9,20 @@ use hostel::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
-use super::{Failed, agent, known};
+use super::{Failed, agent, joined, known};
 
 /// Most agents listed at once.
 const PAGE: usize = 1_000;
 
 pub(super) async fn classes(State(edge): State<Edge>) -> Result<Json<Value>, Failed> {
     let classes = edge.node().overview().await?;
+    let store = edge.node().store().clone();
+    let history = joined(spawn_blocking(move || Ok(store.history_sizes()?)).await)?;
     let show = |class: hostel::ClassOverview| {
         let mut shown = json!(class);
+        shown["history_bytes"] = json!(shown["namespace"].as_str().and_then(|class| history.get(class)).unwrap_or(&0));
         shown["quarantined"] = class.quarantined.iter().map(quarantined).collect();
         shown
     };

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::{fs::File, io::AsyncWriteExt as _, task::spawn_blocking};
 
 use super::{
-    Asked, Data, Failed, Whose, agent, known, malformed,
+    Asked, Data, Failed, Whose, agent, joined, known, malformed,
     past::OrNear as _,
     pipe::{Pipe, pipe},
     query,
@@ -139,12 +139,6 @@ fn or_replace(error: Error, id: &AgentId) -> Error {
         )),
         _ => error,
     }
-}
-
-/// What a thread answered; one that panicked is an error like others.
-fn joined<T>(answer: Result<Result<T, Refused>, tokio::task::JoinError>) -> Result<T, Failed> {
-    let answer = answer.map_err(|error| Error::msg(error.to_string()))?;
-    Ok(answer.map_err(Refused::into_error)?)
 }
 
 /// Writes a body to a file.
