@@ -23,7 +23,7 @@ pub mod seams;
 pub mod segment;
 
 pub use disk::{Disk, DiskFile, local::LocalDisk};
-pub use journal::{Counts, Failure, Health, Journal, Ticket};
+pub use journal::{Counts, Failure, Health, Journal, Summons, Ticket};
 pub use ledger::Ledger;
 pub use log::{Log, LogOptions, Tail};
 pub use record::{AgentId, Entry, EntryHead, Kind};

@@ -62,7 +62,7 @@ pub use history::{
     At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, Row, StateChange, TableChange, TableDifference,
     TurnEntry,
 };
-pub use hostel_journal::Counts as JournalCounts;
+pub use hostel_journal::{Counts as JournalCounts, Summons};
 pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::Options;

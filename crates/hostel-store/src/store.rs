@@ -17,7 +17,7 @@ use crate::lock::DirLock;
 use crate::node::NodeDb;
 use crate::registry::Registry;
 use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key};
-use hostel_journal::Counts as JournalCounts;
+use hostel_journal::{Counts as JournalCounts, Summons};
 
 /// All agents of one node. Cheap to clone; any thread may use it.
 #[derive(Clone, Debug)]
@@ -153,6 +153,22 @@ impl Store {
     /// be short and must not wait for another commit.
     pub fn submit(&self, commit: Commit, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
         commit.then(Box::new(done));
+    }
+
+    /// Has commits gathered: they are written when [`Store::write_now`] is called, for which `summons` asks, or when
+    /// somebody waits for one, or when there are many. For an event loop, which answers at the end of a round: all turns of
+    /// the round then share a sync. `None` ends it.
+    pub fn gather(&self, summons: Option<Summons>) {
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.journal.gather(summons);
+        }
+    }
+
+    /// Has every commit so far written, without waiting for it.
+    pub fn write_now(&self) {
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.journal.write_now();
+        }
     }
 
     /// What the journal has written since the start.

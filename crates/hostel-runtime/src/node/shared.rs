@@ -32,6 +32,7 @@ use crate::{
     directory::Directory,
     durability::Durability,
     options::Options,
+    porter::Porter,
     quarantine::Quarantine,
     sleep::{self, Sleepers},
     storage,
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Quarantine,
     pub(crate) sleepers: Sleepers,
     pub(crate) heavy_lane: Semaphore,
+    pub(crate) porter: Porter,
     shards: [Shard; SHARDS],
     hasher: RandomState,
     alarms: Alarms,
@@ -83,6 +85,7 @@ impl Shared {
             quarantine: Quarantine::default(),
             sleepers: Sleepers::default(),
             heavy_lane: Semaphore::new((cores / 2).max(1)),
+            porter: Porter::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             alarms: Alarms::default(),
@@ -97,6 +100,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
         });
         shared.set_stored_alarms()?;
+        shared.porter.start(&shared, &shared.runtime);
         *shared.loops.lock() = vec![
             shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
             shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared))),
@@ -339,6 +343,13 @@ impl Shared {
             // One that was aborted with its runtime has ended as well.
             let _ended = ended.await;
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.store.gather(None);
+        self.porter.dismiss();
     }
 }
 

@@ -94,7 +94,7 @@ impl Open {
         let following = Capture::of_empty(wal, self.conn_mut());
         self.capture = Some(following.map_err(|e| self.failed("beginning a turn", e))?);
         self.tide = self.tide_now();
-        self.sync = Some(SyncHandle::new(self.key.clone()));
+        self.sync = Some(SyncHandle::new(self.key.clone(), self.store.keeper.as_ref()));
         Ok(())
     }
 
