@@ -16,11 +16,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel", &["hostel-edge", "hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol", "hostel-macros"]),
     ("hostel-coder", &["hostel"]),
     ("hostel-client", &["hostel-protocol"]),
-    ("hostel-server", &["hostel-coder", "hostel", "hostel-protocol"]),
+    ("hostel-server", &["hostel-coder", "hostel", "hostel-store", "hostel-protocol"]),
     ("hostel-cli", &["hostel-server", "hostel-client", "hostel-protocol"]),
     ("hostel-conformance", &["hostel"]),
     ("hostel-bench", &["hostel"]),
-    ("hostel-crash", &["hostel-client"]),
+    ("hostel-crash", &["hostel", "hostel-client", "hostel-journal"]),
     ("tidy", &[]),
 ];
 

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 
-pub use body::{BodyFault, body_fault};
+pub use body::{BodyFault, BodyLimit, body_fault};
 pub use fault::Fault;
 pub(crate) use http_io::HttpIo;
 pub(crate) use permit::Permit;

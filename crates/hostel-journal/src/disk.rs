@@ -65,7 +65,7 @@ pub trait Disk: Clone + Debug + Send + Sync + 'static {
 
 /// An open file of a [`Disk`].
 #[allow(clippy::len_without_is_empty, reason = "a file, not a collection")]
-pub trait DiskFile: Debug + Send + 'static {
+pub trait DiskFile: Debug + Send + Sync + 'static {
     /// Reads up to `into.len()` bytes at `at`; fewer only at the end of the file.
     ///
     /// # Errors

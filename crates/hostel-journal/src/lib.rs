@@ -11,6 +11,7 @@
 //!
 //! `design/0007-the-journal.md` has the format and the reasons.
 
+pub mod archive;
 pub mod disk;
 mod journal;
 mod ledger;
@@ -22,12 +23,14 @@ pub mod scan;
 pub mod seams;
 pub mod segment;
 
+pub use archive::{Archive, Findings, Flaw, Listing, Past, Retention, Tended, read_live};
 pub use disk::{Disk, DiskFile, local::LocalDisk};
 pub use journal::{Counts, Failure, Health, Journal, Summons, Ticket};
 pub use ledger::Ledger;
-pub use log::{Log, LogOptions, Tail};
+pub use log::{LiveSegment, Log, LogOptions, Tail};
 pub use record::{AgentId, Entry, EntryHead, Kind};
 pub use seams::{CommitLog, LeaseStore, LocalLease, SnapshotStore};
+pub use segment::Extent;
 
 /// The number of a record within a node's log: rises by one from record to record, for ever.
 pub type Lsn = u64;

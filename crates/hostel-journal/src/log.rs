@@ -8,7 +8,7 @@ use std::io;
 
 use crate::disk::{Disk, DiskFile};
 use crate::record::{AgentId, Entry, Place};
-use crate::segment::{self, Before, FIRST, SegmentHeader};
+use crate::segment::{self, Before, Extent, FIRST, SegmentHeader};
 use crate::{DIR, Epoch, Lsn, points};
 
 const SPARE: &str = "journal/spare";
@@ -57,8 +57,8 @@ pub struct Log<D: Disk> {
     next_id: u64,
     current: Option<Current<D::File>>,
     sealed: VecDeque<Sealed>,
-    /// Segments that are not part of the log any more, whose files are to be removed in this order.
-    doomed: VecDeque<u64>,
+    /// Segments that are not part of the log any more, whose files are to be taken away in this order.
+    doomed: VecDeque<Sealed>,
     /// The last turn of each agent in this epoch.
     chains: HashMap<AgentId, Link>,
     spare: Option<(D::File, u64)>,
@@ -101,8 +101,24 @@ fn fill(file: &impl DiskFile, from: u64, to: u64) -> io::Result<()> {
 #[derive(Clone, Copy, Debug)]
 struct Sealed {
     id: u64,
+    salt: u64,
     last: Lsn,
     bytes: u64,
+    /// Where its last durable record ends.
+    end: u64,
+}
+
+/// A segment whose records are not in history yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSegment {
+    /// Its number.
+    pub id: u64,
+    /// Mixed into its headers.
+    pub salt: u64,
+    /// Where its last durable record ends.
+    pub end: u64,
+    /// Where its file was when the list was made.
+    pub path: String,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -233,7 +249,8 @@ impl<D: Disk> Log<D> {
     /// Ends the current segment where its last durable record ends.
     fn seal(&mut self) {
         if let Some(current) = self.current.take() {
-            self.sealed.push_back(Sealed { id: current.id, last: self.tail.lsn, bytes: current.bytes });
+            let Current { id, salt, bytes, at: end, .. } = current;
+            self.sealed.push_back(Sealed { id, salt, last: self.tail.lsn, bytes, end });
         }
     }
 
@@ -243,7 +260,7 @@ impl<D: Disk> Log<D> {
         self.next_id += 1;
         let begun = self.begin_segment(id, needed);
         if begun.is_err() {
-            self.doomed.push_back(id);
+            self.doomed.push_back(Sealed { id, salt: 0, last: self.tail.lsn, bytes: 0, end: FIRST });
         }
         begun
     }
@@ -330,31 +347,41 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// The segments whose records are not in history yet, oldest first, as far as they are durable.
+    pub fn live(&self) -> Vec<LiveSegment> {
+        let live = |id, salt, end| LiveSegment { id, salt, end, path: segment::path(id) };
+        let old = self.doomed.iter().chain(&self.sealed).map(|sealed| live(sealed.id, sealed.salt, sealed.end));
+        let current = self.current.iter().map(|current| live(current.id, current.salt, current.at));
+        old.chain(current).filter(|segment| segment.end > FIRST).collect()
+    }
+
     /// Takes the segments that hold no record from `floor` on out of the log, and returns all whose files are to be
-    /// removed. The caller removes them in this order with [`Log::remove`] and says so with [`Log::removed`].
-    pub fn retire(&mut self, floor: Option<Lsn>) -> Vec<u64> {
+    /// taken away: handed over to history, or removed with [`Log::remove`]. The caller does that in this order, each
+    /// durably, and says so with [`Log::removed`].
+    pub fn retire(&mut self, floor: Option<Lsn>) -> Vec<Extent> {
         while self.sealed.front().is_some_and(|sealed| floor.is_none_or(|floor| sealed.last < floor)) {
-            self.doomed.extend(self.sealed.pop_front().map(|sealed| sealed.id));
+            self.doomed.extend(self.sealed.pop_front());
         }
-        self.doomed.iter().copied().collect()
+        self.doomed.iter().map(|sealed| Extent { id: sealed.id, end: sealed.end }).collect()
     }
 
-    /// The file of a retired segment is gone.
+    /// The file of a retired segment is not in the log's directory any more.
     pub fn removed(&mut self, id: u64) {
-        self.doomed.retain(|other| *other != id);
+        self.doomed.retain(|other| other.id != id);
     }
 
-    /// Ends the log for good. What is left of it is removed if nothing from `floor` on is needed; returns whether so.
+    /// Ends the log for good. What is left of it is taken away if nothing from `floor` on is needed; returns whether so.
+    /// `away` hands a segment over to history, or removes it.
     ///
     /// # Errors
-    /// If a file cannot be removed.
-    pub fn end(&mut self, floor: Option<Lsn>) -> io::Result<bool> {
+    /// If a file cannot be taken away.
+    pub fn end(&mut self, floor: Option<Lsn>, mut away: impl FnMut(&D, Extent) -> io::Result<()>) -> io::Result<bool> {
         self.ended = true;
         self.seal();
         let disk = self.disk.clone();
-        for id in self.retire(floor) {
-            Self::remove(&disk, id)?;
-            self.removed(id);
+        for extent in self.retire(floor) {
+            away(&disk, extent)?;
+            self.removed(extent.id);
         }
         disk.remove(SPARE)?;
         Ok(self.sealed.is_empty())

@@ -102,6 +102,11 @@ impl Entry {
         padded(HEADER + self.body.len())
     }
 
+    /// The packed body.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Appends the record to `out`, in its place in the log.
     pub(crate) fn encode(&self, place: &Place, salt: u64, out: &mut Vec<u8>) -> u64 {
         let header = Header {
@@ -173,7 +178,8 @@ pub struct Header {
 }
 
 impl Header {
-    fn encode(&self, salt: u64) -> [u8; HEADER] {
+    /// The header as bytes, in the place where headers are mixed with `salt`.
+    pub fn encode(&self, salt: u64) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         let mut at = 8;
         let mut put = |part: &[u8]| {
@@ -287,6 +293,36 @@ impl Fields<'_> {
 
     fn u128(&mut self) -> u128 {
         u128::from_le_bytes(self.take())
+    }
+}
+
+/// What stands at the beginning of a body: everything but pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BodyHead<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) cause: &'a [u8],
+    /// Bytes of all this.
+    pub(crate) length: usize,
+}
+
+impl<'a> BodyHead<'a> {
+    /// Reads the beginning of a body; `None` if it is malformed or cut.
+    pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
+        let (fixed, rest) = body.split_at_checked(FIXED)?;
+        let mut fields = Fields(fixed);
+        let namespace = usize::from(u16::from_le_bytes(fields.take()));
+        let (name, cause) = (fields.u32() as usize, fields.u32() as usize);
+        let (namespace, rest) = rest.split_at_checked(namespace)?;
+        let (name, rest) = rest.split_at_checked(name)?;
+        let (cause, _) = rest.split_at_checked(cause)?;
+        let length = FIXED + namespace.len() + name.len() + cause.len();
+        Some(Self {
+            namespace: std::str::from_utf8(namespace).ok()?,
+            name: std::str::from_utf8(name).ok()?,
+            cause,
+            length,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::io;
 use crate::disk::{Disk, read_all};
 use crate::log::Tail;
 use crate::record::{ALIGN, AgentId, Body, HEADER, Header, Kind};
-use crate::segment::{self, Before, FIRST, SegmentHeader};
+use crate::segment::{self, Before, Extent, FIRST, SegmentHeader};
 use crate::{DIR, Lsn};
 
 /// Whether checksums count. `Blind` exists so that the tests can show that they matter.
@@ -70,8 +70,8 @@ pub struct Scan {
     pub torn: bool,
     /// The last record.
     pub tail: Tail,
-    /// The segments of the log, oldest first.
-    pub segments: Vec<u64>,
+    /// The segments of the log, oldest first, and where the records of each end.
+    pub segments: Vec<Extent>,
     /// Files that never became part of the log, or are void.
     pub orphans: Vec<u64>,
     /// The greatest number of a segment.
@@ -133,7 +133,8 @@ pub fn scan_trusting<D: Disk>(disk: &D, trust: Trust, progress: &mut dyn FnMut(u
         result.last_batch = None;
         Reader { header, bytes: &bytes, filled, next, trust, at: FIRST as usize, mark_known: true, scan: &mut result }
             .read();
-        result.segments.push(header.id);
+        let end = next.map_or(result.tail.end, |next| next.end);
+        result.segments.push(Extent { id: header.id, end });
         result.epoch = result.epoch.max(header.epoch);
         progress(result.bytes);
     }
@@ -337,7 +338,7 @@ impl Reader<'_> {
 pub fn settle<D: Disk>(disk: &D, scan: &Scan) -> io::Result<()> {
     use crate::disk::DiskFile;
     let Some(newest) = scan.segments.last() else { return Ok(()) };
-    let file = disk.open(&segment::path(*newest))?;
+    let file = disk.open(&newest.path())?;
     let parts = [(0, FIRST), (scan.last_batch.unwrap_or(FIRST), scan.tail.end)];
     for (from, to) in parts {
         let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];

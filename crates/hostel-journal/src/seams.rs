@@ -72,6 +72,17 @@ const PATH: &str = "journal/lease";
 const NEW: &str = "journal/lease.new";
 
 impl<D: Disk> LocalLease<D> {
+    /// The lease as it is; `None` if there was never one.
+    ///
+    /// # Errors
+    /// `InvalidData` if it is damaged, and if it cannot be read.
+    pub fn look(&self) -> io::Result<Option<Lease>> {
+        match self.0.open(PATH) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => self.read().map(Some),
+        }
+    }
+
     fn read(&self) -> io::Result<Lease> {
         let file = match self.0.open(PATH) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Lease::default()),

@@ -42,6 +42,27 @@ pub struct SegmentHeader {
     pub before: Before,
 }
 
+/// A segment, and where the records end that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Its number.
+    pub id: u64,
+    /// Where its last record ends. What is behind it was never acknowledged and is void.
+    pub end: u64,
+}
+
+impl Extent {
+    /// Whether there is no record in it.
+    pub fn is_empty(&self) -> bool {
+        self.end <= FIRST
+    }
+
+    /// Where its file is, as long as it is in the log.
+    pub fn path(&self) -> String {
+        path(self.id)
+    }
+}
+
 impl SegmentHeader {
     fn encode(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod archive;
     mod disk;
     mod node;
     mod rules;

@@ -160,6 +160,11 @@ impl Node {
         &self.0.directory
     }
 
+    /// The store underneath, for what operators do with whole files: exports, imports, backups.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
     /// The limits in force.
     pub fn options(&self) -> &Options {
         &self.0.options

@@ -5,17 +5,21 @@
 
 mod classes;
 mod guard;
+mod past;
 
 use hostel::{
     AgentId, Code, Edge, Error,
     axum::{
         Router,
         body::Body,
+        extract::{Query, rejection::QueryRejection},
         response::{IntoResponse, Response},
         routing::{get, post},
     },
     problem,
 };
+
+use serde::de::DeserializeOwned;
 
 pub(crate) use guard::{from_this_machine, same_site};
 
@@ -25,6 +29,10 @@ pub(crate) fn routes(edge: Edge) -> Router {
         .route("/_hostel/agents/{namespace}", get(classes::agents))
         .route("/_hostel/agents/{namespace}/{name}/clear", post(classes::clear))
         .route("/_hostel/agents/{namespace}/{name}/state", get(classes::state))
+        .route("/_hostel/agents/{namespace}/{name}/history", get(past::history))
+        .route("/_hostel/agents/{namespace}/{name}/diff", get(past::diff))
+        .route("/_hostel/agents/{namespace}/{name}/restore", post(past::restore))
+        .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
         .with_state(edge)
 }
 
@@ -53,4 +61,26 @@ fn known(edge: &Edge, spelling: &str) -> Result<String, Failed> {
     let found = edge.node().directory().resolve(spelling, true);
     let binding = found.map_err(|refusal| Failed(Error::from_refusal(refusal)))?;
     Ok(binding.class.info().namespace.to_string())
+}
+
+/// The store's refusal as ours.
+fn refused(error: &hostel_store::Error) -> Failed {
+    let code = error.code().parse().unwrap_or(Code::StorageFailed);
+    Failed(Error::coded(code, error.to_string()))
+}
+
+/// The parameters of a query.
+fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Failed> {
+    let Query(asked) = asked.map_err(|rejection| malformed(&rejection.body_text()))?;
+    Ok(asked)
+}
+
+/// A body of JSON.
+fn body<T: DeserializeOwned>(sent: &[u8]) -> Result<T, Failed> {
+    serde_json::from_slice(sent).map_err(|error| malformed(&format!("The body is not what is expected: {error}")))
+}
+
+fn malformed(message: &str) -> Failed {
+    let error = Error::coded(Code::MalformedRequest, message);
+    Failed(error.with_fix("docs/operating.md lists the endpoints with their parameters"))
 }

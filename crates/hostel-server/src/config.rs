@@ -5,18 +5,22 @@
 
 mod check;
 mod file;
+mod history;
 mod origin;
 mod table;
 mod value;
 
 pub use check::Unsafe;
+pub use history::{ClassHistory, Histories};
 pub use origin::{Layered, Origin};
 pub use table::{Config, Entry, SETTINGS, Setting, setting};
-pub use value::{ByteSize, Kind, LogFormat, Mode, Value};
+pub use value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
 
 use std::path::PathBuf;
 
 use hostel_protocol::name::nearest;
+
+use crate::builtin;
 
 /// The file that is read when no other is named.
 pub const DEFAULT_FILE: &str = "hostel.toml";
@@ -79,7 +83,7 @@ impl Config {
     /// Puts the layers together.
     ///
     /// The second part of the answer are warnings, one sentence each: variables that look
-    /// like settings and are none.
+    /// like settings and are none, and histories of classes that are not served.
     ///
     /// # Errors
     ///
@@ -87,7 +91,8 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<(Self, Vec<String>), ConfigError> {
         let mut config = Self::default();
         file::apply(&mut config, sources.file.as_deref())?;
-        let warnings = apply_env(&mut config, &sources.env)?;
+        let mut warnings = config.history_warnings(&builtin::spellings());
+        warnings.extend(apply_env(&mut config, &sources.env)?);
         apply_flags(&mut config, &sources.flags)?;
         Ok((config, warnings))
     }

@@ -4,12 +4,16 @@
 
 pub mod config;
 pub mod logs;
+pub mod offline;
 
 mod admin;
 mod banner;
+mod builtin;
 mod disk;
 mod health;
+mod retention;
 mod server;
 
 pub use banner::Banner;
-pub use server::{Server, types};
+pub use builtin::types;
+pub use server::Server;

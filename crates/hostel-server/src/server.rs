@@ -4,16 +4,14 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use hostel::{
-    Admission, App, Cors, Edge, Home, Limits, Options, Tls,
+    Admission, App, Cors, Edge, Home, Limits, Options, StorageOptions, Tls,
     axum::{Router, middleware},
-    erased::{Class, ClassOf},
 };
-use hostel_coder::CoderAgent;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, banner::Banner, config::Config, disk::Disk, health};
+use crate::{admin, banner::Banner, builtin, config::Config, disk::Disk, health, retention};
 
 /// A server that listens, and is about to serve.
 #[derive(Debug)]
@@ -62,11 +60,10 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     let prefix = config.prefix.value.clone();
     let other_pages = !config.allow_origins.is_empty();
     let disk = Disk::new(config.data.value.clone());
-    let mut app = App::new()
-        .agent::<CoderAgent>()
-        .agent_as::<CoderAgent>("coder")
+    let mut app = builtin::serve(App::new())
         .data(config.data.value.clone())
         .options(options(config))
+        .storage(StorageOptions { history: retention::of(config), ..StorageOptions::default() })
         .limits(limits(config))
         .compression(*config.compression)
         .admission(admission(config))
@@ -127,10 +124,4 @@ fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("another recorder of metrics is installed")?;
     Ok(handle)
-}
-
-/// TypeScript of the built-in agents.
-pub fn types() -> String {
-    let classes: [&dyn Class; 1] = [&ClassOf::<CoderAgent>::new()];
-    hostel::typescript::declarations(classes)
 }

@@ -140,6 +140,11 @@ impl Error {
         Self { kind, message, source: self.source }
     }
 
+    /// What the file system called it.
+    pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.source.as_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
+    }
+
     /// The same failure with another way out.
     pub(crate) fn with_remedy(self, remedy: &str) -> Self {
         let message = self.message.replace(self.kind.remedy(), remedy).into_boxed_str();

@@ -2,19 +2,27 @@
 //!
 //! All of it is read from the journal and its archive alone, so it works while the agent is open and busy.
 
+mod compare;
 mod image;
+mod listing;
 mod moment;
 mod scratch;
+mod state;
+mod tables;
+mod turns;
 
 use std::fs::File;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::store::Inner;
-use crate::{AgentKey, Error, ErrorKind, Store, TurnCause};
+use crate::{AgentDb, AgentKey, Error, ErrorKind, Store, TurnCause};
+use turns::Turns;
 
 pub use image::Image;
+pub(crate) use image::open_to_look;
 pub use moment::Moment;
 pub(crate) use scratch::Scratch;
 
@@ -44,8 +52,11 @@ pub struct HistoryPage {
     pub next: Option<i64>,
     /// The oldest turn that is kept.
     pub oldest: Option<i64>,
-    /// The oldest turn whose database can be made again, and all later ones can.
+    /// The oldest turn whose database can be made again; so can all later ones, if nothing is damaged.
     pub oldest_whole: Option<i64>,
+    /// Sentences about what of the history cannot be read; usually none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<String>,
 }
 
 /// One turn.
@@ -111,8 +122,6 @@ pub struct Difference {
     pub state: Vec<StateChange>,
     /// The agent's tables that are different, by name.
     pub tables: Vec<TableDifference>,
-    /// Why something is missing here.
-    pub note: Option<String>,
 }
 
 /// A place in the state that is different.
@@ -163,28 +172,17 @@ mod present {
     }
 }
 
-impl Inner {
-    /// A copy of the file of an agent that nobody changes now.
-    pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
-        let copy = || {
-            let (scratch, mut file) = Scratch::create(&self.layout)?;
-            std::io::copy(&mut File::open(self.layout.database(key))?, &mut file)?;
-            Ok(Image::new(scratch, 0, 0))
-        };
-        copy().map_err(|e| Error::io(&format!("agent {key}"), "copying its database", e))
-    }
-}
-
 impl Store {
-    /// Lists an agent's turns, newest first. Only turns that are durable are in it.
+    /// Lists an agent's turns, newest first. Only turns that are durable are in it. Waits until what was committed before
+    /// is settled, so it must not be called on the journal's thread; the same holds for the others here.
     ///
     /// # Errors
     ///
     /// `agent_not_found` if nothing is known of the agent, `history_off` if none is kept, `storage_corrupt` if it is
     /// damaged.
     pub fn history(&self, key: &AgentKey, query: &HistoryQuery) -> Result<HistoryPage, Error> {
-        let _ = query;
-        Err(off(key))
+        let turns = self.turns(key)?;
+        listing::page(&self.inner, &turns, query)
     }
 
     /// Says what is different between two moments of an agent: the state by JSON, the agent's own tables by row, at most
@@ -194,22 +192,61 @@ impl Store {
     ///
     /// As [`Store::image`].
     pub fn difference(&self, key: &AgentKey, from: Moment, to: Moment, row_limit: usize) -> Result<Difference, Error> {
-        let _ = (from, to, row_limit);
-        Err(off(key))
+        let (from, to) = (self.image(key, from)?, self.image(key, to)?);
+        let at = |image: &Image| At { turn: image.turn(), time_ms: image.time_ms() };
+        let comparison = compare::of_images(&from, &to)?;
+        let found = || Ok((comparison.state()?, comparison.tables(row_limit)?));
+        let (state, tables) = found().map_err(compare::failed)?;
+        Ok(Difference { from: at(&from), to: at(&to), state, tables })
     }
 
-    /// Makes an agent's database as it was at a moment.
+    /// Makes an agent's database as it was at a moment, from the history alone. Where that does not hold the whole of it,
+    /// it can still be made as it is now, if nobody has it open.
     ///
     /// # Errors
     ///
     /// `history_gone` if the moment is before the oldest one that is kept whole, `history_off` if nothing is kept,
     /// `agent_not_found` if there was no agent at that moment, `moment_invalid` if it had no turn of that number.
     pub fn image(&self, key: &AgentKey, at: Moment) -> Result<Image, Error> {
-        let _ = at;
-        Err(off(key))
+        key.check(&self.inner.options)?;
+        match self.turns(key).and_then(|turns| turns.image(&self.inner, turns.find(at)?)) {
+            Err(e) if at == Moment::Now && matches!(e.kind(), ErrorKind::HistoryGone | ErrorKind::HistoryOff) => {
+                self.inner.closed_copy(key).unwrap_or(Err(e))
+            }
+            image => image,
+        }
+    }
+
+    fn turns<'a>(&self, key: &'a AgentKey) -> Result<Turns<'a>, Error> {
+        key.check(&self.inner.options)?;
+        let turns = Turns::read(&self.inner, key)?;
+        if turns.past().is_empty() && !self.inner.layout.database(key).exists() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("agent {key}: there is no such agent; compare its name"),
+            ));
+        }
+        Ok(turns)
     }
 }
 
-fn off(key: &AgentKey) -> Error {
-    Error::new(ErrorKind::HistoryOff, format!("agent {key}: no history is kept; give its class a retention"))
+impl Inner {
+    /// A copy of the file of an agent that nobody has open; `None` if somebody has, or if there is no such thing as a file.
+    fn closed_copy(self: &Arc<Self>, key: &AgentKey) -> Option<Result<Image, Error>> {
+        self.keeper.as_ref()?;
+        AgentDb::new(Arc::clone(self), key.clone())
+            .image()
+            .map_or_else(|e| (e.kind() != ErrorKind::Locked).then_some(Err(e)), |image| Some(Ok(image)))
+    }
+
+    /// A copy of the file of an agent that nobody changes now.
+    pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
+        let At { turn, time_ms } = turns::newest(self, key);
+        let copy = || {
+            let (scratch, mut file) = Scratch::create(&self.layout)?;
+            std::io::copy(&mut File::open(self.layout.database(key))?, &mut file)?;
+            Ok(Image::new(scratch, turn, time_ms))
+        };
+        copy().map_err(|e| Error::io(&format!("agent {key}"), "copying its database", e))
+    }
 }

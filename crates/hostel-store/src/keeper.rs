@@ -1,5 +1,7 @@
 //! Keeps the journal of a data directory: recovery at the start, retirement on the way, a clean end.
 
+mod historian;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -13,10 +15,11 @@ use hostel_journal::replay::{FileBases, replay};
 use hostel_journal::scan::{Scan, ScanError, scan, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
 use hostel_journal::{
-    AgentId, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, points, segment,
+    AgentId, Archive, CommitLog, Disk, Health, Journal, Ledger, Listing, LocalDisk, Log, LogOptions, Lsn, Tail, points,
 };
 use parking_lot::{Condvar, Mutex};
 
+use self::historian::Historian;
 use crate::layout::{identify, relative};
 use crate::lock::DirLock;
 use crate::{AgentKey, Error, ErrorKind, Options};
@@ -72,6 +75,7 @@ pub(crate) struct Keeper {
     pub(crate) tide: AtomicU64,
     damaged: Mutex<HashMap<AgentId, String>>,
     bases: FileBases<LocalDisk>,
+    historian: Historian,
     lease: LocalLease<LocalDisk>,
     /// A sync of the agents' files failed: what the disk holds of them is unknown, so the journal is needed whole until
     /// the next start has laid every page anew.
@@ -106,7 +110,9 @@ impl Keeper {
             segment: lease.segment.max(scan.highest),
         };
         lease_store.record(lease).map_err(failed("taking its lease"))?;
-        clear(&disk, &scan, kept || left_out).map_err(failed("removing what was replayed"))?;
+        let historian = Historian::new(disk.clone(), &options.history).map_err(failed("looking for its history"))?;
+        let damaged_ones = (kept || left_out).then_some(&damaged);
+        clear(&disk, &historian, &scan, damaged_ones).map_err(failed("handing over what was replayed"))?;
         let tail = Tail { lsn: lease.lsn, ..Tail::default() };
         let log_options = LogOptions { segment_bytes: options.journal_segment_bytes };
         let log = Log::begin(disk, log_options, lease.epoch, tail, lease.segment, salt());
@@ -117,6 +123,7 @@ impl Keeper {
             tide: AtomicU64::new(0),
             damaged: Mutex::new(damaged),
             bases,
+            historian,
             lease: lease_store,
             doubtful: AtomicBool::new(false),
             checkpoint_bytes: options.checkpoint_bytes,
@@ -128,6 +135,7 @@ impl Keeper {
         let at_work = Arc::clone(&keeper);
         let thread = std::thread::Builder::new().name("hostel-keeper".to_owned());
         let housekeeping = thread.spawn(move || at_work.run()).map_err(failed("starting its keeper"))?;
+        keeper.historian.start().map_err(failed("starting the thread of its history"))?;
         Ok((keeper, housekeeping))
     }
 
@@ -155,6 +163,17 @@ impl Keeper {
         write_damaged(&self.bases.0, &rest)?;
         *damaged = rest;
         Ok(())
+    }
+
+    /// What is kept of turns whose records have left the journal.
+    pub(crate) fn archive(&self) -> &Archive<LocalDisk> {
+        self.historian.archive()
+    }
+
+    /// Every durable turn of an agent that is kept, in the journal and in history.
+    pub(crate) fn listing(&self, key: &AgentKey) -> io::Result<Listing> {
+        let live = self.journal.log().live();
+        self.archive().listing(&live, key.namespace(), identify(key))
     }
 
     /// Refuses new writes while the journal cannot take them.
@@ -214,10 +233,13 @@ impl Keeper {
         let retired = log.retire(floor);
         let disk = log.disk().clone();
         drop(log);
-        for id in retired {
+        for extent in &retired {
             points::pass("retire")?;
-            Log::remove(&disk, id)?;
-            self.journal.log().removed(id);
+            self.historian.take(&disk, *extent)?;
+            self.journal.log().removed(extent.id);
+        }
+        if !retired.is_empty() {
+            self.historian.wake();
         }
         Ok(())
     }
@@ -231,10 +253,12 @@ impl Keeper {
     pub(crate) fn shut_down(&self) {
         *self.ends.lock() = true;
         self.bell.notify_all();
+        self.historian.stop();
         self.journal.flush();
         if let Err(error) = self.sync_bases().and_then(|()| self.end()) {
             tracing::warn!(%error, "the journal could not be emptied; the next start replays it");
         }
+        self.historian.join();
     }
 
     fn end(&self) -> io::Result<()> {
@@ -242,7 +266,7 @@ impl Keeper {
         let tail = log.tail();
         self.lease.record(Lease { epoch: log.epoch(), lsn: tail.lsn, segment: tail.segment })?;
         let floor = self.dirt.lock().ledger.floor();
-        log.end(floor).map(drop)
+        log.end(floor, |disk, extent| self.historian.take(disk, extent)).map(drop)
     }
 }
 
@@ -313,18 +337,27 @@ fn recover(
     Ok(!done.stuck.is_empty())
 }
 
-/// Takes the segments that were replayed out of the log, oldest first.
-fn clear(disk: &LocalDisk, scan: &Scan, keep: bool) -> io::Result<()> {
-    for id in scan.segments.iter().chain(&scan.orphans) {
-        if keep {
-            let path = segment::path(*id);
-            disk.rename(&path, &format!("{path}.damaged"))?;
-            disk.sync_dir(hostel_journal::DIR)?;
-        } else {
-            Log::remove(disk, *id)?;
+/// Takes the segments that were replayed out of the log, oldest first. With damaged agents they are kept for somebody to
+/// look at, and history gets copies.
+fn clear(
+    disk: &LocalDisk,
+    historian: &Historian,
+    scan: &Scan,
+    damaged: Option<&HashMap<AgentId, String>>,
+) -> io::Result<()> {
+    if let Some(damaged) = damaged {
+        historian.keep_from(damaged.keys().copied(), scan.tail.lsn)?;
+    }
+    for extent in &scan.segments {
+        match damaged {
+            Some(_) => historian.keep(disk, *extent)?,
+            None => historian.take(disk, *extent)?,
         }
     }
-    Ok(())
+    scan.orphans.iter().try_for_each(|id| match damaged {
+        Some(_) => historian::put_aside(disk, *id),
+        None => Log::remove(disk, *id),
+    })
 }
 
 fn read_damaged(disk: &LocalDisk) -> io::Result<HashMap<AgentId, String>> {

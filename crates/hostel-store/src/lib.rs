@@ -43,6 +43,7 @@ mod guard;
 mod history;
 mod keeper;
 mod key;
+mod kept;
 mod layout;
 mod listing;
 mod lock;
@@ -62,10 +63,10 @@ pub use history::{
     At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, Row, StateChange, TableChange, TableDifference,
     TurnEntry,
 };
-pub use hostel_journal::{Counts as JournalCounts, Summons};
+pub use hostel_journal::{Counts as JournalCounts, Retention, Summons};
 pub use key::AgentKey;
 pub use listing::AgentEntry;
-pub use options::Options;
+pub use options::{HistoryOptions, Options};
 pub use store::Store;
 pub use value::{Rows, SqlValue};
 

@@ -1,6 +1,9 @@
 //! What an operator may choose about storage.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use hostel_journal::Retention;
 
 /// Limits and retention of a [`Store`](crate::Store).
 #[derive(Clone, Debug)]
@@ -18,6 +21,34 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// The same by time.
     pub checkpoint_after: Duration,
+    /// How much is kept of turns whose records the journal needs no more.
+    pub history: HistoryOptions,
+}
+
+/// How much history is kept, by class.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryOptions {
+    /// For classes that have no entry of their own.
+    pub default: Retention,
+    /// For these, by namespace.
+    pub classes: HashMap<String, Retention>,
+}
+
+impl HistoryOptions {
+    /// Nothing is kept of any class.
+    pub fn off() -> Self {
+        Self { default: Retention::NONE, classes: HashMap::new() }
+    }
+
+    /// What is kept of a class.
+    pub fn of(&self, namespace: &str) -> Retention {
+        self.classes.get(namespace).copied().unwrap_or(self.default)
+    }
+
+    /// Whether nothing is kept of any class.
+    pub fn is_off(&self) -> bool {
+        self.default.keeps_nothing() && self.classes.values().all(Retention::keeps_nothing)
+    }
 }
 
 impl Default for Options {
@@ -29,6 +60,7 @@ impl Default for Options {
             journal_segment_bytes: 64 << 20,
             checkpoint_bytes: 256 << 20,
             checkpoint_after: Duration::from_secs(30),
+            history: HistoryOptions::default(),
         }
     }
 }

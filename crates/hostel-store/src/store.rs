@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::connect::Blank;
 use crate::durability::{Commit, sync_dir};
 use crate::keeper::Keeper;
+use crate::kept::KeptLog;
 use crate::layout::{Layout, relative};
 use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
@@ -35,7 +36,7 @@ pub(crate) struct Inner {
     /// `None` in memory.
     pub(crate) keeper: Option<Arc<Keeper>>,
     /// Databases that were closed with something in SQLite's log that is not in the file: how much of it is durable.
-    pub(crate) cuts: Mutex<HashMap<String, u64>>,
+    pub(crate) cuts: Mutex<HashMap<String, KeptLog>>,
     /// Databases whose files are not what the journal says, and will be after a restart.
     pub(crate) stale: Mutex<HashSet<String>>,
     blank: Option<Blank>,

@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod it {
     mod alarms;
+    mod comparing;
     mod creation;
     mod faults;
     mod full_disk;
+    mod history;
     mod journal;
     mod kill;
     mod listing;
@@ -13,6 +15,7 @@ mod it {
     mod names;
     mod power;
     mod rebuild;
+    mod replace;
     mod sql;
     mod turns;
 

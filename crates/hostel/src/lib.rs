@@ -79,7 +79,7 @@ pub use hostel_core::{
 };
 pub use hostel_edge::{
     Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
-    listener::{ConnInfo, Tls, TlsError},
+    listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
 pub use hostel_macros::{agent, callable};

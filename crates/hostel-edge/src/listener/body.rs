@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -38,9 +40,32 @@ pub fn body_fault<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a BodyFault>
     None
 }
 
+/// What the body of a request may still bring; every request that came over the listener has one among its extensions.
+#[derive(Clone, Debug)]
+pub struct BodyLimit(Arc<AtomicU64>);
+
+impl BodyLimit {
+    fn new(bytes: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes)))
+    }
+
+    /// Lets the body be of any size, for a handler that trusts the client and keeps nothing of it in memory. A body that
+    /// announces its size, and is too large, was refused before the handler could say so.
+    pub fn lift(&self) {
+        self.0.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), BodyFault> {
+        let left = self.0.load(Ordering::Relaxed);
+        let rest = if left == u64::MAX { Some(left) } else { left.checked_sub(bytes) };
+        self.0.store(rest.ok_or(Fault::BodyTooLarge)?, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 pub(super) struct Guarded {
     inner: Incoming,
-    left: u64,
+    left: BodyLimit,
     rate: Option<Rate>,
 }
 
@@ -52,17 +77,15 @@ struct Rate {
 }
 
 impl Guarded {
-    pub(super) fn new(inner: Incoming, limits: &Limits) -> Self {
+    pub(super) fn new(inner: Incoming, limits: &Limits) -> (Self, BodyLimit) {
+        let left = BodyLimit::new(limits.body_bytes);
         let minimum = limits.body_rate.saturating_mul(limits.body_window.as_secs().max(1));
-        Self {
-            inner,
-            left: limits.body_bytes,
-            rate: (limits.body_rate > 0).then_some(Rate { window: limits.body_window, minimum, came: 0, end: None }),
-        }
+        let rate = (limits.body_rate > 0).then_some(Rate { window: limits.body_window, minimum, came: 0, end: None });
+        (Self { inner, left: left.clone(), rate }, left)
     }
 
     fn count(&mut self, bytes: u64) -> Result<(), BodyFault> {
-        self.left = self.left.checked_sub(bytes).ok_or(Fault::BodyTooLarge)?;
+        self.left.take(bytes)?;
         if let Some(rate) = &mut self.rate {
             rate.came += bytes;
         }

@@ -98,7 +98,11 @@ impl<S> PerConnection<S> {
             return Err(Fault::BodyTooLarge);
         }
         request.extensions_mut().insert(self.info.clone());
-        Ok(request.map(|body| Body::new(Guarded::new(body, &self.limits))))
+        let (parts, body) = request.into_parts();
+        let (body, limit) = Guarded::new(body, &self.limits);
+        let mut request = Request::from_parts(parts, Body::new(body));
+        request.extensions_mut().insert(limit);
+        Ok(request)
     }
 }
 

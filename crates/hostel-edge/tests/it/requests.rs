@@ -84,6 +84,17 @@ async fn a_chunked_body_beyond_the_limit_is_cut_on_both_versions() {
 }
 
 #[tokio::test]
+async fn a_handler_may_take_a_body_of_any_size() {
+    let server = Server::start(Limits { body_bytes: 1_000, ..Limits::default() }).await;
+    let chunk = format!("3e9\r\n{}\r\n", "x".repeat(1_001)).repeat(3);
+    let request = format!(
+        "POST /any-body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunk}0\r\n\r\n"
+    );
+    let answer = server.exchange(request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("3003 bytes"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_handler_that_panics_is_answered_500_and_the_connection_goes_on() {
     let server = Server::start(Limits::default()).await;
     let both = "GET /panic HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";

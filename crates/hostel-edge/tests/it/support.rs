@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use hostel_edge::Limits;
-use hostel_edge::listener::{self, BodyFault, ConnInfo, Drained, Tls, body_fault};
+use hostel_edge::listener::{self, BodyFault, BodyLimit, ConnInfo, Drained, Tls, body_fault};
 use hostel_edge::ws::{self, Incoming, Outgoing, Socket, WsError, WsPolicy};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -93,6 +93,10 @@ impl Service {
             // Without the backtrace of `panic!`, whose memory the other tests would measure.
             "/panic" => std::panic::resume_unwind(Box::new("a handler that panics")),
             "/body" => body(request).await,
+            "/any-body" => {
+                request.extensions().get::<BodyLimit>().expect("every request has one").lift();
+                body(request).await
+            }
             "/large" => Response::new(Body::from(vec![0; 64 << 20])),
             "/slow" => {
                 tokio::time::sleep(Duration::from_millis(300)).await;

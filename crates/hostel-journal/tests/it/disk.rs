@@ -1,6 +1,6 @@
 //! A disk in memory. A power cut keeps what was synced, and of the rest whatever the random numbers say, sector by sector.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -276,8 +276,9 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        let inside = |path: &String| path.strip_prefix(dir)?.strip_prefix('/').map(str::to_owned);
-        Ok(self.0.lock().names.keys().filter_map(inside).collect())
+        let inside = |path: &String| Some(path.strip_prefix(dir)?.strip_prefix('/')?.split('/').next()?.to_owned());
+        let names: BTreeSet<String> = self.0.lock().names.keys().filter_map(inside).collect();
+        Ok(names.into_iter().collect())
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {

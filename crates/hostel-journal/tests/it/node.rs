@@ -82,8 +82,8 @@ pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
         segment: lease.segment.max(scan.highest),
     };
     lease_store.record(lease)?;
-    for id in scan.segments.iter().chain(&scan.orphans) {
-        Log::remove(disk, *id)?;
+    for id in scan.segments.iter().map(|extent| extent.id).chain(scan.orphans.iter().copied()) {
+        Log::remove(disk, id)?;
     }
     let tail = Tail { lsn: lease.lsn, ..Tail::default() };
     let options = LogOptions { segment_bytes: 0 };
@@ -241,9 +241,9 @@ impl Node {
             return Err(error);
         }
         self.ledger.synced(&due);
-        for id in self.log.retire(self.ledger.floor()) {
-            Log::remove(&self.disk, id)?;
-            self.log.removed(id);
+        for extent in self.log.retire(self.ledger.floor()) {
+            Log::remove(&self.disk, extent.id)?;
+            self.log.removed(extent.id);
         }
         Ok(())
     }

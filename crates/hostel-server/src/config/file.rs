@@ -1,4 +1,4 @@
-//! Reading `hostel.toml`: flat keys, each error with its line.
+//! Reading `hostel.toml`: flat keys and the tables `[history.CLASS]`, each error with its line.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use hostel_protocol::name::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, DEFAULT_FILE, Origin, SETTINGS};
+use super::{Config, ConfigError, DEFAULT_FILE, Origin, SETTINGS, history};
 
 /// Applies the file named, or [`DEFAULT_FILE`] where it exists.
 pub(super) fn apply(config: &mut Config, named: Option<&Path>) -> Result<(), ConfigError> {
@@ -37,15 +37,18 @@ pub(super) fn apply_text(config: &mut Config, path: &Path, text: &str) -> Result
     })?;
     let mut rows: Vec<_> = table.get_ref().iter().collect();
     rows.sort_by_key(|(key, _)| key.span().start);
+    let origin = |offset| Origin::File { path: path.to_owned(), line: line_of(text, offset) };
     for (key, value) in rows {
         let offset = key.span().start;
         let name = key.get_ref().as_ref();
-        let origin = Origin::File { path: path.to_owned(), line: line_of(text, offset) };
-        let set = || -> Result<(), String> {
-            known(name)?;
-            config.set(name, &texts(value)?, origin)
-        };
-        set().map_err(|message| place(offset, format!("{name}: {message}")))?;
+        if name == history::TABLE {
+            let read = history::read(&mut config.histories, value, &origin);
+            read.map_err(|history::Wrong { offset: at, message }| place(at.unwrap_or(offset), message))?;
+            continue;
+        }
+        let values = known(name).and_then(|()| texts(value));
+        let set = values.and_then(|values| config.set(name, &values, origin(offset)));
+        set.map_err(|message| place(offset, format!("{name}: {message}")))?;
     }
     Ok(())
 }
@@ -61,7 +64,7 @@ fn known(name: &str) -> Result<(), String> {
     })
 }
 
-fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {
+pub(super) fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {
     match value.get_ref() {
         DeValue::Array(items) => items.iter().map(scalar).collect(),
         _ => scalar(value).map(|text| vec![text]),

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::history::Histories;
 use super::origin::{Layered, Origin};
-use super::value::{ByteSize, Kind, LogFormat, Mode, Value};
+use super::value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,8 @@ macro_rules! settings {
         #[derive(Debug, Clone)]
         pub struct Config {
             $(#[doc = $doc] pub $name: Layered<$ty>,)*
+            /// What single classes keep of their history, from the tables `[history.CLASS]` of the file.
+            pub histories: Histories,
         }
 
         /// Every setting, in the order of the documentation.
@@ -82,7 +85,10 @@ macro_rules! settings {
         impl Default for Config {
             fn default() -> Self {
                 let read = "the default of a setting can be read";
-                Self { $($name: Layered::new(<$ty>::read(&[$default.to_owned()]).expect(read)),)* }
+                Self {
+                    $($name: Layered::new(<$ty>::read(&[$default.to_owned()]).expect(read)),)*
+                    histories: Histories::default(),
+                }
             }
         }
 
@@ -163,6 +169,10 @@ settings! {
         "How long an agent idles before it leaves memory; its sockets stay open.";
     turn_deadline: Duration = "2s", "turn-deadline" "TIME",
         "How long the SQL of one turn may take, all statements together, before the turn is rolled back.";
+    history_age: OrOff<Duration> = "30d", "history-age" "TIME",
+        "How long the turns of an agent can be looked at and gone back to, after which they may be removed; off for no history.";
+    history_bytes: OrOff<ByteSize> = "4GiB", "history-bytes" "SIZE",
+        "How much history each agent class may keep on disk; beyond it the oldest goes first; off for no history.";
     drain_deadline: Duration = "10s", "drain-deadline" "TIME",
         "How long a stopping server waits for requests and sockets to end.";
 }

@@ -44,6 +44,44 @@ fn an_unknown_key_of_the_file_is_an_error_with_its_line_and_the_nearest_key() {
 }
 
 #[test]
+fn a_class_may_keep_another_history_than_the_others() {
+    let config =
+        from_text("history_age = \"7d\"\nhistory_bytes = \"1GiB\"\n[history.CoderAgent]\nage = \"off\"\n").unwrap();
+    assert_eq!(config.history_age.value, OrOff::UpTo(std::time::Duration::from_secs(7 * 86_400)));
+    let kept = &config.histories["coder-agent"];
+    assert_eq!((kept.age.as_ref().map(|age| age.value), kept.bytes.is_some()), (Some(OrOff::Off), false));
+    let entries = config.history_entries();
+    let shown: Vec<_> = entries.iter().map(|(name, value, at)| format!("{name} {value} {at}")).collect();
+    assert_eq!(shown, ["history.coder-agent.age off hostel.toml:4"]);
+}
+
+#[test]
+fn a_wrong_table_of_a_history_is_an_error_with_its_line_and_what_to_write() {
+    for (text, expect) in [
+        ("[history.coder-agent]\nages = 1", "2: history.coder-agent.ages: there is no such key; did you mean age?"),
+        ("[history.coder-agent]\n\nage = \"ever\"", "3: history.coder-agent.age: expected a time such as"),
+        ("[history]\nage = \"1d\"", "2: history.age: this is for one class, as in [history.coder-agent]; for all"),
+        ("[history]\ncoder = 1", "2: history.coder: expected a table with age and bytes"),
+        ("history = true", "1: history: expected a table for a class"),
+        ("[history.CoderAgent]\n[history.coder-agent]", "the class stands at hostel.toml:"),
+    ] {
+        let error = from_text(text).unwrap_err();
+        assert!(error.contains(expect), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn the_history_of_an_unknown_class_is_a_warning_that_names_the_nearest() {
+    let config = from_text("data = \"d\"\n[history.codr-agent]\nage = \"1d\"\n").unwrap();
+    let warnings = config.history_warnings(&crate::builtin::spellings());
+    let expect = "hostel.toml:2: no agent class is called codr-agent, so its history table is ignored. \
+                  Did you mean [history.coder-agent]?";
+    assert_eq!(warnings, [expect]);
+    let config = from_text("[history.coder]\nage = \"1d\"\n").unwrap();
+    assert!(config.history_warnings(&crate::builtin::spellings()).is_empty());
+}
+
+#[test]
 fn a_wrong_value_is_an_error_that_says_where_it_stands_and_what_was_expected() {
     let error = from_text("data = \"x\"\nmax_message_bytes = \"lots\"").unwrap_err();
     assert!(error.starts_with("hostel.toml:2: max_message_bytes: expected a size"), "{error}");

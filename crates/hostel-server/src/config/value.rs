@@ -195,7 +195,7 @@ impl Value for ByteSize {
     }
 }
 
-const TIMES: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const TIMES: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Value for Duration {
     fn read(texts: &[String]) -> Result<Self, String> {
@@ -207,13 +207,38 @@ impl Value for Duration {
             .and_then(|number| number.checked_mul(unit))
             .filter(|millis| *millis > 0)
             .map(Self::from_millis)
-            .ok_or_else(|| format!("expected a time such as 500ms, 5s or 2m, found {text:?}"))
+            .ok_or_else(|| format!("expected a time such as 500ms, 5s, 2m or 30d, found {text:?}"))
     }
 
     fn show(&self) -> String {
         let millis = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
         let (name, unit) = TIMES.iter().rev().find(|(_, unit)| millis.is_multiple_of(*unit)).unwrap_or(&TIMES[0]);
         format!("{}{name}", millis / unit)
+    }
+}
+
+/// A value, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrOff<T> {
+    /// Nothing of it.
+    Off,
+    /// As much as this.
+    UpTo(T),
+}
+
+impl<T: Value> Value for OrOff<T> {
+    fn read(texts: &[String]) -> Result<Self, String> {
+        match one(texts)? {
+            "off" | "0" => Ok(Self::Off),
+            _ => T::read(texts).map(Self::UpTo).map_err(|message| format!("{message}; or off")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Off => "off".to_owned(),
+            Self::UpTo(value) => value.show(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole database at a moment, as a file to look into, to change the name in, or to put in a database's place.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::{AgentKey, Error, ErrorKind, connect};
 
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 const ALARM: &str = "SELECT alarm_ms FROM hostel_meta";
-const STATE: &str = "SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
+pub(super) const STATE: &str = "SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
 const RENAME: &str = "INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)
     ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, name = excluded.name, alarm_ms = NULL";
-const SUBJECT: &str = "an image of a database";
+pub(super) const SUBJECT: &str = "an image of a database";
 
 /// The database of an agent as it was at a moment: a file of its own, which is removed when this is dropped.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ impl Image {
     /// Takes a finished file for the image right after `turn`.
     pub(crate) fn new(scratch: Scratch, turn: i64, time_ms: i64) -> Self {
         Self { scratch, turn, time_ms }
+    }
+
+    /// The file itself, to go on with.
+    pub(super) fn into_scratch(self) -> io::Result<(Scratch, File)> {
+        let file = OpenOptions::new().read(true).write(true).open(self.path())?;
+        Ok((self.scratch, file))
     }
 
     /// The last turn that is in it; 0 if that is not known.

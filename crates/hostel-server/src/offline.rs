@@ -1,0 +1,190 @@
+//! Agents of a directory that no server runs on: their past, without running any of their code.
+
+use std::path::Path;
+
+use hostel_protocol::name::nearest;
+use hostel_store::{AgentKey, Author, Cause, Error, HistoryQuery, Moment, Store};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::retention;
+
+/// Why something was not done: a stable code, a sentence, and what to do where that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Refused {
+    /// The code.
+    pub code: String,
+    /// The sentence.
+    pub message: String,
+    /// What to do.
+    pub fix: Option<String>,
+}
+
+impl Refused {
+    fn new(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), fix: Some(fix.into()) }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { code: error.code().to_owned(), message: error.to_string(), fix: None }
+    }
+}
+
+/// An open data directory. Everything blocks; answers are those of the operator's endpoints.
+#[derive(Debug)]
+pub struct Offline {
+    store: Store,
+    classes: Vec<String>,
+}
+
+impl Offline {
+    /// Opens a directory that exists, with what a crash may have left in its journal brought into its files.
+    ///
+    /// # Errors
+    ///
+    /// If it is no data directory, if a server runs on it, or if it cannot be used.
+    pub fn open(dir: &Path) -> Result<Self, Refused> {
+        let agents = dir.join("agents");
+        if !agents.is_dir() {
+            let message = format!("{} is no data directory: it has no agents in it.", dir.display());
+            return Err(Refused::new(
+                "storage_failed",
+                message,
+                "give the directory that `hostel serve --data` was given",
+            ));
+        }
+        let options = hostel_store::Options { history: retention::all(), ..hostel_store::Options::default() };
+        let store = Store::open(dir, options).map_err(|error| in_use(error, dir))?;
+        let entries = std::fs::read_dir(&agents).into_iter().flatten().filter_map(Result::ok);
+        let classes = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        Ok(Self { store, classes })
+    }
+
+    /// A page of an agent's turns, newest first.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such agent, or its history cannot be read.
+    pub fn history(
+        &self,
+        class: &str,
+        name: &str,
+        before: Option<i64>,
+        limit: usize,
+        changes: bool,
+    ) -> Result<Value, Refused> {
+        let key = self.agent(class, name)?;
+        let page = self.store.history(&key, &HistoryQuery { before, limit, changes });
+        page.map_err(|error| self.unknown(error, &key)).map(shown)
+    }
+
+    /// What is different between two moments.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no moment of the agent, or is not kept any more.
+    pub fn difference(&self, class: &str, name: &str, from: &str, to: &str, rows: usize) -> Result<Value, Refused> {
+        let key = self.agent(class, name)?;
+        let (from, to) = (Moment::parse(from)?, Moment::parse(to)?);
+        let difference = self.store.difference(&key, from, to, rows);
+        difference.map_err(|error| self.unknown(error, &key)).map(shown)
+    }
+
+    /// Brings an agent back to a moment.
+    ///
+    /// # Errors
+    ///
+    /// If that is no moment of the agent, is not kept any more, or cannot be written.
+    pub fn restore(&self, class: &str, name: &str, at: &str) -> Result<Value, Refused> {
+        let key = self.agent(class, name)?;
+        let image = self.store.image(&key, Moment::parse(at)?).map_err(|error| self.unknown(error, &key))?;
+        let what = format!("#{}", image.turn());
+        self.install(&key, image, Cause { event: "restore", what: &what, author: Author::Operator })
+    }
+
+    /// Makes a new agent of the same class out of a moment of another.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore), and if the name is taken.
+    pub fn fork(&self, class: &str, name: &str, new_name: &str, at: &str) -> Result<Value, Refused> {
+        let key = self.agent(class, name)?;
+        let new = AgentKey::new(key.namespace(), new_name);
+        self.must_be_free(&new)?;
+        let mut image = self.store.image(&key, Moment::parse(at)?).map_err(|error| self.unknown(error, &key))?;
+        image.rename_to(&new)?;
+        let what = format!("{}/{} #{}", key.namespace(), key.name(), image.turn());
+        self.install(&new, image, Cause { event: "fork", what: &what, author: Author::Operator })
+    }
+
+    /// The wake-up is registered earlier than it is committed and cleared after: the register may be early, never late.
+    fn install(&self, key: &AgentKey, image: hostel_store::Image, cause: Cause<'_>) -> Result<Value, Refused> {
+        let (alarm, turn, time_ms) = (image.alarm()?, image.turn(), image.time_ms());
+        if let Some(at_ms) = alarm {
+            self.store.register_alarm(key, at_ms)?;
+        }
+        self.store.agent(key.namespace(), key.name())?.replace(image, cause)?;
+        if alarm.is_none() {
+            self.store.clear_alarm(key, None)?;
+        }
+        Ok(json!({"turn": turn, "time_ms": time_ms}))
+    }
+
+    fn must_be_free(&self, key: &AgentKey) -> Result<(), Refused> {
+        let there = self.store.agent(key.namespace(), key.name())?;
+        // A file that cannot be read is in the way, too.
+        there.state()?;
+        if there.is_created() {
+            let message = format!("There is an agent {}/{} already.", key.namespace(), key.name());
+            return Err(Refused::new("agent_exists", message, "choose another name"));
+        }
+        Ok(())
+    }
+
+    fn agent(&self, class: &str, name: &str) -> Result<AgentKey, Refused> {
+        if self.classes.iter().any(|known| known == class) {
+            return Ok(AgentKey::new(class, name));
+        }
+        let near = nearest(class, self.classes.iter().map(String::as_str));
+        let fix = near.map_or_else(|| self.list(), |near| format!("did you mean {near}/{name}?"));
+        Err(Refused::new("unknown_agent", format!("The directory has no agents of a class {class}."), fix))
+    }
+
+    fn list(&self) -> String {
+        format!("it has agents of: {}", self.classes.join(", "))
+    }
+
+    /// Names the nearest name where the one asked for is unknown.
+    fn unknown(&self, error: Error, key: &AgentKey) -> Refused {
+        let mut refused = Refused::from(error);
+        if refused.code == "agent_not_found" {
+            refused.fix = self.near(key).map(|near| format!("did you mean {}/{near}?", key.namespace()));
+        }
+        refused
+    }
+
+    fn near(&self, key: &AgentKey) -> Option<String> {
+        let known = self.store.agents(Some(key.namespace()), NAMES, None).ok()?;
+        let names: Vec<String> = known.into_iter().filter_map(|entry| entry.name).collect();
+        nearest(key.name(), names.iter().map(String::as_str)).map(str::to_owned)
+    }
+}
+
+/// How many names are looked at to find the one that was meant.
+const NAMES: usize = 1_000;
+
+fn in_use(error: Error, dir: &Path) -> Refused {
+    let mut refused = Refused::from(error);
+    if refused.code == "storage_locked" {
+        refused.message = format!("A server runs on {}.", dir.display());
+        refused.fix = Some("ask it: leave out --data, and give its address with --url; or stop it first".to_owned());
+    }
+    refused
+}
+
+fn shown(answer: impl Serialize) -> Value {
+    serde_json::to_value(answer).unwrap_or_default()
+}
