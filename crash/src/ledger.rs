@@ -1,144 +1,202 @@
 //! What clients were told, kept outside of the system under test.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hostel_client::{Client, Options};
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, stream};
+use hostel_client::{Call, Client, Options, Reason};
+use parking_lot::Mutex;
+use serde_json::json;
 
-use crate::{say, server::Server};
+use crate::account::{Account, Claim, Look, Told};
+use crate::faults::Faults;
+use crate::note::Note;
+use crate::say;
+use crate::server::Server;
 
-/// One line an agent.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    sent: AtomicU64,
-    acknowledged: AtomicU64,
-    /// The highest count in an acknowledgement.
-    highest_acknowledged: AtomicU64,
-    /// The highest count in a state frame.
-    highest_seen: AtomicU64,
-}
+/// Every fifth agent is a note, the others are ledgers.
+const NOTES: u64 = 5;
+/// Agents compared at a time.
+const AT_A_TIME: usize = 16;
 
-impl Account {
-    /// An increment is about to be sent.
-    pub(crate) fn send(&self) {
-        self.sent.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// A client was told that the count is `count`.
-    pub(crate) fn acknowledge(&self, count: u64) {
-        self.acknowledged.fetch_add(1, Ordering::SeqCst);
-        self.highest_acknowledged.fetch_max(count, Ordering::SeqCst);
-    }
-
-    /// A client saw the count in a state frame.
-    pub(crate) fn see(&self, count: u64) {
-        self.highest_seen.fetch_max(count, Ordering::SeqCst);
-    }
-}
-
-/// What was sent and acknowledged in all.
+/// Who is meant.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Totals {
-    pub(crate) sent: u64,
-    pub(crate) acknowledged: u64,
-}
-
-/// Broken promises, counted by agent and round.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Faults {
-    pub(crate) lost: u32,
-    pub(crate) early: u32,
-    pub(crate) invented: u32,
-}
-
-impl Faults {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.lost += other.lost;
-        self.early += other.early;
-        self.invented += other.invented;
-    }
-
-    pub(crate) fn any(self) -> bool {
-        self.lost + self.early + self.invented > 0
-    }
+pub(crate) enum Who {
+    /// An agent that keeps entries.
+    Ledger(usize),
+    /// An agent whose state is set.
+    Note(usize),
 }
 
 /// The accounts of all agents.
 #[derive(Debug)]
-pub(crate) struct Ledger(Vec<Account>);
+pub(crate) struct Ledger {
+    accounts: Vec<Mutex<Account>>,
+    notes: Vec<Note>,
+    /// Nothing that is heard counts any more: the power is being cut.
+    frozen: AtomicBool,
+    sent: AtomicU64,
+    answered: AtomicU64,
+    shown: AtomicU64,
+    /// How often a request was answered with which code.
+    codes: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Ledger {
     pub(crate) fn new(agents: u64) -> Self {
-        Self((0..agents).map(|_| Account::default()).collect())
+        let notes = agents / NOTES;
+        Self {
+            accounts: (notes..agents.max(1)).map(|_| Mutex::default()).collect(),
+            notes: (0..notes).map(|_| Note::default()).collect(),
+            frozen: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+            codes: Mutex::default(),
+        }
     }
 
-    pub(crate) fn agents(&self) -> u64 {
-        self.0.len() as u64
+    /// The agent of a random number.
+    pub(crate) fn any(&self, random: u64) -> Who {
+        let at = usize::try_from(random).unwrap_or_default() % (self.accounts.len() + self.notes.len());
+        at.checked_sub(self.accounts.len()).map_or(Who::Ledger(at), Who::Note)
     }
 
-    pub(crate) fn account(&self, agent: u64) -> &Account {
-        &self.0[agent as usize]
+    pub(crate) fn note(&self, at: usize) -> &Note {
+        &self.notes[at]
     }
 
-    pub(crate) fn totals(&self) -> Totals {
-        let sum = |value: fn(&Account) -> &AtomicU64| self.0.iter().map(|a| value(a).load(Ordering::SeqCst)).sum();
-        Totals { sent: sum(|account| &account.sent), acknowledged: sum(|account| &account.acknowledged) }
+    pub(crate) fn send(&self, at: usize, op: &str) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.accounts[at].lock().send(op);
     }
 
-    /// Asks a restarted server for every counter, and compares.
-    pub(crate) async fn compare(&self, server: &Server) -> anyhow::Result<Faults> {
-        let mut faults = Faults::default();
-        for agent in 0..self.agents() {
-            let account = self.account(agent);
-            if account.sent.load(Ordering::SeqCst) > 0 {
-                faults.add(account.compare(agent, count(server, agent).await?));
+    pub(crate) fn refused(&self, at: usize, op: &str, reason: &Reason) {
+        self.accounts[at].lock().refuse(op);
+        self.note_refused(reason);
+    }
+
+    pub(crate) fn note_refused(&self, reason: &Reason) {
+        let code = reason.code.clone().unwrap_or_else(|| reason.message.clone());
+        *self.codes.lock().entry(code).or_default() += 1;
+    }
+
+    /// How often a request was answered with which code, since the last question.
+    pub(crate) fn take_codes(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.codes.lock())
+    }
+
+    pub(crate) fn send_end(&self, at: usize) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.accounts[at].lock().send_end();
+    }
+
+    pub(crate) fn claim(&self, at: usize, claim: Claim) {
+        if !self.is_frozen() {
+            let count = if claim.kind == Told::Answered { &self.answered } else { &self.shown };
+            count.fetch_add(1, Ordering::SeqCst);
+            self.accounts[at].lock().claim(claim);
+        }
+    }
+
+    pub(crate) fn ended(&self, at: usize, born: &str) {
+        if !self.is_frozen() {
+            self.answered.fetch_add(1, Ordering::SeqCst);
+            self.accounts[at].lock().end(born);
+        }
+    }
+
+    pub(crate) fn send_note(&self, at: usize) -> u64 {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.notes[at].send()
+    }
+
+    pub(crate) fn note_told(&self, at: usize, value: u64, kind: Told) {
+        if self.is_frozen() {
+            return;
+        }
+        match kind {
+            Told::Answered => {
+                self.answered.fetch_add(1, Ordering::SeqCst);
+                self.notes[at].answer(value);
+            }
+            Told::Shown => {
+                self.shown.fetch_add(1, Ordering::SeqCst);
+                self.notes[at].show(value);
             }
         }
-        Ok(faults)
     }
-}
 
-impl Account {
-    fn compare(&self, agent: u64, count: u64) -> Faults {
-        let [sent, acknowledged, seen] =
-            [&self.sent, &self.highest_acknowledged, &self.highest_seen].map(|value| value.load(Ordering::SeqCst));
-        let faults = Faults {
-            lost: (count < acknowledged).into(),
-            early: (count < seen).into(),
-            invented: (count > sent).into(),
-        };
-        if faults.any() {
-            say(&format!("agent {agent}: counts {count}; {acknowledged} acknowledged, {seen} seen, {sent} sent"));
+    /// From here on nothing that clients hear counts.
+    pub(crate) fn freeze(&self) {
+        self.frozen.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.frozen.store(false, Ordering::SeqCst);
+        self.notes.iter().for_each(Note::give_back);
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were answered, and how many frames were seen.
+    pub(crate) fn told(&self) -> u64 {
+        self.answered() + self.shown.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn totals(&self) -> String {
+        let [sent, answered, shown] = [&self.sent, &self.answered, &self.shown].map(|n| n.load(Ordering::SeqCst));
+        format!("{sent} requests sent, {answered} answered, {shown} frames seen by others")
+    }
+
+    /// Asks a restarted server for every agent that was touched since the last comparison (for `all` of them, if so
+    /// wished), and compares.
+    pub(crate) async fn compare(&self, server: &Server, all: bool) -> Faults {
+        let ledgers = (0..self.accounts.len()).filter(|at| all || self.accounts[*at].lock().is_touched());
+        let notes = (0..self.notes.len()).filter(|at| all || self.notes[*at].is_touched());
+        let whom: Vec<Who> = ledgers.map(Who::Ledger).chain(notes.map(Who::Note)).collect();
+        let compared = stream::iter(whom).map(|who| self.compare_one(server, who)).buffer_unordered(AT_A_TIME);
+        compared
+            .fold(Faults::default(), async |mut sum, faults| {
+                sum += faults;
+                sum
+            })
+            .await
+    }
+
+    async fn compare_one(&self, server: &Server, who: Who) -> Faults {
+        match self.look(server, who).await {
+            Ok(faults) => faults,
+            Err(error) => {
+                say(&format!("{who:?} cannot be reached: {error:#}"));
+                Faults { stuck: 1, ..Faults::default() }
+            }
         }
-        faults
     }
-}
 
-async fn count(server: &Server, agent: u64) -> anyhow::Result<u64> {
-    let client = Client::connect(&server.counter(agent)?, &Options::default()).await?;
-    let state = client.state().await?.unwrap_or_default();
-    client.close().await;
-    Ok(state["count"].as_u64().unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sabotage: the harness must notice each kind of broken promise.
-    #[test]
-    fn a_lost_an_early_and_an_invented_increment_are_each_found() {
-        let account = Account::default();
-        (0..5).for_each(|_| account.send());
-        account.acknowledge(3);
-        account.see(4);
-        let faults = |count| {
-            let Faults { lost, early, invented } = account.compare(0, count);
-            (lost, early, invented)
+    async fn look(&self, server: &Server, who: Who) -> anyhow::Result<Faults> {
+        let client = Client::connect(&server.agent(who)?, &Options::default()).await?;
+        let faults = match who {
+            Who::Ledger(at) => {
+                let (born, from) = self.accounts[at].lock().base();
+                let look = client.call(Call::new("look", vec![json!(born), json!(from)])).await?;
+                let found: Look = serde_json::from_value(look)?;
+                self.accounts[at].lock().compare(&found, |why| say(&format!("{who:?}: {why}")))
+            }
+            Who::Note(at) => {
+                let state = client.state().await?.context("no state")?;
+                let (value, text) = (state["value"].as_u64().unwrap_or(0), state["text"].as_str().unwrap_or_default());
+                self.notes[at].compare(value, text, |why| say(&format!("{who:?}: {why}")))
+            }
         };
-        assert_eq!(faults(2), (1, 1, 0), "an acknowledged increment is gone");
-        assert_eq!(faults(3), (0, 1, 0), "a client saw what was not durable");
-        assert_eq!(faults(4), (0, 0, 0));
-        assert_eq!(faults(5), (0, 0, 0), "an unacknowledged increment may have happened");
-        assert_eq!(faults(6), (0, 0, 1), "nobody sent the sixth");
+        client.close().await;
+        Ok(faults)
     }
 }

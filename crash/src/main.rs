@@ -1,45 +1,67 @@
-//! Kills a real server in the middle of durable writes, again and again, and looks for losses.
-//!
-//! Many clients increment many counters; at a random moment the process gets SIGKILL, is started again on the same data,
-//! and every counter is compared with what clients were told. Three things must hold for each agent:
-//!
-//! 1. **nothing lost**: the counter is at least the highest count that any client was acknowledged;
-//! 2. **nothing shown too early**: it is at least the highest count that any client saw in a state frame;
-//! 3. **nothing invented**: it is at most the number of increments that were ever sent.
-//!
-//! Acknowledged counts are kept here, outside of the system under test. The seed is printed, and fixes the moments and the
-//! choice of agents (not the machine's scheduling).
+//! Ends a real server in the middle of durable writes, again and again and in every way, and looks for losses. README.md says
+//! how.
 
+mod account;
+mod disk;
+mod faults;
+mod field;
+mod kills;
 mod ledger;
+mod load;
+mod note;
+mod points;
+mod power;
 mod rng;
-mod round;
 mod server;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
 
-use crate::{ledger::Ledger, rng::Rng, round::Round, server::Server};
+use crate::{disk::LoopDisk, field::Field, rng::Rng, server::Plan};
 
-/// Kills a real server in the middle of durable writes, again and again, and looks for losses.
+/// The promise was broken.
+const BROKEN: u8 = 1;
+/// The run proves nothing: nothing was acknowledged, or a point was never come to.
+const PROVES_NOTHING: u8 = 3;
+/// This user may not mount file systems, which power cuts need.
+const MAY_NOT: u8 = 4;
+
+/// Ends a real server in the middle of durable writes, in every way, and looks for losses.
 #[derive(Debug, Parser)]
 struct Flags {
-    /// The server: any binary that takes --listen and --data and serves a CounterAgent with `increment`.
-    #[arg(long, default_value = "target/release/hostel-bench")]
-    server: PathBuf,
-    /// How often to kill it.
-    #[arg(long, default_value_t = 1_000)]
+    /// The server: hostel-crash-server, or any program that takes its flags and serves its agents. By default the one
+    /// beside this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// How often to kill it at random moments.
+    #[arg(long, default_value_t = 0)]
     kills: u32,
-    /// Counters that are incremented.
+    /// How often to end it at chosen points; the server must have been built with `--features failpoints`.
+    #[arg(long, default_value_t = 0)]
+    points: u32,
+    /// Only at these points.
+    #[arg(long, value_name = "POINT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// How often to cut the power; needs the right to mount.
+    #[arg(long, default_value_t = 0)]
+    power_cuts: u32,
+    /// Agents.
     #[arg(long, default_value_t = 50)]
     agents: u64,
-    /// Clients at a time, each with one increment under way.
+    /// Clients at a time, each with a few requests under way.
     #[arg(long, default_value_t = 16)]
     clients: u64,
-    /// The longest life of a process, in milliseconds, from its first answer.
+    /// The longest life of a process under load, in milliseconds.
     #[arg(long, default_value_t = 60)]
     longest_ms: u64,
-    /// Repeats the choices of an earlier run.
+    /// Fail points armed in every process, in the words of the crate `fail`: for sabotage.
+    #[arg(long, default_value = "")]
+    arm: String,
+    /// Where temporary files go.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Repeats the choices of an earlier run, though not the machine's scheduling.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -47,49 +69,71 @@ struct Flags {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let flags = Flags::parse();
-    let seed = flags.seed.unwrap_or_else(Rng::any_seed);
-    say(&format!("seed {seed}: {} kills of {}", flags.kills, flags.server.display()));
-    let data = tempfile::tempdir()?;
-    let ledger = Arc::new(Ledger::new(flags.agents));
-    let begun = Instant::now();
-    let faults = run(&flags, data.path(), &ledger, Rng::new(seed)).await?;
-    let totals = ledger.totals();
-    say(&format!(
-        "{} kills in {:.1} s: {} increments sent, {} acknowledged, {} lost, {} shown too early, {} invented",
-        flags.kills,
-        begun.elapsed().as_secs_f64(),
-        totals.sent,
-        totals.acknowledged,
-        faults.lost,
-        faults.early,
-        faults.invented,
-    ));
-    if totals.acknowledged == 0 {
-        say("no increment was acknowledged: this run proves nothing");
-        return Ok(ExitCode::FAILURE);
+    if flags.power_cuts > 0 && !disk::may_mount() {
+        say("power cuts need a user who may mount file systems (root, with /dev/loop-control); nothing was done");
+        return Ok(ExitCode::from(MAY_NOT));
     }
-    Ok(if faults.any() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-async fn run(
-    flags: &Flags,
-    data: &std::path::Path,
-    ledger: &Arc<Ledger>,
-    mut rng: Rng,
-) -> anyhow::Result<ledger::Faults> {
-    let mut faults = ledger::Faults::default();
-    let mut server = Server::start(&flags.server, data).await?;
-    for kill in 1..=flags.kills {
-        let round = Round { clients: flags.clients, life_ms: 1 + rng.below(flags.longest_ms), seed: rng.next() };
-        round.run(&mut server, ledger).await;
-        server = Server::start(&flags.server, data).await?;
-        faults.add(ledger.compare(&server).await?);
-        if kill % 100 == 0 {
-            say(&format!("{kill} kills, {} increments acknowledged", ledger.totals().acknowledged));
+    let seed = flags.seed.unwrap_or_else(Rng::any_seed);
+    say(&format!("seed {seed}"));
+    let mut rng = Rng::new(seed);
+    let mut codes = Vec::new();
+    for (what, rounds) in [("kills", flags.kills), ("points", flags.points), ("power cuts", flags.power_cuts)] {
+        if rounds > 0 {
+            codes.push(series(&flags, what, rounds, Rng::new(rng.next())).await?);
         }
     }
-    server.kill().await;
-    Ok(faults)
+    let bad = codes.iter().filter(|code| **code != 0).min();
+    Ok(bad.copied().map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// One series, in a place of its own.
+async fn series(flags: &Flags, what: &str, rounds: u32, rng: Rng) -> anyhow::Result<u8> {
+    let place = match &flags.dir {
+        Some(dir) => tempfile::tempdir_in(dir)?,
+        None => tempfile::tempdir()?,
+    };
+    let disk = if what == "power cuts" { Some(LoopDisk::new(place.path())?) } else { None };
+    let plan = Plan {
+        program: server(flags)?,
+        data: disk.as_ref().map_or(place.path(), LoopDisk::path).join("data"),
+        log: place.path().join("server.log"),
+        args: Vec::new(),
+        armed: flags.arm.clone(),
+    };
+    let mut field = Field::new(plan, flags.agents, flags.clients, flags.longest_ms, rng);
+    let begun = Instant::now();
+    let come_to = match (what, &disk) {
+        ("points", _) => points::run(&mut field, rounds, &points::chosen(&flags.only)?).await?,
+        (_, Some(disk)) => power::run(&mut field, disk, rounds).await?,
+        _ => kills::run(&mut field, rounds).await.map(|()| true)?,
+    };
+    say(&format!("{rounds} {what} in {:.1} s: {}", begun.elapsed().as_secs_f64(), field.ledger.totals()));
+    for (code, times) in field.ledger.take_codes() {
+        say(&format!("refused {times} times: {code}"));
+    }
+    say(&format!("{what}: {}", field.faults));
+    Ok(verdict(&field, come_to, place))
+}
+
+fn verdict(field: &Field, come_to: bool, place: tempfile::TempDir) -> u8 {
+    if field.faults.any() {
+        let log = field.plan.log.display().to_string();
+        let _kept = place.keep();
+        say(&format!("the promise was broken; the server's log is {log}"));
+        return BROKEN;
+    }
+    if field.ledger.answered() == 0 || !come_to {
+        say("this run proves nothing");
+        return PROVES_NOTHING;
+    }
+    0
+}
+
+fn server(flags: &Flags) -> anyhow::Result<PathBuf> {
+    match &flags.server {
+        Some(server) => Ok(server.clone()),
+        None => Ok(std::env::current_exe()?.with_file_name("hostel-crash-server")),
+    }
 }
 
 /// A line for the person who watches.

@@ -1,9 +1,10 @@
 //! The process under test.
 
 use std::{
+    fs,
     net::TcpListener,
-    path::{Path, PathBuf},
-    process::Stdio,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -11,8 +12,22 @@ use anyhow::{Context as _, bail};
 use hostel_client::{Options, Target, http};
 use tokio::process::{Child, Command};
 
+use crate::ledger::Who;
+
 /// Longest time a server may take to come up, recovery included.
 const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How to start servers: which program, where its data and its log are, and what is armed in all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) program: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) log: PathBuf,
+    /// Further arguments.
+    pub(crate) args: Vec<String>,
+    /// Fail points in the words of the crate `fail`.
+    pub(crate) armed: String,
+}
 
 /// A running server, killed when dropped.
 #[derive(Debug)]
@@ -21,58 +36,118 @@ pub(crate) struct Server {
     base: String,
 }
 
-impl Server {
-    /// Starts `program` on a free port and waits until it answers.
-    pub(crate) async fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
-        let port = free_port()?;
-        let listen = format!("127.0.0.1:{port}");
-        let child = Command::new(program)
-            .args(["--listen", &listen, "--data"])
-            .arg(data.join("data"))
-            .stdout(Stdio::null())
-            .stderr(log(data)?)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut server = Self { child, base: format!("http://{listen}") };
-        server.until_healthy(data).await?;
-        Ok(server)
+/// What became of a start.
+#[derive(Debug)]
+pub(crate) enum Started {
+    Up(Server),
+    /// It ended, or stopped, before it answered.
+    Not(Server),
+}
+
+impl Plan {
+    /// As this plan, with something more armed.
+    pub(crate) fn armed(&self, points: &str) -> Self {
+        let parts: Vec<&str> = [self.armed.as_str(), points].into_iter().filter(|part| !part.is_empty()).collect();
+        Self { armed: parts.join(";"), ..self.clone() }
     }
 
-    async fn until_healthy(&mut self, data: &Path) -> anyhow::Result<()> {
-        let health = Target::parse(&format!("{}/healthz", self.base), &self.base)?;
+    /// Starts the program on a free port, and does not wait.
+    pub(crate) fn spawn(&self) -> anyhow::Result<Server> {
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let log = fs::File::options().create(true).append(true).open(&self.log)?;
+        let child = Command::new(&self.program)
+            .args(["--listen", &listen, "--data"])
+            .arg(&self.data)
+            .args(&self.args)
+            .env("FAILPOINTS", &self.armed)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program.display()))?;
+        Ok(Server { child, base: format!("http://{listen}") })
+    }
+
+    /// Starts the program and waits until it answers.
+    pub(crate) async fn start(&self) -> anyhow::Result<Server> {
+        match self.try_start().await? {
+            Started::Up(server) => Ok(server),
+            Started::Not(_) => bail!("the server ended instead of answering: {}", self.last_words()),
+        }
+    }
+
+    /// Starts the program; it may end or stop before it answers.
+    pub(crate) async fn try_start(&self) -> anyhow::Result<Started> {
+        let mut server = self.spawn()?;
+        let (health, options) = (server.target("/healthz")?, Options::default());
         let deadline = Instant::now() + START_DEADLINE;
         while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the server ended with {status}; see {}", log_path(data).display());
+            if server.ended()?.is_some() || server.is_stopped() {
+                return Ok(Started::Not(server));
             }
-            if http::get(&health, &Options::default()).await.is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
+            // A server that is stopped in the middle of this would not answer for long.
+            let asked = tokio::time::timeout(Duration::from_millis(200), http::get(&health, &options)).await;
+            if asked.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 200)) {
+                return Ok(Started::Up(server));
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        bail!("the server did not answer within {START_DEADLINE:?}")
+        bail!("the server did not answer within {START_DEADLINE:?}: {}", self.last_words())
     }
 
-    /// The address of a counter.
-    pub(crate) fn counter(&self, agent: u64) -> anyhow::Result<Target> {
-        Ok(Target::parse(&format!("counter-agent/crash-{agent}"), &self.base)?)
+    /// Whether the program was built with fail points.
+    pub(crate) async fn has_points(&self) -> anyhow::Result<bool> {
+        let server = self.start().await?;
+        Ok(http::get(&server.target("/healthz")?, &Options::default()).await?.text() == "points")
+    }
+
+    /// The end of the log.
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(5).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Server {
+    fn target(&self, path: &str) -> anyhow::Result<Target> {
+        Ok(Target::parse(&format!("{}{path}", self.base), &self.base)?)
+    }
+
+    /// The address of an agent.
+    pub(crate) fn agent(&self, who: Who) -> anyhow::Result<Target> {
+        let path = match who {
+            Who::Ledger(at) => format!("ledger-agent/crash-{at}"),
+            Who::Note(at) => format!("note-agent/crash-{at}"),
+        };
+        Ok(Target::parse(&path, &self.base)?)
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Whether all of it stands still.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let Some(id) = self.child.id() else { return false };
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
     /// SIGKILL: no handler, no flush, no goodbye.
     pub(crate) async fn kill(&mut self) {
         let _gone_already = self.child.kill().await;
     }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
+        let id = self.child.id().context("it has ended already")?;
+        Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        Ok(tokio::time::timeout(START_DEADLINE, self.child.wait()).await.context("it does not end")??)
+    }
 }
 
 fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-fn log_path(data: &Path) -> PathBuf {
-    data.join("server.log")
-}
-
-fn log(data: &Path) -> anyhow::Result<std::fs::File> {
-    Ok(std::fs::File::options().create(true).append(true).open(log_path(data))?)
 }

@@ -1,5 +1,8 @@
 //! What can be written on the command line.
 
+mod past;
+mod travel;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +11,9 @@ use hostel_client::{Options, Target, TlsOptions};
 use serde_json::Value;
 
 use crate::settings::Settings;
+
+pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
+pub(crate) use travel::{ExportArgs, ImportArgs, VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +78,62 @@ Examples:
   hostel agents clear coder-agent/default"
     )]
     Agents(AgentsArgs),
+    /// List the turns of an agent, newest first.
+    #[command(after_help = "\
+Examples:
+  hostel history counter/a
+  hostel history counter/a --changes --limit 5
+  hostel history counter/a --before 1038
+  hostel history counter/a --data .hostel     of a server that is stopped")]
+    History(HistoryArgs),
+    /// Show what changed between two moments of an agent: state and rows.
+    #[command(after_help = format!("\
+Examples:
+  hostel diff counter/a 1038..1042
+  hostel diff counter/a 1038                  until now
+  hostel diff counter/a '2h ago..10m ago'
+
+{MOMENTS}"))]
+    Diff(DiffArgs),
+    /// Bring an agent back to an earlier moment; connected clients get the restored state.
+    #[command(after_help = format!("\
+It shows what will change and asks, unless told --yes. A restore is a turn like any other: go back to the turn
+before it to undo it.
+
+Examples:
+  hostel restore counter/a --at 1038
+  hostel restore counter/a --at '10m ago' --yes
+
+{MOMENTS}"))]
+    Restore(RestoreArgs),
+    /// Make a new agent out of a moment of another.
+    #[command(after_help = format!("\
+Examples:
+  hostel fork counter/a experiment
+  hostel fork counter/a before-the-bug --at '2h ago'
+
+{MOMENTS}"))]
+    Fork(ForkArgs),
+    /// Write an agent with its history to one file.
+    #[command(after_help = "\
+Examples:
+  hostel export counter/a
+  hostel export counter/a -o - --no-history | ssh other hostel import - --as counter/b
+  hostel export counter/a --durable-object -o a.sqlite")]
+    Export(ExportArgs),
+    /// Make an agent out of an exported file.
+    #[command(after_help = "\
+Examples:
+  hostel import a.hostel
+  hostel import a.hostel --as counter/b
+  hostel import dump.sql --durable-object --as counter/a")]
+    Import(ImportArgs),
+    /// Check every database, record and checksum of a data directory or a backup.
+    #[command(after_help = "\
+Examples:
+  hostel verify
+  hostel verify /var/backups/hostel")]
+    Verify(VerifyArgs),
     /// Print TypeScript types of the agents of this binary.
     #[command(after_help = "\
 Example:
@@ -147,6 +209,16 @@ impl ServerArgs {
     }
 }
 
+/// Where agents are: at a server, or in a directory that none runs on.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Open this data directory, of a server that is stopped, instead of asking a running one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
     /// A URL, or an agent and its name such as coder-agent/default.
@@ -193,6 +265,7 @@ pub(crate) enum StateCommand {
     #[command(after_help = "\
 Examples:
   hostel state get counter/a
+  hostel state get counter/a --version        with the version that set --if-version takes
   hostel state get counter/a --safe           although its code crashes")]
     Get {
         /// A URL, or an agent and its name such as coder-agent/default.
@@ -200,6 +273,9 @@ Examples:
         /// Read it from the agent's database without waking the agent's code.
         #[arg(long)]
         safe: bool,
+        /// Print an object of the version and the state.
+        #[arg(long, conflicts_with = "safe")]
+        version: bool,
         #[command(flatten)]
         server: ServerArgs,
     },
@@ -207,12 +283,16 @@ Examples:
     #[command(after_help = "\
 Examples:
   hostel state set counter/a '{\"count\": 5}'
+  hostel state set counter/a '{\"count\": 6}' --if-version 5d8a2c6b0f1e4a37
   hostel state get counter/a | hostel state set counter/b -")]
     Set {
         /// A URL, or an agent and its name such as coder-agent/default.
         target: String,
         /// The new state as JSON, or - to read it from stdin.
         state: String,
+        /// Only while the state has this version, which `state get --version` prints; then print the new one.
+        #[arg(long, value_name = "VERSION")]
+        if_version: Option<String>,
         #[command(flatten)]
         server: ServerArgs,
     },

@@ -4,10 +4,17 @@ mod agents;
 mod call;
 mod config;
 mod connect;
+mod diff;
 mod doctor;
+mod export;
+mod fork;
+mod history;
+mod import;
+mod restore;
 mod serve;
 mod state;
 mod types;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -28,6 +35,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Call(args) => wait_for(call::run(args)),
         Command::State(command) => wait_for(state::run(&command)),
         Command::Agents(args) => wait_for(agents::run(&args)),
+        Command::History(args) => wait_for(history::run(&args)),
+        Command::Diff(args) => wait_for(diff::run(&args)),
+        Command::Restore(args) => wait_for(restore::run(&args)),
+        Command::Fork(args) => wait_for(fork::run(&args)),
+        Command::Export(args) => wait_for(export::run(&args)),
+        Command::Import(args) => wait_for(import::run(&args)),
+        Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => wait_for(doctor::run(&args)),
     }
 }

@@ -25,7 +25,18 @@ pub(crate) struct Refused {
     pub(crate) fix: Option<String>,
 }
 
+impl From<hostel_server::Refused> for Refused {
+    fn from(refused: hostel_server::Refused) -> Self {
+        Self { code: Some(refused.code), message: refused.message, fix: refused.fix }
+    }
+}
+
 impl Refused {
+    /// A sentence without a code.
+    pub(crate) fn plain(message: &str) -> Self {
+        Self { code: None, message: message.to_owned(), fix: None }
+    }
+
     pub(crate) fn answer(answer: &hostel_client::http::Answer) -> Self {
         let problem = answer.problem().unwrap_or_default();
         Self { code: problem.code, message: answer.summary(), fix: problem.fix }

@@ -6,8 +6,12 @@
 mod cli;
 mod commands;
 mod doctor;
+mod door;
 mod failure;
 mod output;
+mod past;
+mod place;
+mod progress;
 mod settings;
 
 use std::process::ExitCode;

@@ -14,6 +14,13 @@ pub(crate) fn note(text: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{text}")
 }
 
+/// A question to stderr; the answer comes on its line.
+pub(crate) fn ask(question: &str) -> io::Result<()> {
+    let mut out = io::stderr().lock();
+    write!(out, "{question}")?;
+    out.flush()
+}
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint {
@@ -25,6 +32,12 @@ impl Paint {
     pub(crate) fn stdout() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { on: wanted && io::stdout().is_terminal() }
+    }
+
+    /// Never.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { on: false }
     }
 
     pub(crate) fn green(self, text: &str) -> String {

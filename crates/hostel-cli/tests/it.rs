@@ -6,6 +6,9 @@ mod it {
     mod doctor;
     mod fake;
     mod listen;
+    mod past;
     mod real;
     mod run;
+    mod server;
+    mod travel;
 }

@@ -1,10 +1,13 @@
 //! The trait that makes a type an agent class. `#[agent]` implements it.
 
+use std::marker::PhantomData;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     call::Stub,
     handler::{Hooks, Method},
+    state::StateField,
     typescript::TypeBook,
 };
 
@@ -27,6 +30,9 @@ pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 
     const DOC: &'static str = "";
     /// Options of the class.
     const OPTIONS: ClassOptions = ClassOptions::DEFAULT;
+    /// Fields of the state that clients may not see or may not write, by their names in JSON. `#[derive(State)]` on the
+    /// type declares them for `#[agent]`.
+    const FIELDS: &'static [StateField] = &[];
     /// Every method, callable or not.
     const METHODS: &'static [Method<Self>];
     /// The hooks.
@@ -40,6 +46,41 @@ pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 
         "unknown".to_owned()
     }
 }
+
+/// A type whose fields can be declared.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`#[state(..)]` declares fields of an agent's own struct, and `{Self}` is not an agent class",
+    label = "clients would see all of it",
+    note = "keep what clients may not see in a field of the agent itself, and mark that field"
+)]
+pub trait OwnStruct {}
+
+impl<A: Agent> OwnStruct for A {}
+
+/// The fields that `#[derive(State)]` declares.
+#[doc(hidden)]
+pub trait DeclaredFields: OwnStruct {
+    const DECLARED: &'static [StateField];
+}
+
+/// Finds the fields that `T` declares. Used by generated code: the inherent constant exists only for types with
+/// `#[derive(State)]`, and wins over the trait's.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FieldsProbe<T>(PhantomData<fn() -> T>);
+
+impl<T: DeclaredFields> FieldsProbe<T> {
+    pub const DECLARED: &'static [StateField] = T::DECLARED;
+}
+
+/// What [`FieldsProbe`] says of a type that declares none.
+#[doc(hidden)]
+pub trait NoDeclaredFields {
+    const DECLARED: &'static [StateField] = &[];
+}
+
+impl<T> NoDeclaredFields for FieldsProbe<T> {}
 
 /// Options of an agent class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

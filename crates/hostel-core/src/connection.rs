@@ -131,6 +131,7 @@ pub struct ConnectionKey(pub u64);
 
 const READONLY: u8 = 1;
 const NO_PROTOCOL: u8 = 2;
+const STATE_VERSIONS: u8 = 4;
 
 /// What the host keeps of a connection while its agent is out of memory.
 #[derive(Debug)]
@@ -190,6 +191,16 @@ impl ConnectionRecord {
     /// Sets or clears the suppression of protocol frames.
     pub fn set_no_protocol(&self, on: bool) {
         self.set_flag(NO_PROTOCOL, on);
+    }
+
+    /// Whether the client asked for versions of the state.
+    pub fn state_versions(&self) -> bool {
+        self.flag(STATE_VERSIONS)
+    }
+
+    /// Whether state frames of this connection carry a version.
+    pub fn set_state_versions(&self, on: bool) {
+        self.set_flag(STATE_VERSIONS, on);
     }
 
     /// The connection's own state as JSON text.

@@ -19,6 +19,7 @@ use crate::{
     host::{Effect, Host},
     id::AgentId,
     sql::{IntoParams, Rows},
+    state,
 };
 
 /// What an agent of class `A` can do besides changing its own fields.
@@ -220,6 +221,46 @@ impl<A: Agent> Cx<A> {
             Ok(())
         })?;
         result.ok_or_else(wrong_class)
+    }
+
+    /// [`Cx::update`] if the state still has this version, which [`Cx::state_version`] or a client's state frame gave.
+    ///
+    /// ```
+    /// # use hostel_core::{Agent, Cx, Result};
+    /// # async fn ask_somebody(_: &str) -> Result<String> { Ok(String::new()) }
+    /// # async fn demo<A: Agent>(cx: &Cx<A>, set: fn(&mut A, String), title: fn(&A) -> String) -> Result<()> {
+    /// let version = cx.state_version()?;
+    /// let better = ask_somebody(&cx.read(title)?).await?;
+    /// cx.update_if(&version, |me| set(me, better))?; // `state_conflict` if anything changed meanwhile
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `state_conflict` when the state has another version; otherwise those of [`Cx::update`].
+    pub fn update_if<R>(&self, version: &str, work: impl FnOnce(&mut A) -> R) -> Result<R> {
+        self.try_update(|me| {
+            self.expect_version(version)?;
+            Ok(work(me))
+        })
+    }
+
+    /// The version of the state as clients see it: a short hash of its JSON. Inside a turn that is the state before the
+    /// turn. The same content has the same version, whatever was in between.
+    ///
+    /// # Errors
+    /// When the agent is gone.
+    pub fn state_version(&self) -> Result<String> {
+        let state = self.host.committed_state()?;
+        Ok(state::version(&state::visible(&state, A::FIELDS)))
+    }
+
+    /// Goes on if the state had this version before the turn; for `&mut self` methods that are handed one.
+    ///
+    /// # Errors
+    /// `state_conflict` when it has another.
+    pub fn expect_version(&self, version: &str) -> Result<()> {
+        let current = self.state_version()?;
+        if current == version { Ok(()) } else { Err(Error::state_conflict(&current)) }
     }
 
     /// Looks at the agent between turns, from an async method.

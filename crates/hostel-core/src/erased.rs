@@ -10,6 +10,7 @@ use crate::{
     event::{Event, Output},
     handler::{Handler, MethodKind, Mode},
     host::Host,
+    state::StateField,
     typescript::{Signature, TypeBook},
 };
 
@@ -24,6 +25,8 @@ pub struct ClassInfo {
     pub doc: &'static str,
     /// Options.
     pub options: ClassOptions,
+    /// Fields of the state that clients may not see or may not write.
+    pub fields: &'static [StateField],
     /// Methods, in the order of [`Event::Call`]'s index.
     pub methods: Arc<[MethodInfo]>,
 }
@@ -121,6 +124,7 @@ impl<A: Agent> ClassOf<A> {
             namespace: hostel_protocol::name::kebab(A::CLASS).into(),
             doc: A::DOC,
             options: A::OPTIONS,
+            fields: A::FIELDS,
             methods: A::METHODS.iter().map(method_info).collect(),
         };
         Self(info, PhantomData)

@@ -54,6 +54,12 @@ impl Error {
         Self(Box::new(Inner { code, label: None, message, fix: None, source }))
     }
 
+    /// The state is not the one that was to be changed; `current` is its version.
+    pub fn state_conflict(current: &str) -> Self {
+        Self::coded(Code::StateConflict, format!("The state has changed meanwhile; its version is {current} now."))
+            .with_fix("read the state with its version again, and repeat the change on it")
+    }
+
     /// Says what to change. Sent to the client beside the message.
     #[must_use]
     pub fn with_fix(mut self, fix: impl Into<String>) -> Self {

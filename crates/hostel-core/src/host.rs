@@ -85,6 +85,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `nested_turn` inside a turn of the same agent; otherwise when the agent is gone.
     fn read(&self, work: &mut dyn FnMut(&dyn Any)) -> Result<()>;
+    /// The state as of the last commit, as JSON, private fields included; `null` if there is none.
+    ///
+    /// # Errors
+    /// When the agent is gone.
+    fn committed_state(&self) -> Result<Arc<str>>;
     /// The next low-level wake-up.
     ///
     /// # Errors

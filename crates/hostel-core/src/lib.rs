@@ -21,6 +21,7 @@ pub mod host;
 pub mod id;
 pub mod reply;
 pub mod sql;
+pub mod state;
 pub mod stream;
 pub mod typescript;
 
@@ -36,6 +37,7 @@ pub use handler::{Handler, Hooks, Method, MethodKind};
 pub use id::AgentId;
 pub use reply::Reply;
 pub use sql::{Row, Rows, SqlValue};
+pub use state::{Access, StateField};
 pub use stream::Stream;
 
 /// A boxed future that may move between threads.
@@ -45,6 +47,7 @@ pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'stati
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
+        agent::{DeclaredFields, FieldsProbe, NoDeclaredFields},
         reply::{Infallible, IntoReply, Returned},
         typescript::{Signature, TypeBook, TypeProbe, WithoutSchema},
     };

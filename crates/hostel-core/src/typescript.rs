@@ -17,6 +17,8 @@ use schemars::JsonSchema;
 pub use book::TypeBook;
 pub use declare::{declaration, declarations};
 
+use crate::state::StateField;
+
 /// A method's signature in TypeScript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
@@ -97,6 +99,10 @@ impl<T: JsonSchema> TypeProbe<T> {
     pub fn ts_input(&self, book: &mut TypeBook) -> String {
         book.ts_input::<T>()
     }
+
+    pub fn ts_state(&self, book: &mut TypeBook, fields: &[StateField]) -> String {
+        book.state::<T>(fields)
+    }
 }
 
 /// What [`TypeProbe`] says of a type without a schema.
@@ -104,6 +110,7 @@ impl<T: JsonSchema> TypeProbe<T> {
 pub trait WithoutSchema {
     fn ts(&self, _book: &mut TypeBook) -> String;
     fn ts_input(&self, _book: &mut TypeBook) -> String;
+    fn ts_state(&self, _book: &mut TypeBook, _fields: &[StateField]) -> String;
 }
 
 impl<T> WithoutSchema for TypeProbe<T> {
@@ -112,6 +119,10 @@ impl<T> WithoutSchema for TypeProbe<T> {
     }
 
     fn ts_input(&self, _book: &mut TypeBook) -> String {
+        book::unknown::<T>()
+    }
+
+    fn ts_state(&self, _book: &mut TypeBook, _fields: &[StateField]) -> String {
         book::unknown::<T>()
     }
 }

@@ -83,6 +83,15 @@ fn finish(code: Code, body: Body, content_type: HeaderValue) -> Response<Body> {
     response
 }
 
+/// The answer with the time to wait that is known better than its code knows it.
+pub(crate) fn come_back_after(mut answer: Response<Body>, pause: Duration) -> Response<Body> {
+    let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+    if let Some(value) = headers::value(&seconds.to_string()) {
+        answer.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    answer
+}
+
 /// Tells a client why its socket is refused: one frame at once, then the close (design, 5). A client that keeps coming back
 /// waits for the close a little longer each time, unless the server stops.
 pub(crate) async fn refuse_socket(mut socket: Socket, refusal: Refusal, delay: Duration, stop: CancellationToken) {

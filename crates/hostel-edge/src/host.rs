@@ -9,14 +9,14 @@ use std::{
 use axum::body::Body;
 use futures_util::future::BoxFuture;
 use hostel_core::{ConnectRequest, Error, Result};
-use hostel_protocol::refusal::{Refusal, missing_namespace_or_room};
+use hostel_protocol::refusal::{Code, Refusal, missing_namespace_or_room};
 use hostel_runtime::Binding;
 use http::{Request, Response, Uri, header};
 use tracing::Instrument;
 
 use crate::{
     address::Address,
-    answer::{failure, problem, problem_as, refuse_socket},
+    answer::{come_back_after, failure, problem, problem_as, refuse_socket},
     drive::drive,
     edge::Edge,
     listener::ConnInfo,
@@ -70,7 +70,11 @@ impl AgentHost {
             Ok(response) => response.map(Body::new),
             Err(error) => {
                 tracing::warn!(agent = %address.id, error = ?error, "a request failed");
-                failure(self.class(), address.id.name(), &error, self.edge.node.options().development, id)
+                let answer = failure(self.class(), address.id.name(), &error, self.edge.node.options().development, id);
+                match self.edge.node.held_back_for(&address.id) {
+                    Some(pause) if error.code() == Some(Code::AgentQuarantined) => come_back_after(answer, pause),
+                    _ => answer,
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -67,6 +68,7 @@ struct Options {
     props: Option<Arc<Value>>,
     before_connect: Option<Hook>,
     before_request: Option<Hook>,
+    before_deadline: Duration,
     retry: RoutingRetry,
 }
 
@@ -84,6 +86,7 @@ impl AgentRouter {
             props: None,
             before_connect: None,
             before_request: None,
+            before_deadline: Duration::from_secs(30),
             retry: RoutingRetry::default(),
         };
         Self { edge, options: Arc::new(options) }
@@ -130,6 +133,13 @@ impl AgentRouter {
         Fut: Future<Output = Before> + Send + 'static,
     {
         self.set(|options| options.before_request = Some(hooks::boxed(hook)))
+    }
+
+    /// Sets how long [`AgentRouter::on_before_connect`] and [`AgentRouter::on_before_request`] may take; then the client is
+    /// told to come back. Default 30 s.
+    #[must_use]
+    pub fn before_deadline(self, deadline: Duration) -> Self {
+        self.set(|options| options.before_deadline = deadline)
     }
 
     /// Sets how often reaching an agent is tried again.
@@ -262,9 +272,10 @@ impl AgentRouter {
         let lobby = Lobby { class_name: destination.binding.name.clone(), name: destination.name.clone() };
         let mut request = match hook {
             None => request,
-            Some(hook) => match hook(request, lobby).await {
-                Before::Continue(request) => request,
-                Before::Respond(response) => return response,
+            Some(hook) => match tokio::time::timeout(self.options.before_deadline, hook(request, lobby)).await {
+                Ok(Before::Continue(request)) => request,
+                Ok(Before::Respond(response)) => return response,
+                Err(_) => return self.hook_hangs(id),
             },
         };
         let namespace = Arc::clone(&destination.binding.class.info().namespace);
@@ -279,6 +290,15 @@ impl AgentRouter {
         }
         Address { id: agent, props }.write(&mut request);
         AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
+    }
+
+    /// The request went with the hook, so there is no socket left to say it on.
+    fn hook_hangs(&self, id: &RequestId) -> Response<Body> {
+        let limit = self.options.before_deadline;
+        let message = format!("What the application does before it lets a request in did not end within {limit:?}.");
+        let refusal = Refusal::new(Code::AgentUnavailable, message).with_fix("come back later");
+        steps::refused(&refusal);
+        problem(&refusal, Some(id))
     }
 
     fn refuse(&self, request: Request<Body>, refusal: Refusal, id: &RequestId) -> Response<Body> {

@@ -5,6 +5,7 @@ mod it {
     mod archive;
     mod disk;
     mod node;
+    mod past;
     mod rules;
     mod simulation;
     mod writer;

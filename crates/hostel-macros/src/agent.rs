@@ -7,7 +7,9 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Path, Type, parse_quote};
 
 use crate::{
-    doc, function,
+    doc,
+    faults::Faults,
+    function,
     hook::{self, Hook},
     method::{self, Method},
     options::{AgentOptions, CallableOptions},
@@ -25,7 +27,8 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let home = options.home.clone().unwrap_or_else(|| parse_quote!(::hostel));
     let members = Members::read(&mut block, &home, &mut faults);
     let written = members.write(&class, &block, &options, &home);
-    with_errors(quote!(#block #written), faults)
+    let errors = faults.into_compile_error();
+    quote!(#block #written #errors)
 }
 
 /// `#[callable] fn ..` that no `#[agent]` block has taken off.
@@ -128,7 +131,7 @@ impl Members {
 
             const _: () = {
                 #[allow(unused_imports, reason = "not every class needs every fallback")]
-                use #home::__private::{Infallible as _, IntoReply as _, WithoutSchema as _};
+                use #home::__private::{Infallible as _, IntoReply as _, NoDeclaredFields as _, WithoutSchema as _};
 
                 #[allow(deprecated, clippy::needless_update,
                     reason = "callers of a deprecated method are told, not its table; a class may have every hook")]
@@ -136,13 +139,14 @@ impl Members {
                     const CLASS: &'static str = #name;
                     const DOC: &'static str = #doc;
                     #options
+                    const FIELDS: &'static [#home::StateField] = #home::__private::FieldsProbe::<Self>::DECLARED;
                     const METHODS: &'static [#home::Method<Self>] = &[#(#methods),*];
                     const HOOKS: #home::Hooks<Self> = #hooks;
 
                     type Stub = #stub_name;
 
                     fn state_type(book: &mut #home::__private::TypeBook) -> ::std::string::String {
-                        #home::__private::TypeProbe::<Self>::new().ts(book)
+                        #home::__private::TypeProbe::<Self>::new().ts_state(book, #home::__private::FieldsProbe::<Self>::DECLARED)
                     }
                 }
             };
@@ -170,30 +174,6 @@ fn take_marks(function: &mut ImplItemFn) -> Vec<Attribute> {
     let (marks, rest) = std::mem::take(&mut function.attrs).into_iter().partition(ours);
     function.attrs = rest;
     marks
-}
-
-/// Every error of a block, so that one compilation tells them all.
-#[derive(Default)]
-struct Faults(Option<Error>);
-
-impl Faults {
-    fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
-        match result {
-            Ok(value) => return Some(value),
-            Err(error) => match &mut self.0 {
-                Some(first) => first.combine(error),
-                None => self.0 = Some(error),
-            },
-        }
-        None
-    }
-}
-
-fn with_errors(item: TokenStream, faults: Faults) -> TokenStream {
-    match faults.0 {
-        Some(error) => with_error(&item, &error),
-        None => item,
-    }
 }
 
 fn with_error(item: &TokenStream, error: &Error) -> TokenStream {

@@ -1,20 +1,23 @@
-//! `#[agent]` and `#[callable]`: they turn an `impl` block into an agent class.
+//! `#[agent]` and `#[callable]`: they turn an `impl` block into an agent class. `#[derive(State)]` declares fields of it.
 //!
 //! Nothing of the user's code is rewritten. The block stays as it is, minus our marker attributes; beside it appear an
 //! `impl Agent` whose methods table forwards to the block's own functions, and a stub for callers. What a handler *is*
 //! lives in `hostel-core`; here is only the reading of signatures and the sentences for those that do not fit.
 //!
 //! Start with `agent.rs`, the road from tokens to tokens. `function.rs` reads one signature, `hook.rs` knows the hooks,
-//! `method.rs`, `stub.rs` and `expand.rs` write.
+//! `method.rs`, `stub.rs` and `expand.rs` write; `state.rs` is the road of the derive.
 
 mod agent;
 mod doc;
 mod expand;
+mod faults;
 mod function;
 mod hook;
 mod method;
 mod naming;
 mod options;
+mod serde_names;
+mod state;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,24 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
     agent::expand(options.into(), &item.into()).into()
+}
+
+/// Declares fields of an agent's state that clients may not see, or not write.
+///
+/// ```text
+/// #[derive(Default, Serialize, Deserialize, State)]
+/// struct Game {
+///     board: Vec<u8>,                         // clients see and write it
+///     #[state(server)] score: u32,            // they see it; only the server writes it
+///     #[state(private)] solution: Vec<u8>,    // stored, and never sent to them
+/// }
+/// ```
+///
+/// A client that sends a whole new state never changes declared fields: the server's values stay. Names in JSON are those
+/// that serde gives (`rename`, `rename_all`, `alias`). `#[state(crate = "path")]` on the type says where to find `hostel`.
+#[proc_macro_derive(State, attributes(state))]
+pub fn state(item: TokenStream) -> TokenStream {
+    state::expand(item.into()).into()
 }
 
 /// Opens a method of an `#[agent]` block to clients and other agents.

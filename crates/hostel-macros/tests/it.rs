@@ -13,3 +13,5 @@ mod printed;
 mod refusals;
 #[path = "../../hostel-core/tests/it/second_host.rs"]
 mod second_host;
+#[path = "it/state.rs"]
+mod state;

@@ -14,6 +14,7 @@ mod keyed;
 mod lifecycle;
 mod request;
 mod restore;
+mod state;
 mod sync;
 mod task;
 mod turn;
@@ -114,9 +115,11 @@ pub(crate) struct Cell {
     props: Mutex<Option<Arc<Value>>>,
     /// Async calls with an idempotency key under way.
     keyed: Mutex<HashMap<String, keyed::KeyedCall>>,
+    /// When this agent's state was last warned of in the log.
+    warned: state::Warned,
     /// Breaks off async work when the writes it may rest on are lost; made when first needed.
     lifetime: Mutex<Option<CancellationToken>>,
-    /// How often the agent was put back to another moment; async work from before may not change it any more.
+    /// How often the agent lost writes or was put back; async work from before may not change it any more.
     era: AtomicU64,
     /// The agent's identity as text, for those it calls; made when first needed.
     label: OnceLock<Arc<str>>,
@@ -177,6 +180,7 @@ impl Cell {
             less_crowded: Notify::new(),
             props: Mutex::default(),
             keyed: Mutex::default(),
+            warned: state::Warned::default(),
             lifetime: Mutex::default(),
             era: AtomicU64::new(0),
             label: OnceLock::new(),

@@ -19,7 +19,9 @@ pub(crate) enum Delivery {
     /// The last frame of a call; the call is over when it leaves.
     Answer(Arc<Peer>, Message),
     /// One message to many clients.
-    Fan { peers: Vec<Arc<Peer>>, message: Message, is_state: bool },
+    Fan { peers: Vec<Arc<Peer>>, message: Message },
+    /// The state to many clients, with its version to those who asked for it.
+    State { peers: Vec<Arc<Peer>>, message: Message, versioned: Option<Message> },
     /// Close a socket.
     Close(Arc<Peer>, u16, String),
     /// Tell somebody inside the process.
@@ -39,9 +41,13 @@ impl Delivery {
                 peer.end_call();
                 peer.outbox.push(message, false);
             }
-            Self::Fan { peers, message, is_state } => {
-                peers.iter().for_each(|peer| peer.outbox.push(message.clone(), is_state));
+            Self::Fan { peers, message } => {
+                peers.iter().for_each(|peer| peer.outbox.push(message.clone(), false));
             }
+            Self::State { peers, message, versioned } => peers.iter().for_each(|peer| {
+                let message = versioned.as_ref().filter(|_| peer.record.state_versions()).unwrap_or(&message);
+                peer.outbox.push(message.clone(), true);
+            }),
             Self::Close(peer, code, reason) => peer.outbox.close(code, &reason),
             Self::Resolve(tell) => told.push(tell),
         }
@@ -56,7 +62,7 @@ impl Delivery {
                 peer.end_call();
                 turn_away(&peer);
             }
-            Self::Fan { peers, .. } => peers.iter().for_each(|peer| turn_away(peer)),
+            Self::Fan { peers, .. } | Self::State { peers, .. } => peers.iter().for_each(|peer| turn_away(peer)),
             Self::Resolve(tell) => tell(Err(share(error))),
         }
     }
@@ -68,6 +74,7 @@ impl fmt::Debug for Delivery {
             Self::Send(..) => "Send",
             Self::Answer(..) => "Answer",
             Self::Fan { .. } => "Fan",
+            Self::State { .. } => "State",
             Self::Close(..) => "Close",
             Self::Resolve(_) => "Resolve",
         })

@@ -250,6 +250,11 @@ impl Node {
         self.0.quarantine.clear(id)
     }
 
+    /// How long an agent is still held back after failures, if it is.
+    pub fn held_back_for(&self, id: &AgentId) -> Option<Duration> {
+        self.0.quarantine.pause(id)
+    }
+
     /// The agents that keep failing.
     pub fn quarantined(&self) -> Vec<Quarantined> {
         self.0.quarantine.list()

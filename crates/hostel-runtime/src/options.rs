@@ -10,9 +10,12 @@ pub struct Options {
     /// How many agents may be awake with nothing to do; beyond it the longest idle ones are put to sleep at once.
     /// Default 1,024. An open database costs about 70 KB.
     pub max_idle_awake: usize,
-    /// Bytes that may wait for one slow client before it is closed with 1013. Default 8 MiB.
+    /// Bytes that may wait for one slow client before it is closed with 1013, besides one state of any size. Default
+    /// 8 MiB.
     pub outbox_bytes: usize,
-    /// Largest state, as JSON. Default 1 MiB.
+    /// State, as JSON, from which on the log warns: it is sent whole to every client at each change. Default 1 MiB.
+    pub state_warn_bytes: usize,
+    /// State, as JSON, that is refused because it endangers the node. Default 256 MiB.
     pub state_bytes: usize,
     /// Calls of one connection that may be under way at a time. Default 1,024.
     pub calls_per_connection: usize,
@@ -30,7 +33,8 @@ impl Default for Options {
             idle_after: Duration::from_secs(10),
             max_idle_awake: 1024,
             outbox_bytes: 8 << 20,
-            state_bytes: 1 << 20,
+            state_warn_bytes: 1 << 20,
+            state_bytes: 256 << 20,
             calls_per_connection: 1024,
             turn_deadline: Duration::from_secs(2),
             heavy_turn: Duration::from_millis(5),

@@ -46,7 +46,8 @@ impl Outgoing {
 /// Messages on their way to one client.
 ///
 /// Agents push without waiting; the one task that owns the socket polls. A client that does not read fills its outbox,
-/// and is closed with 1013 and a reason: it delays nobody. While much is waiting, only the latest state is kept.
+/// and is closed with 1013 and a reason: it delays nobody. While much is waiting, only the latest state is kept, and that
+/// one does not count: a state of any size reaches a client that reads, and all clients share its bytes.
 pub struct Outbox {
     inner: Mutex<Inner>,
     limit: usize,
@@ -59,6 +60,8 @@ struct Inner {
     taken: usize,
     /// The place of the latest state, counted from the first item ever.
     last_state: Option<usize>,
+    /// What it costs; it no longer counts when it has left the queue.
+    state_cost: usize,
     bytes: usize,
     closing: bool,
     overflowed: bool,
@@ -67,7 +70,7 @@ struct Inner {
 }
 
 impl Outbox {
-    /// An empty outbox that holds at most `limit` bytes.
+    /// An empty outbox that holds at most `limit` bytes besides the latest state.
     pub fn new(limit: usize) -> Self {
         Self { inner: Mutex::default(), limit }
     }
@@ -79,7 +82,7 @@ impl Outbox {
         }
         let was_empty = inner.queue.is_empty();
         inner.push(message, is_state);
-        if inner.bytes > self.limit {
+        if inner.bytes - inner.waiting_state() > self.limit {
             inner.overflow(self.limit);
         }
         // Who knows that something waits need not hear of more, but must hear that it fell too far behind.
@@ -154,10 +157,19 @@ impl Inner {
         Some(next)
     }
 
+    /// What the latest state costs, while it waits.
+    fn waiting_state(&self) -> usize {
+        if self.last_state.is_some_and(|at| at >= self.taken) { self.state_cost } else { 0 }
+    }
+
     /// While much is waiting, a newer state takes the place of the older one: still before the replies that follow it.
     fn push(&mut self, message: Message, is_state: bool) {
         let waiting = self.last_state.and_then(|at| at.checked_sub(self.taken)).filter(|_| is_state);
-        self.bytes += cost(&message);
+        let cost_now = cost(&message);
+        self.bytes += cost_now;
+        if is_state {
+            self.state_cost = cost_now;
+        }
         if self.bytes > COALESCE_BYTES
             && let Some(older) = waiting.and_then(|index| self.queue.get_mut(index))
             && let Outgoing::Message(older) = older
@@ -175,6 +187,7 @@ impl Inner {
     fn overflow(&mut self, limit: usize) {
         self.queue.clear();
         self.last_state = None;
+        self.state_cost = 0;
         self.bytes = 0;
         self.overflowed = true;
         let reason = format!("{}: more than {limit} bytes were waiting to be read", Code::SlowConsumer.as_str());

@@ -51,10 +51,7 @@ impl Quarantine {
     pub(crate) fn check(&self, id: &AgentId) -> Result<(), Error> {
         let records = self.0.lock();
         let Some(record) = records.get(id) else { return Ok(()) };
-        let left = record.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
+        let Some(left) = record.pause(Instant::now()) else { return Ok(()) };
         let seconds = left.as_secs() + 1;
         let message = format!(
             "{id} failed {} times in a row and is held back for another {seconds} s. The last failure: {}",
@@ -62,6 +59,11 @@ impl Quarantine {
         );
         Err(Error::coded(Code::AgentQuarantined, message)
             .with_fix(format!("mend the cause, then run `hostel agents clear {id}`")))
+    }
+
+    /// How long an agent is still held back, if it is.
+    pub(crate) fn pause(&self, id: &AgentId) -> Option<Duration> {
+        self.0.lock().get(id)?.pause(Instant::now())
     }
 
     /// Counts a failure. Returns whether the agent is held back now.
@@ -111,6 +113,11 @@ impl Quarantine {
 impl Record {
     fn new(now: Instant) -> Self {
         Self { failures: 0, until: now, reason: String::new(), starting: false }
+    }
+
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        let left = self.until.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     fn is_over(&self, now: Instant) -> bool {

@@ -22,6 +22,9 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::MomentInvalid => "say now, #17 (a turn of `hostel history AGENT`), 2026-11-22T14:05:00Z, or 10m ago",
         Code::AgentNotFound => "`hostel agents CLASS` lists the agents that exist",
         Code::AgentExists => "choose another name",
+        Code::StorageCorrupt => {
+            "put it back to its last kept moment with `hostel restore AGENT --at now`, or see its page"
+        }
         Code::ExportInvalid => "copy or export it again, and import the whole file",
         _ => return None,
     })

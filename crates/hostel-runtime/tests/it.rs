@@ -9,6 +9,7 @@ extern crate hostel_core as hostel;
 mod it {
     mod alarms;
     mod calls;
+    mod causes;
     mod connections;
     mod failures;
     mod gate;
@@ -16,7 +17,9 @@ mod it {
     mod lifecycle;
     mod limits;
     mod order;
+    mod past;
     mod retries;
+    mod state;
     mod stress;
     mod support;
     mod turns;

@@ -6,13 +6,17 @@
 mod classes;
 mod guard;
 mod past;
+mod pipe;
+mod travel;
+
+use std::{path::Path as FilePath, sync::Arc};
 
 use hostel::{
     AgentId, Code, Edge, Error,
     axum::{
         Router,
         body::Body,
-        extract::{Query, rejection::QueryRejection},
+        extract::{FromRef, Path, Query, rejection::QueryRejection},
         response::{IntoResponse, Response},
         routing::{get, post},
     },
@@ -23,7 +27,36 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use guard::{from_this_machine, same_site};
 
-pub(crate) fn routes(edge: Edge) -> Router {
+/// Where the agents' data is.
+#[derive(Debug, Clone)]
+struct Data(Arc<FilePath>);
+
+/// What the endpoints work on.
+#[derive(Clone)]
+struct Operated {
+    edge: Edge,
+    data: Data,
+}
+
+impl FromRef<Operated> for Edge {
+    fn from_ref(operated: &Operated) -> Self {
+        operated.edge.clone()
+    }
+}
+
+impl FromRef<Operated> for Data {
+    fn from_ref(operated: &Operated) -> Self {
+        operated.data.clone()
+    }
+}
+
+/// Whose agent a path means.
+type Whose = Path<(String, String)>;
+
+/// What a query asks for, if it can be understood.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+pub(crate) fn routes(edge: Edge, data: &FilePath) -> Router {
     Router::new()
         .route("/_hostel/agents", get(classes::classes))
         .route("/_hostel/agents/{namespace}", get(classes::agents))
@@ -33,7 +66,9 @@ pub(crate) fn routes(edge: Edge) -> Router {
         .route("/_hostel/agents/{namespace}/{name}/diff", get(past::diff))
         .route("/_hostel/agents/{namespace}/{name}/restore", post(past::restore))
         .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
-        .with_state(edge)
+        .route("/_hostel/agents/{namespace}/{name}/export", get(travel::export))
+        .route("/_hostel/import", post(travel::import))
+        .with_state(Operated { edge, data: Data(data.into()) })
 }
 
 /// An error as a response.
@@ -70,7 +105,7 @@ fn refused(error: &hostel_store::Error) -> Failed {
 }
 
 /// The parameters of a query.
-fn query<T>(asked: Result<Query<T>, QueryRejection>) -> Result<T, Failed> {
+fn query<T>(asked: Asked<T>) -> Result<T, Failed> {
     let Query(asked) = asked.map_err(|rejection| malformed(&rejection.body_text()))?;
     Ok(asked)
 }

@@ -11,9 +11,13 @@ mod banner;
 mod builtin;
 mod disk;
 mod health;
+mod refused;
 mod retention;
 mod server;
+mod travel;
 
 pub use banner::Banner;
 pub use builtin::types;
+pub use refused::Refused;
 pub use server::Server;
+pub use travel::{Arrival, Form};

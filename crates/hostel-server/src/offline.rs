@@ -1,41 +1,31 @@
-//! Agents of a directory that no server runs on: their past, without running any of their code.
+//! Agents of a directory that no server runs on: their past, leaving and arriving, without running any of their code.
 
-use std::path::Path;
+mod travel;
+
+use std::path::{Path, PathBuf};
 
 use hostel_protocol::name::nearest;
 use hostel_store::{AgentKey, Author, Cause, Error, HistoryQuery, Moment, Store};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::retention;
+use crate::{Refused, retention};
 
-/// Why something was not done: a stable code, a sentence, and what to do where that is known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct Refused {
-    /// The code.
-    pub code: String,
-    /// The sentence.
-    pub message: String,
-    /// What to do.
-    pub fix: Option<String>,
-}
+pub use hostel_store::{Problem, Progress, Verified};
 
-impl Refused {
-    fn new(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), fix: Some(fix.into()) }
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { code: error.code().to_owned(), message: error.to_string(), fix: None }
-    }
+/// Checks everything in a data directory, or a backup, that no server runs on. Nothing is changed.
+///
+/// # Errors
+///
+/// If it is no data directory, or a server runs on it. What is wrong with its files is no error but the result.
+pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Refused> {
+    hostel_store::verify(dir, progress).map_err(|error| in_use(error, dir))
 }
 
 /// An open data directory. Everything blocks; answers are those of the operator's endpoints.
 #[derive(Debug)]
 pub struct Offline {
+    dir: PathBuf,
     store: Store,
     classes: Vec<String>,
 }
@@ -60,7 +50,7 @@ impl Offline {
         let store = Store::open(dir, options).map_err(|error| in_use(error, dir))?;
         let entries = std::fs::read_dir(&agents).into_iter().flatten().filter_map(Result::ok);
         let classes = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        Ok(Self { store, classes })
+        Ok(Self { dir: dir.to_owned(), store, classes })
     }
 
     /// A page of an agent's turns, newest first.
@@ -159,7 +149,10 @@ impl Offline {
 
     /// Names the nearest name where the one asked for is unknown.
     fn unknown(&self, error: Error, key: &AgentKey) -> Refused {
-        let mut refused = Refused::from(error);
+        self.or_near(error.into(), key)
+    }
+
+    fn or_near(&self, mut refused: Refused, key: &AgentKey) -> Refused {
         if refused.code == "agent_not_found" {
             refused.fix = self.near(key).map(|near| format!("did you mean {}/{near}?", key.namespace()));
         }
@@ -180,7 +173,10 @@ fn in_use(error: Error, dir: &Path) -> Refused {
     let mut refused = Refused::from(error);
     if refused.code == "storage_locked" {
         refused.message = format!("A server runs on {}.", dir.display());
-        refused.fix = Some("ask it: leave out --data, and give its address with --url; or stop it first".to_owned());
+        refused.fix = Some(
+            "stop it first; most commands can ask it instead: leave out --data, and give its address with --url"
+                .to_owned(),
+        );
     }
     refused
 }

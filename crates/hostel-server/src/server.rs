@@ -1,6 +1,6 @@
 //! Puts every part together: the built-in agents, the operator's endpoints, and the listener.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use hostel::{
@@ -59,6 +59,7 @@ fn cannot_listen(address: SocketAddr) -> String {
 fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     let prefix = config.prefix.value.clone();
     let other_pages = !config.allow_origins.is_empty();
+    let data = config.data.value.clone();
     let disk = Disk::new(config.data.value.clone());
     let mut app = builtin::serve(App::new())
         .data(config.data.value.clone())
@@ -71,7 +72,7 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
             let router = router.prefix(&prefix);
             if other_pages { router.cors(Cors::admitted()) } else { router }
         })
-        .routes(move |edge| routes(edge, metrics, disk));
+        .routes(move |edge| routes(edge, &data, metrics, disk));
     if *config.insecure_no_auth {
         app = app.insecure_without_auth();
     }
@@ -81,8 +82,8 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
     Ok(app)
 }
 
-fn routes(edge: &Edge, metrics: PrometheusHandle, disk: Disk) -> Router {
-    let guarded = admin::routes(edge.clone()).merge(health::metrics(metrics));
+fn routes(edge: &Edge, data: &Path, metrics: PrometheusHandle, disk: Disk) -> Router {
+    let guarded = admin::routes(edge.clone(), data).merge(health::metrics(metrics));
     let guarded = guarded.layer(middleware::from_fn(admin::from_this_machine));
     guarded.merge(health::routes(disk)).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
 }
@@ -91,6 +92,8 @@ fn options(config: &Config) -> Options {
     Options {
         idle_after: *config.hibernate_after,
         turn_deadline: *config.turn_deadline,
+        state_warn_bytes: config.state_warn_bytes.as_usize(),
+        state_bytes: config.state_bytes.as_usize(),
         development: config.is_development(),
         ..Options::default()
     }

@@ -18,7 +18,9 @@ use crate::durability::{Commit, SyncHandle};
 use crate::store::Inner;
 use crate::{AgentKey, Cause, Error};
 
+pub(crate) use open::EMPTY;
 use open::Open;
+pub(crate) use turn::now_ms;
 
 /// The database of one agent. It belongs to one thread at a time, opens its file on first use and creates
 /// it on the first write.

@@ -104,10 +104,10 @@ fn past(deadline: &AtomicU64, epoch: Instant) -> bool {
     }
 }
 
-/// Tables of ours: not the agent's to change.
+/// Tables of ours, and those in which workerd keeps what is its own: not the agent's to change.
 fn reserved(name: &str) -> bool {
     let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-    starts("hostel_") || starts("cf_agents_")
+    starts("hostel_") || starts("cf_agents_") || starts("_cf_")
 }
 
 /// Of ours, only what the Agents SDK shows too may be read.

@@ -12,13 +12,13 @@ mod tables;
 mod turns;
 
 use std::fs::File;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::portable::snapshot;
 use crate::store::Inner;
-use crate::{AgentDb, AgentKey, Error, ErrorKind, Store, TurnCause};
+use crate::{AgentKey, Error, ErrorKind, Store, TurnCause};
 use turns::Turns;
 
 pub use image::Image;
@@ -201,7 +201,7 @@ impl Store {
     }
 
     /// Makes an agent's database as it was at a moment, from the history alone. Where that does not hold the whole of it,
-    /// it can still be made as it is now, if nobody has it open.
+    /// it can still be made as it is now.
     ///
     /// # Errors
     ///
@@ -210,11 +210,14 @@ impl Store {
     pub fn image(&self, key: &AgentKey, at: Moment) -> Result<Image, Error> {
         key.check(&self.inner.options)?;
         match self.turns(key).and_then(|turns| turns.image(&self.inner, turns.find(at)?)) {
-            Err(e) if at == Moment::Now && matches!(e.kind(), ErrorKind::HistoryGone | ErrorKind::HistoryOff) => {
-                self.inner.closed_copy(key).unwrap_or(Err(e))
-            }
+            Err(e) if at == Moment::Now && self.can_copy(&e) => snapshot::of(&self.inner, key),
             image => image,
         }
+    }
+
+    /// Whether there is a file to copy where history does not help.
+    fn can_copy(&self, error: &Error) -> bool {
+        self.inner.keeper.is_some() && matches!(error.kind(), ErrorKind::HistoryGone | ErrorKind::HistoryOff)
     }
 
     fn turns<'a>(&self, key: &'a AgentKey) -> Result<Turns<'a>, Error> {
@@ -231,14 +234,6 @@ impl Store {
 }
 
 impl Inner {
-    /// A copy of the file of an agent that nobody has open; `None` if somebody has, or if there is no such thing as a file.
-    fn closed_copy(self: &Arc<Self>, key: &AgentKey) -> Option<Result<Image, Error>> {
-        self.keeper.as_ref()?;
-        AgentDb::new(Arc::clone(self), key.clone())
-            .image()
-            .map_or_else(|e| (e.kind() != ErrorKind::Locked).then_some(Err(e)), |image| Some(Ok(image)))
-    }
-
     /// A copy of the file of an agent that nobody changes now.
     pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
         let At { turn, time_ms } = turns::newest(self, key);
@@ -248,5 +243,70 @@ impl Inner {
             Ok(Image::new(scratch, turn, time_ms))
         };
         copy().map_err(|e| Error::io(&format!("agent {key}"), "copying its database", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hostel_journal::Failure;
+
+    use crate::{AgentDb, AgentKey, HistoryQuery, Moment, Options, Store, make_durable};
+
+    fn commit(agent: &mut AgentDb, state: &str) {
+        agent.set_state(state).unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_is_too_old_is_one_image_from_which_life_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = AgentKey::new("counter", "a");
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut a = store.agent("counter", "a").unwrap();
+        (1..=5).for_each(|n| commit(&mut a, &format!("{{\"n\":{n}}}")));
+        drop((a, store));
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let listed = store.history(&key, &HistoryQuery::default()).unwrap();
+        let keeper = store.inner.keeper.as_ref().unwrap();
+        keeper.archive().tend(listed.turns[0].time_ms + 40 * 86_400_000).unwrap();
+        let mut a = store.agent("counter", "a").unwrap();
+        commit(&mut a, r#"{"n":6}"#);
+
+        let query = HistoryQuery { changes: true, ..HistoryQuery::default() };
+        let kept = store.history(&key, &query).unwrap();
+        assert_eq!(kept.turns.len(), 2);
+        assert_eq!(kept.turns[0].changes.as_ref().unwrap().state_keys, ["n"]);
+        assert_eq!((kept.turns[1].whole, &kept.turns[1].changes), (true, &None));
+        assert_eq!((kept.oldest, kept.oldest_whole), (Some(kept.turns[1].turn), Some(kept.turns[1].turn)));
+        let state = |turn| store.image(&key, Moment::Turn(turn)).map(|image| image.state().unwrap().unwrap());
+        assert_eq!(state(kept.turns[1].turn).unwrap(), r#"{"n":5}"#);
+        assert_eq!(state(kept.turns[0].turn).unwrap(), r#"{"n":6}"#);
+        assert_eq!(state(listed.turns[1].turn).unwrap_err().code(), "history_gone");
+    }
+
+    #[test]
+    fn a_turn_that_is_not_durable_is_never_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let key = AgentKey::new("counter", "a");
+        let mut a = store.agent("counter", "a").unwrap();
+        commit(&mut a, "0");
+        let keeper = store.inner.keeper.as_ref().unwrap();
+
+        // While the log is held, what is committed waits in the queue.
+        let held = keeper.journal.log();
+        a.set_state("1").unwrap();
+        let waiting = a.commit().unwrap().unwrap();
+        let listing = keeper.archive().listing(&held.live(), "counter", crate::layout::identify(&key)).unwrap();
+        assert_eq!((listing.records.len(), waiting.is_durable()), (1, false));
+        drop(held);
+        assert_eq!(store.history(&key, &HistoryQuery::default()).unwrap().turns.len(), 2);
+
+        a.set_state("lost").unwrap();
+        let failure = Failure { kind: std::io::ErrorKind::Other, message: "test".into() };
+        a.sync_handle().unwrap().fail(failure);
+        make_durable(&a.commit().unwrap().unwrap()).unwrap_err();
+        assert_eq!(store.history(&key, &HistoryQuery::default()).unwrap().turns.len(), 2);
+        assert_eq!(store.image(&key, Moment::Now).unwrap().state().unwrap().as_deref(), Some("1"));
     }
 }

@@ -17,7 +17,7 @@ use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
 use hostel_journal::{
     AgentId, Archive, CommitLog, Disk, Health, Journal, Ledger, Listing, LocalDisk, Log, LogOptions, Lsn, Tail, points,
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 
 use self::historian::Historian;
 use crate::layout::{identify, relative};
@@ -82,10 +82,19 @@ pub(crate) struct Keeper {
     doubtful: AtomicBool,
     checkpoint_bytes: u64,
     checkpoint_after: Duration,
+    /// Held for reading while somebody copies files, for writing while segments leave the journal.
+    held: RwLock<()>,
     ends: Mutex<bool>,
     bell: Condvar,
     /// Held to the very end, so that no other process sees the directory half-way.
     _lock: DirLock,
+}
+
+/// Nothing leaves the journal, and nothing changes in history.
+#[derive(Debug)]
+pub(crate) struct Pause<'a> {
+    _journal: RwLockReadGuard<'a, ()>,
+    _history: RwLockReadGuard<'a, ()>,
 }
 
 impl Keeper {
@@ -128,6 +137,7 @@ impl Keeper {
             doubtful: AtomicBool::new(false),
             checkpoint_bytes: options.checkpoint_bytes,
             checkpoint_after: options.checkpoint_after,
+            held: RwLock::default(),
             ends: Mutex::new(false),
             bell: Condvar::new(),
             _lock: lock,
@@ -225,7 +235,13 @@ impl Keeper {
         Ok(())
     }
 
+    /// As long as what is returned is there, nothing leaves the journal, and nothing changes in history.
+    pub(crate) fn pause_retirement(&self) -> Pause<'_> {
+        Pause { _journal: self.held.read_recursive(), _history: self.archive().pause() }
+    }
+
     fn retire(&self) -> io::Result<()> {
+        let Some(_nobody_holds) = self.held.try_write() else { return Ok(()) };
         let mut log = self.journal.log();
         // What was appended is in the books before the log is free again only for older batches, so the floor is taken
         // after a flush of none: records not in the books yet are in the current segment, which is never retired.

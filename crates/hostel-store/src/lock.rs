@@ -31,6 +31,19 @@ impl DirLock {
         write_pid(&mut file).map_err(failed("writing its lock file"))?;
         Ok(Self { _file: file })
     }
+
+    /// Takes the directory without leaving a trace in it, or says who has it; `None` if nobody ever had.
+    pub(crate) fn look(dir: &Path, path: &Path) -> Result<Option<Self>, Error> {
+        let mut file = match File::open(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|e| Error::directory(dir, "opening its lock file", &e))?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(in_use(dir, &mut file)),
+            Err(TryLockError::Error(e)) => Err(Error::directory(dir, "locking it", &e)),
+        }
+    }
 }
 
 fn write_pid(file: &mut File) -> std::io::Result<()> {

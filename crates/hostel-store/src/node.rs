@@ -9,7 +9,7 @@ use crate::connect::refine;
 use crate::error::Blame;
 use crate::{AgentKey, Error, ErrorKind};
 
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 const SUBJECT: &str = "the node's register of wake-ups";
 const SCHEMA: &str = "BEGIN;
 CREATE TABLE hostel_alarms (

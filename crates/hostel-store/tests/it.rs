@@ -13,6 +13,9 @@ mod it {
     mod listing;
     mod lock;
     mod names;
+    mod portable_export;
+    mod portable_object;
+    mod portable_verify;
     mod power;
     mod rebuild;
     mod replace;

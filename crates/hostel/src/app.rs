@@ -337,7 +337,58 @@ impl fmt::Debug for Home {
 
 #[cfg(test)]
 mod tests {
+    use hostel_edge::Before;
+    use hostel_macros::agent;
+    use serde::{Deserialize, Serialize};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct Faulty;
+
+    #[agent]
+    impl Faulty {
+        fn on_start(&self) -> hostel_core::Result<()> {
+            Err(hostel_core::Error::msg("never"))
+        }
+    }
+
+    /// Serves an application that keeps nothing, and asks for one path until the answer has the status.
+    async fn ask(app: App, path: &str, until: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let home = app.in_memory().start().await.unwrap();
+        let serving = tokio::spawn(home.serve(listener, stop.clone()));
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let mut answer = String::new();
+        while !answer.contains(until) {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            answer.clear();
+            stream.read_to_string(&mut answer).await.unwrap();
+        }
+        stop.cancel();
+        serving.await.unwrap().unwrap();
+        answer.to_ascii_lowercase()
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_held_back_says_for_how_long() {
+        let answer = ask(App::new().agent::<Faulty>(), "/agents/faulty/a", "agent_quarantined").await;
+        assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_hangs_does_not_hold_a_request_for_ever() {
+        let app = App::new().agent::<Faulty>().routing(|router| {
+            let router = router.on_before_request(|_, _| std::future::pending::<Before>());
+            router.before_deadline(std::time::Duration::from_millis(1))
+        });
+        let answer = ask(app, "/agents/faulty/a", "HTTP/1.1 503").await;
+        assert!(answer.contains("agent_unavailable"), "{answer}");
+    }
 
     #[tokio::test]
     async fn a_taken_port_is_named_with_what_to_do() {

@@ -68,27 +68,31 @@
 //! Or name this crate's copies: `#[serde(crate = "hostel::serde")]` and `#[schemars(crate = "hostel::schemars")]` on the
 //! type do without.
 
+// What the macros write names this crate.
+#[cfg(test)]
+extern crate self as hostel;
+
 mod app;
 mod past;
 
 pub use app::{App, Home, StartError};
 pub use hostel_core::{
-    Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx, Error,
-    Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue, Stream,
-    Stub, erased, typescript,
+    Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
+    Error, Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue,
+    StateField, Stream, Stub, erased, typescript,
 };
 pub use hostel_edge::{
     Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
-pub use hostel_macros::{agent, callable};
+pub use hostel_macros::{State, agent, callable};
 pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
 pub use hostel_store::{
-    At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, StateChange, TableChange, TableDifference,
-    TurnCause, TurnEntry,
+    At, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention, StateChange,
+    TableChange, TableDifference, TurnCause, TurnEntry,
 };
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
@@ -104,7 +108,7 @@ pub mod prelude {
 
     pub use crate::{
         App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source,
-        Stream, agent, callable,
+        State, Stream, agent, callable,
     };
 }
 

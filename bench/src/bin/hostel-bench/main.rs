@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Parser;
 use counter::CounterAgent;
 use hostel::{
-    Admission, App, Edge, Limits, Options, StorageOptions,
+    Admission, App, Edge, HistoryOptions, Limits, Options, StorageOptions,
     axum::{Router, routing::get},
 };
 use hostel_bench::{runtime, say};
@@ -37,6 +37,9 @@ struct Flags {
     /// The same in milliseconds.
     #[arg(long, default_value_t = 30_000)]
     checkpoint_after_ms: u64,
+    /// Keep nothing of turns that the journal needs no more.
+    #[arg(long)]
+    no_history: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -74,6 +77,7 @@ fn storage(flags: &Flags) -> StorageOptions {
     StorageOptions {
         checkpoint_bytes: flags.checkpoint_bytes,
         checkpoint_after: Duration::from_millis(flags.checkpoint_after_ms),
+        history: if flags.no_history { HistoryOptions::off() } else { HistoryOptions::default() },
         ..StorageOptions::default()
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::{AgentsArgs, AgentsCommand, ServerArgs};
+use crate::door::encoded;
 use crate::failure::{Refused, Usage};
 use crate::output::{self, table};
 
@@ -90,7 +91,7 @@ fn quarantined(namespace: &str, agent: &Quarantined) -> String {
 }
 
 async fn list(class: &str, args: &AgentsArgs) -> anyhow::Result<()> {
-    let after = args.after.as_ref().map_or_else(String::new, |name| format!("&after={}", query(name)));
+    let after = args.after.as_ref().map_or_else(String::new, |name| format!("&after={}", encoded(name)));
     let path = format!("/_hostel/agents/{}?limit={}{after}", kebab(class), args.limit);
     let answer = get(args.server.path(&path)?, &args.server).await?;
     if args.json {
@@ -107,15 +108,6 @@ async fn list(class: &str, args: &AgentsArgs) -> anyhow::Result<()> {
         output::note(&format!("There are more: --after {next}"))?;
     }
     Ok(())
-}
-
-/// A value of a query: everything but unreserved characters is encoded.
-fn query(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
 }
 
 async fn clear(agent: &str, server: &ServerArgs) -> anyhow::Result<()> {

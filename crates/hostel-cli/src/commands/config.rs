@@ -15,7 +15,9 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         };
         vec![entry.setting.name.to_owned(), value.to_owned(), entry.origin.to_string()]
     };
-    let rows: Vec<_> = entries.iter().map(row).collect();
+    let classes = config.history_entries();
+    let classes = classes.into_iter().map(|(name, value, origin)| vec![name, value, origin.to_string()]);
+    let rows: Vec<_> = entries.iter().map(row).chain(classes).collect();
     for line in output::table(&rows) {
         output::line(&line)?;
     }

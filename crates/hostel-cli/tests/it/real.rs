@@ -1,62 +1,12 @@
 //! The commands against `hostel serve` itself.
 
 use std::path::Path;
-use std::process::Stdio;
-
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 use super::fake::IDENTITY;
-use super::run::{Ran, doctor, hostel, run};
-
-/// A running server.
-struct Server {
-    child: Child,
-    port: u16,
-}
+use super::run::{doctor, run};
+use super::server::Server;
 
 impl Server {
-    async fn start(data: &Path) -> Self {
-        Self::start_with(data, &[]).await
-    }
-
-    async fn start_with(data: &Path, flags: &[&str]) -> Self {
-        let data = data.to_str().expect("text");
-        let mut command = hostel(&[&["serve", "--listen", "127.0.0.1:0", "--data", data], flags].concat());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let first = lines.next_line().await.expect("text").expect("a banner");
-        let port = first.rsplit(':').next().and_then(|port| port.trim().parse().ok());
-        let port = port.unwrap_or_else(|| panic!("no port in {first:?}"));
-        // The rest of the banner must have a reader, or the server would find its pipe closed.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, port }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn ws(&self, path: &str) -> String {
-        format!("ws://127.0.0.1:{}{path}", self.port)
-    }
-
-    async fn run(&self, args: &[&str]) -> Ran {
-        run(&[args, &["--url", &self.url()]].concat()).await
-    }
-
-    async fn kill(mut self) {
-        self.child.kill().await.expect("it was running");
-    }
-
-    async fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().expect("it is running").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill exists");
-        assert!(sent.success());
-        self.child.wait().await.expect("it ends").code()
-    }
-
     /// The doctor must stop at `step` with `code`, and the fix must contain `fix`.
     async fn finds(&self, path: &str, flags: &[&str], step: &str, code: &str, fix: &str) {
         let (exit, report) = doctor(&[&[self.ws(path).as_str()], flags].concat()).await;
@@ -82,6 +32,25 @@ async fn what_was_set_is_still_there_after_a_kill() {
     assert_eq!((ran.code, ran.stdout.trim()), (0, CONTEXT), "{ran:?}");
     let ran = server.run(&["state", "get", "coder-agent/default"]).await;
     assert_eq!((ran.code, ran.stdout.trim()), (0, CONTEXT), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_state_is_replaced_only_while_it_has_the_version_that_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    let agent = "coder-agent/versions";
+    server.run(&["call", agent, "setProjectContext", CONTEXT]).await;
+    let ran = server.run(&["state", "get", agent, "--version"]).await;
+    let read: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let (version, state) = (read["version"].as_str().unwrap(), read["state"].to_string());
+    let ran = server.run(&["state", "set", agent, &state, "--if-version", version]).await;
+    assert_eq!((ran.code, ran.stdout.trim()), (0, version), "{ran:?}");
+    let ran = server.run(&["state", "set", agent, &state, "--if-version", "0000000000000000"]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("state_conflict: ") && ran.stderr.contains("fix: "), "{ran:?}");
+    let ran = server.run(&["state", "set", agent, "{}"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("warning: state_keys_dropped: "), "{ran:?}");
 }
 
 #[tokio::test]

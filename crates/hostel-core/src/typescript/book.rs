@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
 use super::render::{self, Names};
+use crate::state::{Access, StateField};
 
 /// Collects the named types that signatures mention.
 ///
@@ -31,6 +32,14 @@ impl TypeBook {
     pub fn ts_input<T: JsonSchema>(&mut self) -> String {
         self.output.schema::<T>();
         self.input.ts::<T>()
+    }
+
+    /// The TypeScript type of a state: without its private fields, and with those that only the server writes as
+    /// `readonly`.
+    pub fn state<T: JsonSchema>(&mut self, fields: &[StateField]) -> String {
+        self.input.restricted::<T>(fields);
+        let schema = self.output.restricted::<T>(fields);
+        self.output.print(schema)
     }
 
     /// Chooses names for all types seen so far: `wished` for some of them, none of `taken` for the others. Ask for every
@@ -109,9 +118,22 @@ impl Face {
 
     fn ts<T: JsonSchema>(&mut self) -> String {
         let schema = self.schema::<T>().to_value();
+        self.print(schema)
+    }
+
+    fn print(&mut self, schema: Value) -> String {
         let text = render::ty(&schema, &self.names);
         self.roots.push(schema);
         text
+    }
+
+    /// The schema of a state. Its definition is changed for whoever mentions it.
+    fn restricted<T: JsonSchema>(&mut self, fields: &[StateField]) -> Value {
+        let mut schema = self.schema::<T>().to_value();
+        let definition = schema.get("$ref").and_then(Value::as_str).and_then(render::target);
+        let definition = definition.and_then(|name| self.generator.definitions_mut().get_mut(&name));
+        restrict(definition.unwrap_or(&mut schema), fields);
+        schema
     }
 
     /// The names of the definitions in use.
@@ -138,6 +160,22 @@ impl Default for TypeBook {
 impl fmt::Debug for TypeBook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.output.reachable().union(&self.input.reachable())).finish()
+    }
+}
+
+/// What clients may not see goes; what they may not write is `readonly`.
+fn restrict(schema: &mut Value, fields: &[StateField]) {
+    let access = |name: &str| fields.iter().find(|field| field.name() == name).map(StateField::access);
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|name| name.as_str().and_then(access) != Some(Access::Private));
+    }
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    properties.retain(|name, _| access(name) != Some(Access::Private));
+    for (_, property) in properties.iter_mut().filter(|(name, _)| access(name) == Some(Access::Server)) {
+        match property {
+            Value::Object(property) => drop(property.insert("readOnly".to_owned(), true.into())),
+            anything => *anything = serde_json::json!({"readOnly": true}),
+        }
     }
 }
 

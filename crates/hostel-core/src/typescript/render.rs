@@ -99,7 +99,8 @@ fn fields<'a>(schema: &'a Map<String, Value>, names: &'a Names) -> impl Iterator
         let required = all(schema, "required").any(|required| required == name);
         let mark = if required { "" } else { "?" };
         let doc = property.get("description").and_then(Value::as_str).unwrap_or_default();
-        Field { line: format!("{}{mark}: {}", key(name), ty(property, names)), doc }
+        let readonly = if property.get("readOnly") == Some(&Value::Bool(true)) { "readonly " } else { "" };
+        Field { line: format!("{readonly}{}{mark}: {}", key(name), ty(property, names)), doc }
     })
 }
 
@@ -168,7 +169,7 @@ fn name(reference: &str, names: &Names) -> String {
 }
 
 /// The definition a reference points at; JSON pointers escape `~` and `/` (RFC 6901, 3).
-fn target(reference: &str) -> Option<String> {
+pub(super) fn target(reference: &str) -> Option<String> {
     reference.strip_prefix(DEFINITIONS).map(|name| name.replace("~1", "/").replace("~0", "~"))
 }
 

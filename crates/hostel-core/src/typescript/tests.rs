@@ -166,3 +166,42 @@ fn a_type_without_a_schema_says_what_is_missing() {
 fn comments_cannot_be_left_early() {
     assert_eq!(render::doc("ends */ here", ""), "/** ends *\\/ here */\n");
 }
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Account {
+    name: String,
+    /// Counted by the server.
+    balance: i64,
+    notes: Value,
+    secret: Secret,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Secret {
+    key: String,
+}
+
+#[test]
+fn a_state_shows_what_clients_may_see_and_what_they_may_write() {
+    let fields = [StateField::private("secret"), StateField::server("balance"), StateField::server("notes")];
+    let mut book = TypeBook::default();
+    assert_eq!(book.state::<Account>(&fields), "Account");
+    assert_eq!(book.ts_input::<Account>(), "Account");
+    let printed = book.declarations();
+    let expected = "export interface Account {\n  name: string;\n  /** Counted by the server. */\n  readonly balance: number;\n  readonly notes: unknown;\n}\n";
+    assert_eq!(printed, expected, "\n{printed}");
+}
+
+#[test]
+fn a_state_without_a_name_of_its_own_is_restricted_too() {
+    let fields = [StateField::private("a")];
+    let mut book = TypeBook::default();
+    assert_eq!(book.state::<Inline>(&fields), "{ b: number }");
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct Inline {
+    a: i32,
+    b: i32,
+}

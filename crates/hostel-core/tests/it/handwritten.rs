@@ -34,6 +34,9 @@ impl Agent for Counter {
         method("increment", MethodKind::Plain(Handler::Turn(|me, cx, args| me.increment(cx, &args)))),
         method("get", MethodKind::Plain(Handler::Read(|me, _, _| Reply::json(&(me.count, me.woken))))),
         method("tick", MethodKind::Plain(Handler::Task(|cx, _| Box::pin(Self::tick(cx))))),
+        method("set_if", MethodKind::Plain(Handler::Turn(|me, cx, args| me.set_if(cx, &args)))),
+        method("follow", MethodKind::Plain(Handler::Task(|cx, args| Box::pin(Self::follow(cx, args))))),
+        method("version", MethodKind::Plain(Handler::Read(|_, cx, _| Reply::json(&cx.state_version()?)))),
         method("copy", MethodKind::Plain(Handler::Task(|cx, args| Box::pin(Self::copy(cx, args))))),
         Method::closed("secret"),
     ];
@@ -60,6 +63,19 @@ impl Counter {
             return Err(Error::msg("a counter is not negative"));
         }
         Reply::json(&self.count)
+    }
+
+    fn set_if(&mut self, cx: &Cx<Self>, args: &Args) -> Result<Reply> {
+        let mut args = args.reader("set_if")?;
+        self.count = args.next("count")?;
+        cx.expect_version(&args.next::<String>("version")?)?;
+        Reply::json(&self.count)
+    }
+
+    async fn follow(cx: Cx<Self>, args: Args) -> Result<Reply> {
+        let version: String = args.reader("follow")?.next("version")?;
+        cx.update_if(&version, |me| me.count += 1)?;
+        Reply::json(&cx.state_version()?)
     }
 
     async fn tick(cx: Cx<Self>) -> Result<Reply> {
@@ -130,4 +146,23 @@ fn a_closed_method_exists_and_is_refused() {
     let counter = counter();
     assert_eq!(counter.call("secret", "[]").unwrap_err().code(), Some(Code::MethodNotCallable));
     assert_eq!(counter.call("nothing", "[]").unwrap_err().code(), Some(Code::MethodNotFound));
+}
+
+#[test]
+fn a_change_that_rests_on_a_version_is_made_only_while_the_state_has_it() {
+    let counter = counter();
+    let version = |counter: &SecondHost| counter.call("version", "[]").unwrap().as_json().unwrap().to_owned();
+    let zero = version(&counter);
+    assert_eq!(counter.call("set_if", &format!("[5,{zero}]")).unwrap().as_json(), Some("5"));
+    let five = version(&counter);
+    assert_ne!(zero, five);
+    let error = counter.call("set_if", &format!("[6,{zero}]")).unwrap_err();
+    assert_eq!(error.code(), Some(Code::StateConflict));
+    assert!(error.message().contains(five.trim_matches('"')), "{}", error.message());
+    assert_eq!(counter.call("follow", &format!("[{zero}]")).unwrap_err().code(), Some(Code::StateConflict));
+    assert_eq!(counter.state(), r#"{"count":5}"#);
+    let six = counter.call("follow", &format!("[{five}]")).unwrap();
+    assert_eq!(six.as_json(), Some(&*version(&counter)));
+    counter.call("increment", "[-6]").unwrap();
+    assert_eq!(version(&counter), zero, "the same content has the same version");
 }

@@ -87,6 +87,7 @@ pub(crate) struct SecondHost {
     class: usize,
     id: AgentId,
     instance: Mutex<Box<dyn Instance>>,
+    committed: Mutex<String>,
     effects: Mutex<Vec<Effect>>,
     connections: Mutex<Vec<Arc<ConnectionRecord>>>,
     undo: Mutex<Vec<(Arc<ConnectionRecord>, ConnectionChange)>>,
@@ -113,12 +114,15 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 impl SecondHost {
     fn new(world: Arc<World>, class: usize, id: AgentId) -> Arc<Self> {
-        let instance = Mutex::new(world.classes[class].fresh());
+        let instance = world.classes[class].fresh();
+        let committed = Mutex::new(instance.to_json().expect("a new state can be written"));
+        let instance = Mutex::new(instance);
         Arc::new_cyclic(|myself| Self {
             world,
             class,
             id,
             instance,
+            committed,
             effects: Mutex::default(),
             connections: Mutex::default(),
             undo: Mutex::default(),
@@ -254,6 +258,8 @@ impl SecondHost {
             for (record, change) in lock(&self.undo).drain(..).rev() {
                 let _ = change.apply(&record);
             }
+        } else {
+            *lock(&self.committed) = instance.to_json()?;
         }
         outcome
     }
@@ -319,6 +325,10 @@ impl Host for SecondHost {
             work(instance.as_any());
             Ok(())
         })
+    }
+
+    fn committed_state(&self) -> Result<Arc<str>> {
+        Ok(lock(&self.committed).as_str().into())
     }
 
     fn alarm(&self) -> Result<Option<Timestamp>> {

@@ -74,6 +74,9 @@ struct World {
     changes: u64,
     syncs: u64,
     dead: bool,
+    /// Paths of the files that were opened since the faults were set.
+    opened: Vec<String>,
+    bytes_read: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -149,11 +152,23 @@ impl SimDisk {
         let mut world = self.0.lock();
         world.faults = faults;
         (world.changes, world.syncs) = (0, 0);
+        world.opened.clear();
+        world.bytes_read = 0;
     }
 
     /// Changes since the faults were set.
     pub(super) fn changes(&self) -> u64 {
         self.0.lock().changes
+    }
+
+    /// Files that were opened since the faults were set.
+    pub(super) fn opened(&self) -> Vec<String> {
+        self.0.lock().opened.clone()
+    }
+
+    /// Bytes read since the faults were set.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.0.lock().bytes_read
     }
 
     pub(super) fn syncs(&self) -> u64 {
@@ -270,9 +285,10 @@ impl Disk for SimDisk {
     }
 
     fn open(&self, path: &str) -> io::Result<SimFile> {
-        let world = self.0.lock();
-        let at = world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(SimFile(Arc::clone(&self.0), *at))
+        let mut world = self.0.lock();
+        let at = *world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        world.opened.push(path.to_owned());
+        Ok(SimFile(Arc::clone(&self.0), at))
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -342,7 +358,8 @@ impl Disk for SimDisk {
 
 impl DiskFile for SimFile {
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        let world = self.0.lock();
+        let mut world = self.0.lock();
+        world.bytes_read += into.len() as u64;
         let bytes = &world.inodes[self.1].now;
         let from = (at as usize).min(bytes.len());
         let length = into.len().min(bytes.len() - from);

@@ -6,9 +6,11 @@ use std::io;
 use hostel_journal::replay::{FileBases, Replayed, replay};
 use hostel_journal::scan::{Scan, Trust, scan_trusting, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
-use hostel_journal::{AgentId, Entry, EntryHead, Kind, Ledger, Log, LogOptions, Lsn, Tail};
+use hostel_journal::{AgentId, Archive, Entry, EntryHead, Extent, Kind, Ledger, Log, LogOptions, Lsn, Retention, Tail};
 
+use super::archive::FOREVER;
 use super::disk::{Random, SimDisk};
+use super::past::Expected;
 
 pub(super) const PAGE: usize = 64;
 
@@ -48,9 +50,13 @@ pub(super) struct Node {
     pub ledger: Ledger,
     pub sabotage: Sabotage,
     pub doubtful: bool,
+    pub archive: Archive<SimDisk>,
+    pub retention: Retention,
+    /// What history must hold.
+    pub expected: Expected,
     agents: HashMap<u64, Agent>,
-    queue: Vec<(u64, Entry)>,
-    commits: u64,
+    queue: Vec<(u64, u64, Entry)>,
+    pub commits: u64,
     pub acknowledged: u64,
 }
 
@@ -69,8 +75,14 @@ pub(super) struct Recovered {
     log: Log<SimDisk>,
 }
 
+/// Takes a segment away from the log.
+fn hand_over(archive: &Archive<SimDisk>, extent: Extent) -> io::Result<()> {
+    archive.take_over(&extent.path(), extent.id, extent.end)
+}
+
 /// What a process does at its start.
 pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
+    let archive = Archive::new(disk.clone(), |_: &str| FOREVER);
     let lease_store = LocalLease(disk.clone());
     let lease = lease_store.acquire()?;
     let scan = scan_trusting(disk, trust, &mut |_| {}).map_err(io::Error::other)?;
@@ -82,9 +94,8 @@ pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
         segment: lease.segment.max(scan.highest),
     };
     lease_store.record(lease)?;
-    for id in scan.segments.iter().map(|extent| extent.id).chain(scan.orphans.iter().copied()) {
-        Log::remove(disk, id)?;
-    }
+    scan.segments.iter().try_for_each(|extent| hand_over(&archive, *extent))?;
+    scan.orphans.iter().try_for_each(|id| Log::remove(disk, *id))?;
     let tail = Tail { lsn: lease.lsn, ..Tail::default() };
     let options = LogOptions { segment_bytes: 0 };
     let log = Log::begin(disk.clone(), options, lease.epoch, tail, lease.segment, lease.epoch * 7919)?;
@@ -103,11 +114,20 @@ impl Node {
             ledger: Ledger::default(),
             sabotage: Sabotage::default(),
             doubtful: false,
+            archive: Archive::new(disk.clone(), |_: &str| FOREVER),
+            retention: FOREVER,
+            expected: Expected::default(),
             agents: HashMap::new(),
             queue: Vec::new(),
             commits: 0,
             acknowledged: 0,
         })
+    }
+
+    /// How much history is kept from now on.
+    pub(super) fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
+        self.archive = Archive::new(self.disk.clone(), move |_: &str| retention);
     }
 
     /// A turn of an agent: changes pages, grows, shrinks, or ends it.
@@ -150,16 +170,17 @@ impl Node {
             name: &name,
             epoch: self.log.epoch(),
             kind,
-            time_ms: 0,
-            cause: b"",
+            time_ms: self.commits as i64,
+            cause: &self.commits.to_le_bytes(),
             page_size: PAGE as u32,
             db_pages: length as u32,
         };
         let entry = Entry::new(&head, changed.iter().map(|(n, page)| (*n, &page[..])));
         let after = if ends { None } else { Some(pages) };
+        self.expected.made(self.commits, &after);
         of.history.push((self.commits, after));
         of.log.extend(changed);
-        self.queue.push((agent, entry));
+        self.queue.push((agent, self.commits, entry));
         if self.sabotage.gate_opens_early {
             of.acknowledged = of.history.len() - 1;
         }
@@ -171,7 +192,7 @@ impl Node {
         if queue.is_empty() {
             return Ok(());
         }
-        let first = match self.log.append(queue.iter().map(|(_, entry)| entry)) {
+        let first = match self.log.append(queue.iter().map(|(_, _, entry)| entry)) {
             Ok(first) => first,
             Err(error) => {
                 self.queue = queue;
@@ -179,7 +200,8 @@ impl Node {
                 return Err(error);
             }
         };
-        for (n, (agent, _)) in queue.iter().enumerate() {
+        for (n, (agent, commit, _)) in queue.iter().enumerate() {
+            self.expected.kept(*agent, first + n as Lsn, *commit);
             self.ledger.appended(AgentId(u128::from(*agent)), first + n as Lsn);
             let of = self.agents.get_mut(agent).unwrap();
             of.acknowledged += 1;
@@ -187,7 +209,7 @@ impl Node {
             self.acknowledged += 1;
         }
         // Ends are followed by the removal of the file.
-        for (agent, _) in &queue {
+        for (agent, ..) in &queue {
             if self.agents[agent].now().is_none() {
                 FileBases(self.disk.clone()).discard(&path_of(*agent))?;
                 self.agents.get_mut(agent).unwrap().log.clear();
@@ -215,7 +237,7 @@ impl Node {
     /// Copies an agent's pages into its file, if all of them are durable.
     pub(super) fn copy(&mut self, agent: u64) -> io::Result<()> {
         let Some(of) = self.agents.get_mut(&agent) else { return Ok(()) };
-        let durable = of.acknowledged == of.history.len() - 1 && !self.queue.iter().any(|(a, _)| *a == agent);
+        let durable = of.acknowledged == of.history.len() - 1 && !self.queue.iter().any(|(a, ..)| *a == agent);
         let Some(pages) = of.now().clone() else { return Ok(()) };
         if !durable && !self.sabotage.copies_early {
             return Ok(());
@@ -242,7 +264,7 @@ impl Node {
         }
         self.ledger.synced(&due);
         for extent in self.log.retire(self.ledger.floor()) {
-            Log::remove(&self.disk, extent.id)?;
+            hand_over(&self.archive, extent)?;
             self.log.removed(extent.id);
         }
         Ok(())
@@ -268,6 +290,8 @@ impl Node {
         let trust = if self.sabotage.checksums_ignored { Trust::Blind } else { Trust::Checksums };
         let recovered = recover(&self.disk, trust)?;
         self.log = recovered.log;
+        let retention = self.retention;
+        self.archive = Archive::new(self.disk.clone(), move |_: &str| retention);
         self.ledger = Ledger::default();
         self.doubtful = false;
         self.queue.clear();
@@ -277,7 +301,27 @@ impl Node {
         if let Some(stuck) = recovered.replayed.stuck.first() {
             return Ok(Err(format!("an agent is stuck: {stuck:?}")));
         }
-        Ok(self.compare())
+        if let Err(why) = self.compare() {
+            return Ok(Err(why));
+        }
+        self.expected.found_at_start(&recovered.scan);
+        Ok(self.check_history())
+    }
+
+    /// History is put in order.
+    pub(super) fn tend(&mut self) -> io::Result<()> {
+        self.archive.tend(self.commits as i64).map(drop)
+    }
+
+    /// Everything durable and young enough is in history or in the log, once, and nothing else.
+    pub(super) fn check_history(&mut self) -> Result<(), String> {
+        let youngest_lost = self.commits as i64 - i64::try_from(self.retention.age.as_millis()).unwrap_or(i64::MAX);
+        let live = self.log.live();
+        for agent in self.agents.keys() {
+            let listing = self.archive.listing(&live, "n", AgentId(u128::from(*agent))).map_err(|e| e.to_string())?;
+            self.expected.check(*agent, &listing, youngest_lost).map_err(|why| format!("agent {agent}: {why}"))?;
+        }
+        Ok(())
     }
 
     /// Every acknowledged commit is there; of the others, a prefix in the order of the node.

@@ -2,6 +2,11 @@
 //!
 //! `HOSTEL_SIM_SCHEDULES=100000` runs more of them, `HOSTEL_SIM_SEED=n` one alone.
 
+use std::time::Duration;
+
+use hostel_journal::Retention;
+
+use super::archive::FOREVER;
 use super::disk::{Faults, Random, SimDisk};
 use super::node::{Node, Sabotage};
 
@@ -14,17 +19,21 @@ struct Tally {
     acknowledged: u64,
     restarts: u64,
     refused: u64,
+    /// Schedules that ended with a base of images.
+    folded: u64,
 }
 
 fn schedule(seed: u64, sabotage: Sabotage, syncs_lie: bool, tally: &mut Tally) -> Result<(), String> {
     let mut random = Random(seed);
+    let age = if random.one_in(2) { FOREVER.age } else { Duration::from_millis(8 + random.below(60)) };
     let disk = SimDisk::default();
     let mut node = Node::new(&disk);
     node.sabotage = sabotage;
+    node.set_retention(Retention { age, ..FOREVER });
     disk.set_faults(Faults { syncs_lie, ..Faults::default() });
     for _ in 0..STEPS {
         let agent = random.below(AGENTS);
-        let went = match random.below(24) {
+        let went = match random.below(26) {
             0..12 => {
                 node.turn(agent, &mut random);
                 Ok(())
@@ -33,7 +42,8 @@ fn schedule(seed: u64, sabotage: Sabotage, syncs_lie: bool, tally: &mut Tally) -
             17..20 => node.copy(agent),
             20 => node.turn_over(),
             21 => node.checkpoint(),
-            22 => {
+            22 | 23 => node.tend(),
+            24 => {
                 arm(&disk, &mut random, syncs_lie);
                 Ok(())
             }
@@ -46,8 +56,10 @@ fn schedule(seed: u64, sabotage: Sabotage, syncs_lie: bool, tally: &mut Tally) -
         }
     }
     crash(&disk, &mut node, &mut random, tally)?;
+    node.tend().map_err(|e| e.to_string())?;
     tally.acknowledged += node.acknowledged;
-    Ok(())
+    tally.folded += u64::from(disk.paths().iter().any(|path| path.contains("/base-")));
+    node.check_history()
 }
 
 /// Something is about to go wrong.
@@ -98,6 +110,7 @@ fn no_schedule_loses_an_acknowledged_turn_or_breaks_the_order() {
             panic!("HOSTEL_SIM_SEED={seed}: {why}");
         }
     }
+    assert!(tally.folded > count / 4, "{tally:?}");
     assert!(tally.acknowledged > count * 20 && tally.restarts > count && tally.refused > count, "{tally:?}");
 }
 

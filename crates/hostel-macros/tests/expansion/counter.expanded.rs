@@ -45,7 +45,7 @@ impl ::core::convert::From<::hostel::Stub> for CounterStub {
 }
 const _: () = {
     #[allow(unused_imports, reason = "not every class needs every fallback")]
-    use ::hostel::__private::{Infallible as _, IntoReply as _, WithoutSchema as _};
+    use ::hostel::__private::{Infallible as _, IntoReply as _, NoDeclaredFields as _, WithoutSchema as _};
     #[allow(
         deprecated,
         clippy::needless_update,
@@ -54,6 +54,7 @@ const _: () = {
     impl ::hostel::Agent for Counter {
         const CLASS: &'static str = "Counter";
         const DOC: &'static str = "A counter that several people share.";
+        const FIELDS: &'static [::hostel::StateField] = ::hostel::__private::FieldsProbe::<Self>::DECLARED;
         const METHODS: &'static [::hostel::Method<Self>] = &[
             ::hostel::Method {
                 name: "increment",
@@ -105,7 +106,8 @@ const _: () = {
         };
         type Stub = CounterStub;
         fn state_type(book: &mut ::hostel::__private::TypeBook) -> ::std::string::String {
-            ::hostel::__private::TypeProbe::<Self>::new().ts(book)
+            ::hostel::__private::TypeProbe::<Self>::new()
+                .ts_state(book, ::hostel::__private::FieldsProbe::<Self>::DECLARED)
         }
     }
 };

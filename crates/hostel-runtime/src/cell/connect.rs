@@ -93,9 +93,9 @@ impl Cell {
         let info = self.class.info();
         let identity = info.options.send_identity_on_connect;
         let identity = identity.then(|| server::identity(&info.namespace, self.id.name(), state.is_some()).into());
-        let state = state.map(|state| server::state_initial(state).into());
-        let frames = [identity, state, Some(server::MCP_SERVERS_EMPTY.into())];
-        frames.into_iter().flatten().map(|frame| Delivery::Send(Arc::clone(peer), frame)).collect()
+        let send = |frame| Delivery::Send(Arc::clone(peer), frame);
+        let state = state.map(|state| self.first_state(peer, state));
+        [identity.map(send), state, Some(send(server::MCP_SERVERS_EMPTY.into()))].into_iter().flatten().collect()
     }
 
     /// Puts a connection on the list. Only within the turn that greets it: it hears of nothing before its greeting.

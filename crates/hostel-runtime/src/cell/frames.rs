@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use hostel_core::{Args, Connection, Error, Message, Result, Source, event::Event, handler::Mode};
+use hostel_core::{Args, Connection, Error, Message, Result, event::Event};
 use hostel_protocol::{
     OneLine,
     client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
@@ -11,10 +11,7 @@ use hostel_protocol::{
     server,
 };
 
-use super::{
-    Cell, cause,
-    turn::{Awake, Turn},
-};
+use super::Cell;
 use crate::{peer::Peer, reply::ReplyTo, storage};
 
 impl Cell {
@@ -22,7 +19,7 @@ impl Cell {
         let Message::Text(text) = &message else { return self.application(peer, message, None) };
         let fault = match parse(text) {
             ClientFrame::Rpc(rpc) => return self.call_frame(peer, text, &rpc),
-            ClientFrame::State(update) => return self.state_frame_from(peer, update.state.get()),
+            ClientFrame::State(update) => return self.state_frame_from(peer, &update),
             ClientFrame::Chat(chat) => return self.answer_refusal(peer, &no_chat(&chat)),
             ClientFrame::Unknown(fault) => fault,
         };
@@ -41,47 +38,6 @@ impl Cell {
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
                 .with_fix("wait for answers before calling again");
         self.send(peer, hostel_core::stream::error_frame(&id, &error));
-    }
-
-    /// A client replaces the state. On success it hears nothing back; a refusal reaches it alone (agents-protocol, 3.2).
-    fn state_frame_from(&self, peer: &Arc<Peer>, state: &str) {
-        if peer.record.readonly() {
-            return self.send(peer, server::state_error("Connection is readonly", None));
-        }
-        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
-        let turn = Turn {
-            source: Source::Client(connection),
-            caller: Some(&peer.record),
-            replaces_state: true,
-            sender: Some(peer),
-            cause: cause::state_frame(&peer.record),
-            ..Turn::own(Mode::Turn)
-        };
-        self.turn(
-            &turn,
-            |awake| self.replace_state(awake, state),
-            |outcome, deliveries| {
-                if let Err(error) = outcome {
-                    deliveries.push(crate::gate::Delivery::Send(Arc::clone(peer), self.rejection(&error).into()));
-                }
-            },
-        );
-    }
-
-    fn replace_state(&self, awake: &mut Awake, state: &str) -> Result<()> {
-        let class = self.class.info().class;
-        awake.instance = self.class.load(state).map_err(|error| {
-            Error::coded(Code::StateShape, format!("The state does not have the shape of {class}: {}", error.message()))
-                .with_fix("send the whole state, every field included; `hostel types` prints its type")
-        })?;
-        Ok(())
-    }
-
-    /// The text is fixed by the protocol; what we know of the reason rides beside it.
-    fn rejection(&self, error: &Error) -> String {
-        tracing::info!(agent = %self.id, error = ?error, "a client's state was rejected");
-        let reason = error.to_refusal(Code::StateRejected);
-        server::state_error("State update rejected", Some(&reason))
     }
 
     /// A message that is no protocol frame: the application's, or, if it takes none, a mistake that is answered.

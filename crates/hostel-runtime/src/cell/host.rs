@@ -118,6 +118,18 @@ impl Host for Cell {
         outcome
     }
 
+    fn committed_state(&self) -> Result<Arc<str>> {
+        let state = if self.in_turn() {
+            self.scratch.lock().before.clone()
+        } else {
+            let mut state = Ok(None);
+            let look = |awake: &mut super::Awake| Ok(awake.state.clone());
+            Cell::turn(self, &Turn::own(Mode::Read), look, |result, _| state = result);
+            state?
+        };
+        Ok(state.unwrap_or_else(|| "null".into()))
+    }
+
     fn alarm(&self) -> Result<Option<Timestamp>> {
         let at = self.as_turn(|| self.alarm_seen())?;
         at.map(Timestamp::from_millisecond).transpose().map_err(Error::from)

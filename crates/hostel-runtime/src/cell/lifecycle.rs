@@ -284,20 +284,22 @@ impl Cell {
     }
 
     /// Deletes what the agent stored, within the turn that asked for it; the next event finds a new agent. Its sockets
-    /// are on their way out, and nothing of theirs reaches that one.
-    pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) {
+    /// are on their way out, and nothing of theirs reaches that one. Durable when it returns.
+    pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) -> Result<()> {
         self.awake.store(false, Ordering::Release);
         self.metrics.awake.decrement(1.0);
         let destroyed = (core.take(), self.store.lock().take());
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
         peers.iter().for_each(|peer| self.forget(peer));
-        if let Some(Err(error)) = destroyed.1.map(|db| self.node.block(|| db.destroy())) {
+        let gone = destroyed.1.map_or(Ok(()), |db| self.node.block(|| db.destroy()));
+        if let Err(error) = &gone {
             tracing::error!(agent = %self.id, error = %error, "an agent's files could not be deleted");
         }
         if let Err(error) = self.node.block(|| self.node.clear_alarm(self)) {
             tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
         }
         self.drop_guarded(destroyed.0);
+        gone.map_err(storage::error)
     }
 }
 

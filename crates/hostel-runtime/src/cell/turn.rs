@@ -16,7 +16,7 @@ use hostel_core::{
     handler::Mode,
     host::Effect,
 };
-use hostel_protocol::{connection::close, refusal::Code, server};
+use hostel_protocol::{connection::close, refusal::Code};
 use hostel_store::{Cause, Commit};
 
 use super::{Cell, cause};
@@ -41,6 +41,10 @@ pub(crate) struct Scratch {
     pub(super) undo: Vec<(Arc<ConnectionRecord>, ConnectionChange)>,
     pub(super) alarm: Option<Option<i64>>,
     pub(super) push_state: bool,
+    /// What the sender of a state frame has is not what was stored: it is sent the state like everybody else.
+    pub(super) correct_sender: bool,
+    /// The state before the turn, for whoever asks for its version.
+    pub(super) before: Option<Arc<str>>,
     pub(super) destroy: bool,
     /// Work that begins when the turn has committed.
     pub(super) spawned: Vec<BoxFuture<()>>,
@@ -153,10 +157,10 @@ impl Cell {
                 drop(core);
                 return self.show_failure(asleep(self), show);
             };
-            let after = self.turn_on(awake, turn, work, show);
-            if after.destroyed {
-                self.destroy_stored(&mut core);
-            }
+            let (result, commit, mut deliveries, after) = self.turn_on(awake, turn, work);
+            let ended = if after.destroyed { self.end(&mut core, &mut deliveries) } else { Ok(()) };
+            show(ended.and(result), &mut deliveries);
+            self.pass_gate(commit, deliveries);
             after
         };
         after.spawned.into_iter().for_each(|work| self.spawn_busy(work));
@@ -185,8 +189,7 @@ impl Cell {
         awake: &mut Awake,
         turn: &Turn<'_>,
         work: impl FnOnce(&mut Awake) -> Result<R>,
-        show: impl FnOnce(Result<R>, &mut Vec<Delivery>),
-    ) -> After {
+    ) -> (Result<R>, Option<Commit>, Vec<Delivery>, After) {
         self.metrics.turns.increment(1);
         let mut deliveries = Vec::new();
         let mut after = After::default();
@@ -201,9 +204,7 @@ impl Cell {
                 (Err(error), None)
             }
         };
-        show(result, &mut deliveries);
-        self.pass_gate(commit, deliveries);
-        after
+        (result, commit, deliveries, after)
     }
 
     /// Runs the work and commits, with nothing shown yet.
@@ -214,6 +215,7 @@ impl Cell {
         work: impl FnOnce(&mut Awake) -> Result<R>,
     ) -> Result<Done<R>> {
         let barred = turn.is_barred();
+        self.scratch.lock().before.clone_from(&awake.state);
         let value = self.guarded(|| work(awake))?;
         // A turn may lift the flag before it changes the state, or set it afterwards.
         let new_state = self.changed_state(awake, turn, barred && turn.is_barred())?;
@@ -229,50 +231,6 @@ impl Cell {
     pub(super) fn guarded<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let _mark = InTurn::enter(self.token);
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(self.panicked(&*panic)))
-    }
-
-    /// The new state, checked, if the turn changed it.
-    fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>, barred: bool) -> Result<Option<Arc<str>>> {
-        if turn.mode == Mode::Read {
-            return Ok(None);
-        }
-        let json = self.guarded(|| awake.instance.to_json())?;
-        let before = awake.state.as_deref().unwrap_or("null");
-        if json == before && !turn.replaces_state {
-            return Ok(None);
-        }
-        if barred {
-            return Err(Error::msg("Connection is readonly"));
-        }
-        self.check_size(json.len())?;
-        if self.validate(awake, turn.source.clone())? != Some(Mode::Turn) {
-            return Ok(Some(json.into()));
-        }
-        // The hook may have mended the state on its way.
-        let json = self.guarded(|| awake.instance.to_json())?;
-        self.check_size(json.len())?;
-        Ok(Some(json.into()))
-    }
-
-    fn check_size(&self, bytes: usize) -> Result<()> {
-        let limit = self.node.options.state_bytes;
-        if bytes <= limit {
-            return Ok(());
-        }
-        let message = format!("The new state has {bytes} bytes; {limit} is the limit. The old state stays.");
-        Err(Error::coded(Code::StateTooLarge, message)
-            .with_fix("keep bulk data in rows (cx.sql), or raise the limit `state_bytes`"))
-    }
-
-    /// Asks `validate_state_change`, and tells how it ran.
-    fn validate(&self, awake: &mut Awake, source: Source) -> Result<Option<Mode>> {
-        let event = Event::Validate(source);
-        let mode = self.class.mode(&event);
-        if matches!(mode, Some(Mode::Read | Mode::Turn)) {
-            let origin = self.origin(None);
-            self.guarded(|| awake.instance.run(&origin, event))?;
-        }
-        Ok(mode)
     }
 
     fn commit(&self, new_state: Option<&Arc<str>>, cause: Cause<'_>) -> Result<(Option<Commit>, Option<Delivery>)> {
@@ -333,21 +291,12 @@ impl Cell {
         if (changed || scratch.push_state)
             && let Some(state) = &awake.state
         {
-            deliveries.extend(self.state_frame(state, turn.sender));
+            let except = turn.sender.filter(|_| !scratch.correct_sender);
+            deliveries.extend(self.state_frame(state, except));
+            deliveries.extend(self.accepted(state, turn.sender));
         }
         deliveries.extend(scratch.effects.into_iter().filter_map(|effect| self.delivery(effect)));
-        if scratch.destroy {
-            deliveries.extend(self.farewells());
-        }
         After { changed, destroyed: scratch.destroy, spawned: scratch.spawned }
-    }
-
-    /// The state frame to every client that takes protocol frames, except one.
-    pub(super) fn state_frame(&self, state: &str, except: Option<&Arc<Peer>>) -> Option<Delivery> {
-        let wanted =
-            |peer: &&Arc<Peer>| !peer.record.no_protocol() && !except.is_some_and(|except| Arc::ptr_eq(except, peer));
-        let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
-        (!peers.is_empty()).then(|| Delivery::Fan { peers, message: server::state(state).into(), is_state: true })
     }
 
     /// Who receives an effect is settled when it is made: later arrivals do not get what was said before them.
@@ -358,17 +307,22 @@ impl Cell {
             Effect::Broadcast { message, except } => {
                 let wanted = |peer: &&Arc<Peer>| !except.iter().any(|id| **id == *peer.record.id);
                 let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
-                (!peers.is_empty()).then_some(Delivery::Fan { peers, message, is_state: false })
+                (!peers.is_empty()).then_some(Delivery::Fan { peers, message })
             }
             Effect::PushState => None,
         }
     }
 
-    fn farewells(&self) -> Vec<Delivery> {
-        let close = |peer: &Arc<Peer>| {
-            Delivery::Close(Arc::clone(peer), close::GOING_AWAY, "Durable Object destroyed".to_owned())
+    /// The agent's end. Nobody is told of it before it is durable.
+    fn end(&self, core: &mut Option<Awake>, deliveries: &mut Vec<Delivery>) -> Result<()> {
+        let peers: Vec<_> = self.peers.lock().values().cloned().collect();
+        let ended = self.destroy_stored(core);
+        let (code, reason) = match &ended {
+            Ok(()) => (close::GOING_AWAY, "Durable Object destroyed".to_owned()),
+            Err(error) => (close::TRY_AGAIN_LATER, error.message().to_owned()),
         };
-        self.peers.lock().values().map(close).collect()
+        deliveries.extend(peers.into_iter().map(|peer| Delivery::Close(peer, code, reason.clone())));
+        ended
     }
 
     pub(super) fn pass_gate(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) {

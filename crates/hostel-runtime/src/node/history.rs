@@ -112,6 +112,7 @@ impl Node {
             cell.break_off_start();
         }
         self.0.ask(id, |done| with.take().map_or(Job::Tidy, |with| Job::Replace(Box::new(with), done))).await?;
+        tracing::info!(agent = %id, event, turn = restored.turn, "an agent was put in place from an image");
         Ok(restored)
     }
 }

@@ -135,6 +135,7 @@ pub(super) async fn open(
     let wanted = connection_id.filter(|id| !id.is_empty() && id.len() <= MAX_CONNECTION_ID);
     let connection_id = wanted.map_or_else(|| nanoid(21), str::to_owned);
     let mut record = ConnectionRecord::new(node.next_connection_key(), &connection_id, &request.uri);
+    record.set_state_versions(request.query("state_version").as_deref() == Some("1"));
     let prepared = prepare(node, id, &mut record, &request, props).await;
     let peer = Arc::new(Peer::new(record, node.options.outbox_bytes));
     match prepared {

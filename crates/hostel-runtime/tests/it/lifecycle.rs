@@ -90,6 +90,33 @@ async fn a_destroyed_agent_leaves_nothing_closes_its_sockets_and_begins_anew() {
     assert_eq!(next.result("add", json!([])).await, 1);
 }
 
+/// Found by hostel-crash: other sockets were told of the end while its record was still on its way to the disk.
+#[tokio::test]
+async fn nobody_is_told_of_an_end_that_did_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = on_disk(&dir).agent::<Mortal>().unwrap().start().await.unwrap();
+    let mut client = Client::greeted(&node, "Mortal", "a").await;
+    let mut witness = Client::greeted(&node, "Mortal", "a").await;
+    assert_eq!(client.result("add", json!([])).await, 1);
+    // A directory in the place of its file cannot be deleted as one.
+    let file = database_of(dir.path());
+    std::fs::rename(&file, file.with_extension("moved")).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    client.begin("destroy", json!([]));
+    for socket in [&mut client, &mut witness] {
+        let (code, reason) = socket.closed().await;
+        assert!(code == 1013 && reason.contains("deleting its database"), "{code} {reason}");
+    }
+}
+
+fn database_of(dir: &std::path::Path) -> std::path::PathBuf {
+    let shards = std::fs::read_dir(dir.join("agents/mortal")).unwrap();
+    let mut files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+    files
+        .find_map(|file| Some(file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "db")))
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_tells_its_clients_and_its_directory_can_be_opened_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -56,8 +56,10 @@ async fn board(options: Options) -> Node {
 }
 
 #[tokio::test]
-async fn threat_14_a_state_over_the_limit_is_refused_and_the_old_one_stays() {
-    let node = board(Options { state_bytes: 1000, ..Options::default() }).await;
+async fn threat_14_a_large_state_is_warned_of_and_one_over_the_bound_of_the_node_is_refused() {
+    let limits = Options::default();
+    assert!(limits.state_warn_bytes == 1 << 20 && limits.state_bytes >= 64 << 20, "there is no small hard limit");
+    let node = board(Options { state_warn_bytes: 100, state_bytes: 1000, ..limits }).await;
     let mut client = Client::greeted(&node, "Board", "a").await;
     let mut witness = Client::greeted(&node, "Board", "a").await;
     let fits = 1000 - r#"{"text":""}"#.len();

@@ -5,7 +5,7 @@ use hostel::{
     axum::{
         Json,
         body::Bytes,
-        extract::{Path, Query, State, rejection::QueryRejection},
+        extract::{Path, State},
     },
 };
 use hostel_protocol::{Code, name::nearest};
@@ -13,7 +13,7 @@ use hostel_store::{HistoryQuery, Moment};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failed, agent, body, query, refused};
+use super::{Asked, Failed, Whose, agent, body, query, refused};
 
 /// Most turns listed at once.
 const TURNS: usize = 1_000;
@@ -23,9 +23,6 @@ const ROWS: usize = 10_000;
 
 /// How many names are looked at to find the one that was meant.
 const NAMES: usize = 1_000;
-
-type Whose = Path<(String, String)>;
-type Asked<T> = Result<Query<T>, QueryRejection>;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {

@@ -156,7 +156,7 @@ settings! {
     max_header_bytes: ByteSize = "32KiB", "max-header-bytes" "SIZE",
         "Greatest head of an HTTP request, request line included.";
     outbox_bytes: ByteSize = "8MiB", "outbox-bytes" "SIZE",
-        "How much may wait for a client that does not read before it is closed.";
+        "How much may wait for a client that does not read before it is closed, besides one state of any size.";
     handshake_deadline: Duration = "5s", "handshake-deadline" "TIME",
         "From the accepted connection to the first byte of a request, TLS included.";
     header_deadline: Duration = "5s", "header-deadline" "TIME",
@@ -167,6 +167,10 @@ settings! {
         "How often a silent socket is asked whether it is still there.";
     hibernate_after: Duration = "10s", "hibernate-after" "TIME",
         "How long an agent idles before it leaves memory; its sockets stay open.";
+    state_warn_bytes: ByteSize = "1MiB", "state-warn-bytes" "SIZE",
+        "State of an agent, as JSON, from which on the log warns: it is sent whole to every client at each change.";
+    state_bytes: ByteSize = "256MiB", "state-bytes" "SIZE",
+        "State of an agent, as JSON, that is refused, to protect the server.";
     turn_deadline: Duration = "2s", "turn-deadline" "TIME",
         "How long the SQL of one turn may take, all statements together, before the turn is rolled back.";
     history_age: OrOff<Duration> = "30d", "history-age" "TIME",

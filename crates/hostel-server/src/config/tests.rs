@@ -225,4 +225,6 @@ fn agents_behave_under_the_binary_as_the_page_of_promises_says() {
     assert_eq!(*config.hibernate_after, own.idle_after);
     assert_eq!(*config.turn_deadline, own.turn_deadline);
     assert_eq!(config.outbox_bytes.as_usize(), own.outbox_bytes);
+    assert_eq!(config.state_warn_bytes.as_usize(), own.state_warn_bytes);
+    assert_eq!(config.state_bytes.as_usize(), own.state_bytes);
 }

@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use hostel_journal::{CommitLog, Entry, EntryHead, Kind};
+use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
 use super::open::absent_is_fine;
 use super::{AgentDb, Slot};
 use crate::durability::{SyncHandle, sync_dir};
 use crate::keeper::Keeper;
 use crate::layout::{identify, relative, wal_of};
-use crate::{Cause, Error, ErrorKind, Image};
+use crate::{Cause, Error, ErrorKind, Image, schema};
 
 /// An image is one record of the journal, which holds no more.
 const LARGEST: u64 = (1 << 30) - (16 << 20);
@@ -35,7 +35,7 @@ impl AgentDb {
         let file = File::open(image.path()).and_then(|file| file.sync_all().map(|()| file));
         let file = file.map_err(|e| Error::io(&self.subject(), "writing its image", e))?;
         self.record_whole(&keeper, &image, &file, cause)?;
-        let placed = self.put_in_place(&image);
+        let placed = self.put_in_place(image);
         if let Err(error) = placed {
             self.store.stale.lock().insert(relative(&self.key));
             let error = Error::io(&self.subject(), "putting its image in place", error);
@@ -61,6 +61,14 @@ impl AgentDb {
                 image.bytes()
             );
             return Err(Error::new(ErrorKind::Full, message));
+        }
+        let (version, newest) = (image.look(schema::version_of)?, schema::newest(schema::STEPS));
+        if version == 0 || version > newest {
+            let message = format!(
+                "{}: the image has schema version {version}, this build knows 1 to {newest}; use a version at least as new as the one that made it",
+                self.subject()
+            );
+            return Err(Error::new(ErrorKind::Schema, message));
         }
         image.page_size().map(drop)
     }
@@ -95,10 +103,12 @@ impl AgentDb {
     }
 
     /// From here on a start would do the same from the record.
-    fn put_in_place(&self, image: &Image) -> io::Result<()> {
+    fn put_in_place(&self, image: Image) -> io::Result<()> {
         let shard = self.path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         fs::create_dir_all(shard)?;
-        fs::rename(image.path(), &self.path)?;
+        points::pass("replace")?;
+        image.put_at(&self.path)?;
+        points::pass("replaced")?;
         self.store.cuts.lock().remove(&relative(&self.key));
         fs::remove_file(wal_of(&self.path)).or_else(absent_is_fine)?;
         sync_dir(shard)

@@ -26,7 +26,7 @@ pub(crate) const OURS: &str = "/*hostel*/";
 
 const LOAD: &str = "/*hostel*/ SELECT m.namespace, m.name, m.alarm_ms,
     (SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id') FROM hostel_meta m";
-const EMPTY: &str = "/*hostel*/ SELECT NOT EXISTS (SELECT 1 FROM cf_agents_state) AND NOT EXISTS
+pub(crate) const EMPTY: &str = "/*hostel*/ SELECT NOT EXISTS (SELECT 1 FROM cf_agents_state) AND NOT EXISTS
     (SELECT 1 FROM sqlite_schema WHERE tbl_name NOT LIKE 'hostel\\_%' ESCAPE '\\' AND tbl_name <> 'cf_agents_state')";
 const STATE: &str = "/*hostel*/ SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
 const SET_STATE: &str = "/*hostel*/ INSERT INTO cf_agents_state (id, state) VALUES ('cf_state_row_id', ?1)

@@ -53,20 +53,29 @@ impl Comparison {
         let state_keys = state::changed_keys(before.as_deref(), after.as_deref());
         let mut changes = Changes { state_keys, ..Changes::default() };
         for name in self.names() {
-            let mut table = TableChange { name: name.clone(), ..TableChange::default() };
-            self.walk(name, &mut |change| {
-                match change {
-                    Change::Added(_) => table.added += 1,
-                    Change::Removed(_) => table.removed += 1,
-                    Change::Changed(..) => table.changed += 1,
+            match self.count(name) {
+                Ok(table) if self.is_declared_otherwise(name) || table.added + table.removed + table.changed > 0 => {
+                    changes.tables.push(table);
                 }
-                Ok(())
-            })?;
-            if self.is_declared_otherwise(name) || table.added + table.removed + table.changed > 0 {
-                changes.tables.push(table);
+                Ok(_) => {}
+                // One table that cannot be read (a module's, say) is no reason to say nothing of the others.
+                Err(error) => changes.note = Some(format!("{name} could not be compared: {error}")),
             }
         }
         Ok(changes)
+    }
+
+    fn count(&self, name: &str) -> rusqlite::Result<TableChange> {
+        let mut table = TableChange { name: name.to_owned(), ..TableChange::default() };
+        self.walk(name, &mut |change| {
+            match change {
+                Change::Added(_) => table.added += 1,
+                Change::Removed(_) => table.removed += 1,
+                Change::Changed(..) => table.changed += 1,
+            }
+            Ok(())
+        })?;
+        Ok(table)
     }
 
     /// Every place of the state.

@@ -31,6 +31,11 @@ impl Image {
         Self { scratch, turn, time_ms }
     }
 
+    /// Makes the file the one at `path`, in place of whatever was there.
+    pub(crate) fn put_at(self, path: &Path) -> io::Result<()> {
+        fs::rename(self.path(), path)
+    }
+
     /// The file itself, to go on with.
     pub(super) fn into_scratch(self) -> io::Result<(Scratch, File)> {
         let file = OpenOptions::new().read(true).write(true).open(self.path())?;

@@ -25,7 +25,7 @@ pub(super) fn page(store: &Inner, turns: &Turns<'_>, query: &HistoryQuery) -> Re
     let past = turns.past();
     let end = query.before.map_or(past.len(), |before| past.partition_point(|past| past.turn() < before));
     let most = if query.changes { MOST_COMPARED } else { MOST };
-    let start = end.saturating_sub(query.limit.min(most));
+    let start = end.saturating_sub(query.limit.clamp(1, most));
     let mut entries: Vec<TurnEntry> = past[start..end].iter().map(entry).collect();
     if query.changes && start < end {
         let mut pair = Pair::before(store, turns, start)?;
@@ -96,7 +96,7 @@ impl Pair {
         let files = || -> io::Result<_> { Ok((Scratch::create(&store.layout)?, Scratch::create(&store.layout)?)) };
         let (before, mut after) = files().map_err(|e| turns.failed(e))?;
         let Some(earlier) = place.checked_sub(1) else {
-            let first_of_all = turns.past().first().is_some_and(|past| !past.base);
+            let first_of_all = turns.past().first().is_some_and(|past| past.header.kind == Kind::Create && !past.base);
             return Ok(Self { before, after, pages: first_of_all.then_some(0) });
         };
         if turns.past()[earlier].header.kind == Kind::Destroy {

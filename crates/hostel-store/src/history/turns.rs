@@ -115,12 +115,15 @@ impl<'a> Turns<'a> {
         let kept = match self.oldest_whole().map(|place| self.at(place)) {
             _ if !self.damage.is_empty() => format!("its history is damaged ({})", self.damage.join("; ")),
             Some(oldest) => {
-                format!("the oldest that is kept whole is #{} of {}", oldest.turn, Moment::Time(oldest.time_ms))
+                format!(
+                    "the oldest that is kept whole is #{} of {}; name a later moment",
+                    oldest.turn,
+                    Moment::Time(oldest.time_ms)
+                )
             }
-            None => "none is kept whole".to_owned(),
+            None => "none is kept whole; restore it to now, and from then on all are".to_owned(),
         };
-        let message =
-            format!("agent {}: its database {at} cannot be made again: {kept}; name a later moment", self.key);
+        let message = format!("agent {}: its database {at} cannot be made again: {kept}", self.key);
         Error::new(ErrorKind::HistoryGone, message)
     }
 

@@ -156,3 +156,21 @@ fn the_servers_own_tables_are_not_shown() {
     let found = disk.store.difference(&key("a"), at[0], at[1], 100).unwrap();
     assert!(found.state.is_empty() && found.tables.is_empty());
 }
+
+#[test]
+fn a_very_large_database_is_not_compared_turn_by_turn_and_the_listing_says_so() {
+    let disk = Disk::new();
+    let mut a = disk.agent("a");
+    turn(&mut a, "CREATE TABLE t (v); INSERT INTO t VALUES (zeroblob(70000000))", None);
+    turn(&mut a, "INSERT INTO t VALUES (1)", None);
+    turn(&mut a, "DELETE FROM t WHERE v = 1", Some("1"));
+    let query = HistoryQuery { before: None, limit: 2, changes: true };
+    let page = disk.store.history(&key("a"), &query).unwrap();
+    for entry in &page.turns {
+        let note = entry.changes.as_ref().unwrap().note.as_deref().unwrap();
+        assert!(note.contains("66 MiB"), "{note}");
+    }
+    let (from, to) = (Moment::Turn(page.turns[1].turn), Moment::Now);
+    let found = disk.store.difference(&key("a"), from, to, 10).unwrap();
+    assert_eq!((found.tables[0].removed.len(), found.state.len()), (1, 1));
+}

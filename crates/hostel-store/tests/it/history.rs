@@ -327,9 +327,37 @@ fn a_store_in_memory_and_a_class_without_retention_say_that_they_keep_nothing() 
     let mut a = store.agent("counter", "a").unwrap();
     keep(&mut a, "1");
     assert_eq!(store.history(&key("a"), &HistoryQuery::default()).unwrap_err().code(), "history_off");
-    assert_eq!(store.image(&key("a"), Moment::Now).unwrap_err().code(), "history_off");
     assert_eq!(a.image().unwrap().state().unwrap().as_deref(), Some("1"));
+    keep(&mut a, "2");
+    assert_eq!(store.image(&key("a"), Moment::Now).unwrap().state().unwrap().as_deref(), Some("2"));
+    keep(&mut a, "1");
     a.release().unwrap();
     assert_eq!(store.image(&key("a"), Moment::Now).unwrap().state().unwrap().as_deref(), Some("1"));
     assert_eq!(store.image(&key("nobody"), Moment::Now).unwrap_err().code(), "agent_not_found");
+}
+
+#[test]
+fn an_agent_whose_history_begins_in_the_middle_is_kept_whole_from_a_restore_to_now_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let off = Options { history: hostel_store::HistoryOptions::off(), ..Options::default() };
+    let store = Store::open(dir.path(), off).unwrap();
+    keep(&mut store.agent("counter", "a").unwrap(), "1");
+    drop(store);
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let mut a = store.agent("counter", "a").unwrap();
+    keep(&mut a, "2");
+    let listed = turns(&store, "a");
+    assert_eq!(listed.len(), 1);
+    let gone = store.image(&key("a"), Moment::Turn(listed[0].turn)).unwrap_err();
+    assert_eq!(gone.code(), "history_gone");
+    assert!(gone.to_string().contains("restore it to now"), "{gone}");
+    let now = store.image(&key("a"), Moment::Now).unwrap();
+    assert_eq!((now.turn(), now.state().unwrap().as_deref()), (listed[0].turn, Some("2")));
+    a.replace(now, Cause { event: "restore", what: "", author: Author::Operator }).unwrap();
+    keep(&mut a, "3");
+    let page = store.history(&key("a"), &HistoryQuery { changes: true, ..HistoryQuery::default() }).unwrap();
+    let known: Vec<bool> = page.turns.iter().map(|turn| turn.changes.is_some()).collect();
+    assert_eq!(known, [true, false, false]);
+    let before = store.image(&key("a"), Moment::Turn(page.turns[1].turn)).unwrap();
+    assert_eq!(before.state().unwrap().as_deref(), Some("2"));
 }

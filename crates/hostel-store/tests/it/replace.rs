@@ -125,6 +125,23 @@ fn a_fork_is_an_agent_of_its_own_without_wake_up_and_stored_results() {
 }
 
 #[test]
+fn an_image_that_this_version_could_not_open_is_not_put_in_place() {
+    let disk = Disk::new();
+    let mut a = disk.agent("a");
+    life(&mut a);
+    let image = image_of(&disk.store, "a", 1);
+    let conn = rusqlite::Connection::open(image.path()).unwrap();
+    conn.execute_batch("PRAGMA user_version = 99").unwrap();
+    conn.close().unwrap();
+    assert_eq!(a.replace(image, RESTORE).unwrap_err().code(), "storage_schema");
+    let image = image_of(&disk.store, "a", 1);
+    fs::write(image.path(), [0x5a; 8192]).unwrap();
+    assert_eq!(a.replace(image, RESTORE).unwrap_err().code(), "storage_corrupt");
+    assert_at(&mut a, 5);
+    assert_eq!(turns(&disk.store, "a").len(), 5);
+}
+
+#[test]
 fn a_destroyed_agent_comes_back_with_its_history() {
     let disk = Disk::new();
     let mut a = disk.agent("a");

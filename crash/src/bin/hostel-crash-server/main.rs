@@ -1,0 +1,66 @@
+//! The server under test: real, with agents whose turns touch several things at once, and with short delays, so that
+//! everything that happens to a journal in a day happens within a second.
+
+mod ledger;
+mod note;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use hostel::{
+    Admission, App, Limits, Options, StorageOptions,
+    axum::{Router, routing::get},
+};
+
+use crate::{ledger::LedgerAgent, note::NoteAgent};
+
+/// Whether this server can be made to fail at chosen points.
+const POINTS: &str = if cfg!(feature = "failpoints") { "points" } else { "plain" };
+
+/// Serves a LedgerAgent and a NoteAgent, for hostel-crash.
+#[derive(Debug, Parser)]
+struct Flags {
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Where data is kept.
+    #[arg(long)]
+    data: PathBuf,
+    /// Milliseconds after which an idle agent sleeps, which copies its log into its file.
+    #[arg(long, default_value_t = 15)]
+    idle_after_ms: u64,
+    /// Milliseconds between two checkpoints.
+    #[arg(long, default_value_t = 25)]
+    checkpoint_after_ms: u64,
+    /// Bytes of a segment of the journal.
+    #[arg(long, default_value_t = 256 << 10)]
+    segment_bytes: u64,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    #[cfg(feature = "failpoints")]
+    let _armed = hostel_journal::points::arm();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let flags = Flags::parse();
+    app(&flags).serve(flags.listen).await?;
+    Ok(())
+}
+
+fn app(flags: &Flags) -> App {
+    let options = Options { idle_after: Duration::from_millis(flags.idle_after_ms), ..Options::default() };
+    let storage = StorageOptions {
+        checkpoint_after: Duration::from_millis(flags.checkpoint_after_ms),
+        journal_segment_bytes: flags.segment_bytes,
+        ..StorageOptions::default()
+    };
+    App::new()
+        .agent::<LedgerAgent>()
+        .agent::<NoteAgent>()
+        .data(&flags.data)
+        .limits(Limits { connections: 100_000, connections_per_ip: 100_000, ..Limits::default() })
+        .options(options)
+        .storage(storage)
+        .admission(Admission::any())
+        .routes(|_| Router::new().route("/healthz", get(|| async { POINTS })))
+}

@@ -1,0 +1,159 @@
+//! The end of the process at chosen points, each of them at its n-th pass.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::{
+    field::Field,
+    say,
+    server::{Server, Started},
+};
+
+/// How long a round waits for its point.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A place in the server: its name, and how often at most it is passed before something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Point {
+    pub(crate) name: &'static str,
+    most: u64,
+}
+
+const fn point(name: &'static str, most: u64) -> Point {
+    Point { name, most }
+}
+
+/// In the order in which a turn comes by.
+pub(crate) const POINTS: &[Point] = &[
+    // The file of a new agent is about to get its name.
+    point("create", 10),
+    // SQLite has committed, the journal has nothing of it.
+    point("capture", 100),
+    // A batch is about to be written; was written in half; is written; is synced, and nobody knows.
+    point("append", 30),
+    point("tear", 30),
+    point("sync", 30),
+    point("gate", 30),
+    // SQLite's log is about to be copied into the file; is copied.
+    point("copy", 20),
+    point("copied", 20),
+    // Files are about to be synced.
+    point("checkpoint", 4),
+    // A new segment is about to be begun; is written and not synced.
+    point("rotate", 3),
+    point("rotate-sync", 3),
+    // A segment is about to go.
+    point("retire", 2),
+    // The end of an agent is in the journal, its file still there.
+    point("destroy", 3),
+    // At the start: the journal is read and durable; the files are up to date, and the journal still there.
+    point("replay", 1),
+    point("replayed", 1),
+];
+
+impl Point {
+    /// What to arm so that `action` happens after `passes` passes.
+    pub(crate) fn spec(self, passes: u64, action: &str) -> String {
+        match self.name {
+            "tear" => format!("tear={passes}*off->return;torn=return({action})"),
+            name => format!("{name}={passes}*off->return({action})"),
+        }
+    }
+
+    pub(crate) fn passes(self, random: u64) -> u64 {
+        random % self.most
+    }
+}
+
+/// The points with these names, or all.
+pub(crate) fn chosen(names: &[String]) -> anyhow::Result<Vec<Point>> {
+    if let Some(unknown) = names.iter().find(|name| POINTS.iter().all(|point| point.name != **name)) {
+        bail!(
+            "there is no point {unknown}; there are {}",
+            POINTS.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(POINTS.iter().filter(|point| names.is_empty() || names.iter().any(|name| name == point.name)).copied().collect())
+}
+
+/// How often each point was armed, and how often it was come to.
+#[derive(Debug)]
+pub(crate) struct Hits(Vec<(Point, u32, u32)>);
+
+impl Hits {
+    pub(crate) fn new(points: &[Point]) -> Self {
+        Self(points.iter().map(|point| (*point, 0, 0)).collect())
+    }
+
+    pub(crate) fn count(&mut self, point: Point, hit: bool) {
+        if let Some((_, armed, hits)) = self.0.iter_mut().find(|(of, ..)| *of == point) {
+            *armed += 1;
+            *hits += u32::from(hit);
+        }
+    }
+
+    /// Says the figures. `false` if something was armed and nobody ever came by.
+    pub(crate) fn report(&self) -> bool {
+        let figures: Vec<String> =
+            self.0.iter().map(|(point, armed, hits)| format!("{} {hits}/{armed}", point.name)).collect();
+        say(&format!("points come to, of those armed: {}", figures.join(", ")));
+        let missed: Vec<_> = self.0.iter().filter(|(_, armed, hits)| *armed > 0 && *hits == 0).collect();
+        missed
+            .iter()
+            .for_each(|(point, armed, _)| say(&format!("{} was armed {armed} times and never come to", point.name)));
+        missed.is_empty()
+    }
+}
+
+/// Ends the server at a chosen point in each of so many rounds. `false` if a point was never come to.
+pub(crate) async fn run(field: &mut Field, rounds: u32, points: &[Point]) -> anyhow::Result<bool> {
+    if !field.plan.has_points().await? {
+        bail!("this server has no fail points; build it with `cargo build -p hostel-crash --features failpoints`");
+    }
+    let mut hits = Hits::new(points);
+    for round in 1..=rounds {
+        let point = points[round as usize % points.len()];
+        let passes = point.passes(field.rng.next());
+        let spec = point.spec(passes, "abort");
+        let hit = until_it_ends(field, &spec).await?;
+        hits.count(point, hit);
+        let Some(mut server) = field.restart(round).await else {
+            say(&format!("the round before had {spec}"));
+            return Ok(hits.report());
+        };
+        server.kill().await;
+    }
+    let server = field.plan.start().await?;
+    field.finish(server).await?;
+    Ok(hits.report())
+}
+
+/// A life of the server with something armed; `false` if the armed point was not come to.
+async fn until_it_ends(field: &mut Field, spec: &str) -> anyhow::Result<bool> {
+    match field.plan.armed(spec).try_start().await? {
+        Started::Not(_) => Ok(true),
+        Started::Up(mut server) => {
+            let load = field.load(&server);
+            let hit = wait(&mut server, |server| Ok(server.ended()?.is_some())).await?;
+            server.kill().await;
+            load.end().await;
+            Ok(hit)
+        }
+    }
+}
+
+/// Waits for something about the server, for as long as a round may last.
+pub(crate) async fn wait(
+    server: &mut Server,
+    mut what: impl FnMut(&mut Server) -> anyhow::Result<bool>,
+) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if what(server)? {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(false)
+}

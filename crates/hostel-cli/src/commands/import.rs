@@ -1,0 +1,108 @@
+//! `hostel import`: an agent out of a file.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use futures_util::stream;
+use hostel_server::Arrival;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::cli::ImportArgs;
+use crate::door::{Door, Sent, encoded};
+use crate::output;
+use crate::place::{Who, directory, refusable};
+use crate::progress::{Progress, count, size};
+
+/// How much is read at once.
+const PIECE: usize = 256 << 10;
+
+/// What the server made of it.
+#[derive(Debug, Deserialize)]
+struct Imported {
+    agent: String,
+    turns: u64,
+}
+
+pub(super) async fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    let who = args.name.as_ref().map(|name| Who::parse(name, &args.place.server)).transpose()?;
+    let answer = match &args.place.data {
+        Some(dir) => offline(args, dir, who)?,
+        None => upload(args, who).await?,
+    };
+    if args.json {
+        output::line(&answer.to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Imported { agent, turns } = serde_json::from_value(answer)?;
+    let turns = match turns {
+        0 => "without history".to_owned(),
+        turns => format!("with {} of history", count(turns, "turn")),
+    };
+    output::line(&format!("{agent} is here, {turns}."))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn offline(args: &ImportArgs, dir: &Path, who: Option<Who>) -> anyhow::Result<Value> {
+    let dir = directory(dir)?;
+    let (piped, path);
+    let file = match is_stdin(&args.file) {
+        // The reader has to be able to start again.
+        true => {
+            piped = spooled()?;
+            piped.path()
+        }
+        false => {
+            path = args.file.clone();
+            &path
+        }
+    };
+    let name = who.map(|who| (who.class, who.name));
+    refusable(dir.import(file, Arrival { name, replace: args.replace, durable_object: args.durable_object }))
+}
+
+fn spooled() -> anyhow::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut file)?;
+    Ok(file)
+}
+
+async fn upload(args: &ImportArgs, who: Option<Who>) -> anyhow::Result<Value> {
+    let name = who.map_or_else(String::new, |who| format!("&as={}", encoded(&who.to_string())));
+    let format = if args.durable_object { "&format=durable-object" } else { "" };
+    let path = format!("/_hostel/import?replace={}{format}{name}", args.replace);
+    let body = Sent::File(Box::pin(pieces(open(&args.file).await?)));
+    Door(&args.place.server).ask(Method::POST, &path, body).await?.json().await
+}
+
+type Source = Box<dyn AsyncRead + Send + Unpin>;
+
+async fn open(file: &PathBuf) -> anyhow::Result<Source> {
+    if is_stdin(file) {
+        return Ok(Box::new(tokio::io::stdin()));
+    }
+    let opened = tokio::fs::File::open(file).await;
+    Ok(Box::new(opened.with_context(|| format!("{} cannot be read", file.display()))?))
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// The file piece by piece, with progress.
+fn pieces(from: Source) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send {
+    stream::try_unfold((from, 0, Progress::new()), |(mut from, sent, mut progress)| async move {
+        let mut piece = Vec::with_capacity(PIECE);
+        if (&mut from).take(PIECE as u64).read_to_end(&mut piece).await? == 0 {
+            return Ok(None);
+        }
+        let sent = sent + piece.len() as u64;
+        progress.show(&format!("{} …", size(sent)));
+        Ok(Some((Bytes::from(piece), (from, sent, progress))))
+    })
+}

@@ -1,0 +1,58 @@
+//! `hostel serve` itself, to be asked.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::run::{Ran, hostel, run};
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    pub(crate) async fn start_with(data: &Path, flags: &[&str]) -> Self {
+        let data = data.to_str().expect("text");
+        let mut command = hostel(&[&["serve", "--listen", "127.0.0.1:0", "--data", data], flags].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let first = lines.next_line().await.expect("text").expect("a banner");
+        let port = first.rsplit(':').next().and_then(|port| port.trim().parse().ok());
+        let port = port.unwrap_or_else(|| panic!("no port in {first:?}"));
+        // The rest of the banner must have a reader, or the server would find its pipe closed.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, port }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn ws(&self, path: &str) -> String {
+        format!("ws://127.0.0.1:{}{path}", self.port)
+    }
+
+    pub(crate) async fn run(&self, args: &[&str]) -> Ran {
+        run(&[args, &["--url", &self.url()]].concat()).await
+    }
+
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().expect("it is running").to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill exists");
+        assert!(sent.success());
+        self.child.wait().await.expect("it ends").code()
+    }
+}

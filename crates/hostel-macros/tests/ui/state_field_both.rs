@@ -1,0 +1,19 @@
+#![allow(unused, reason = "only errors matter here")]
+
+use hostel::*;
+use hostel_macros::{State, agent};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize, State)]
+struct Game {
+    #[state(private, server)]
+    solution: Vec<u8>,
+    #[state(server)]
+    #[state(server)]
+    score: u32,
+}
+
+#[agent]
+impl Game {}
+
+fn main() {}

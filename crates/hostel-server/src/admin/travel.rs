@@ -1,0 +1,168 @@
+//! Agents that leave and arrive, over HTTP.
+
+use std::path::Path as FilePath;
+
+use hostel::{
+    AgentId, BodyFault, BodyLimit, Code, Edge, Error,
+    axum::{
+        Json,
+        body::Body,
+        extract::{Extension, Path, State},
+        response::{IntoResponse, Response},
+    },
+    body_fault,
+    http::header,
+};
+use hostel_store::AgentKey;
+use http_body_util::BodyExt as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{fs::File, io::AsyncWriteExt as _, task::spawn_blocking};
+
+use super::{
+    Asked, Data, Failed, Whose, agent, known, malformed,
+    past::OrNear as _,
+    pipe::{Pipe, pipe},
+    query,
+};
+use crate::{
+    Refused,
+    travel::{self, Arrived, Form, Scratch},
+};
+
+const DURABLE_OBJECT: &str = "durable-object";
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default = "yes")]
+    history: bool,
+    format: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Whether the format of ours is not meant.
+fn is_durable_object(format: Option<&str>) -> Result<bool, Failed> {
+    match format {
+        None => Ok(false),
+        Some(DURABLE_OBJECT) => Ok(true),
+        Some(other) => Err(malformed(&format!("There is no format {other:?}; the other one is {DURABLE_OBJECT}."))),
+    }
+}
+
+pub(super) async fn export(
+    State(edge): State<Edge>,
+    State(Data(data)): State<Data>,
+    Path((namespace, name)): Whose,
+    wanted: Asked<Wanted>,
+) -> Result<Response, Failed> {
+    let (id, wanted) = (agent(&edge, &namespace, &name)?, query(wanted)?);
+    let (form, kind) = match is_durable_object(wanted.format.as_deref())? {
+        true => (Form::DurableObject, "application/vnd.sqlite3"),
+        false => (Form::Export { history: wanted.history }, "application/x-tar"),
+    };
+    let (store, key) = (edge.node().store().clone(), key_of(&id));
+    let (pipe, pieces) = pipe();
+    let work = spawn_blocking(move || sent(pipe, |out| travel::send(&store, &key, form, &data, out)));
+    match pieces.body().await {
+        Some(body) => Ok(([(header::CONTENT_TYPE, kind)], body).into_response()),
+        None => {
+            let refused = work.await.map_err(|error| Error::msg(error.to_string()))?;
+            let failed = refused.err().unwrap_or_else(|| Refused::new("internal", "Nothing was written.", "try again"));
+            Err::<Response, _>(failed.into_error()).or_near(&edge, &id).await
+        }
+    }
+}
+
+/// Writes into the pipe and ends it according to how that went.
+fn sent(mut pipe: Pipe, write: impl FnOnce(&mut Pipe) -> Result<(), Refused>) -> Result<(), Refused> {
+    let written = write(&mut pipe);
+    if let Err(refused) = &written {
+        tracing::warn!(code = refused.code, "an export was not finished: {}", refused.message);
+    }
+    pipe.finish(written.is_ok());
+    written
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Landing {
+    #[serde(rename = "as")]
+    name: Option<String>,
+    #[serde(default)]
+    replace: bool,
+    format: Option<String>,
+}
+
+pub(super) async fn import(
+    State(edge): State<Edge>,
+    State(Data(data)): State<Data>,
+    limit: Option<Extension<BodyLimit>>,
+    landing: Asked<Landing>,
+    file: Body,
+) -> Result<Json<Value>, Failed> {
+    let landing = query(landing)?;
+    let durable_object = is_durable_object(landing.format.as_deref())?;
+    let name = landing.name.as_deref().map(|name| named(&edge, name)).transpose()?;
+    // The file goes to the disk, not to memory; the disk says when it is too large.
+    limit.inspect(|Extension(limit)| limit.lift());
+    let scratch = Scratch::below(&data);
+    spool(file, scratch.path()).await?;
+    let store = edge.node().store().clone();
+    let read = spawn_blocking(move || travel::receive(&store, scratch.path(), name, durable_object));
+    let Arrived { class, name, image, history } = joined(read.await)?;
+    let id = AgentId::new(&known(&edge, &class)?, &name);
+    let installed = edge.node().install(&id, image, "import", landing.replace).await;
+    installed.map_err(|error| or_replace(error, &id))?;
+    let (store, key) = (edge.node().store().clone(), key_of(&id));
+    let turns = joined(spawn_blocking(move || travel::keep(&store, &key, history.as_ref())).await)?;
+    Ok(Json(json!({"agent": format!("{}/{}", id.namespace(), id.name()), "turns": turns})))
+}
+
+fn key_of(id: &AgentId) -> AgentKey {
+    AgentKey::new(id.namespace(), id.name())
+}
+
+/// `class/name`, with the class as it is known.
+fn named(edge: &Edge, text: &str) -> Result<(String, String), Failed> {
+    let parts = text.split_once('/').filter(|(class, name)| !class.is_empty() && !name.is_empty());
+    let (class, name) = parts.ok_or_else(|| malformed(&format!("{text:?} is no agent: write {text}/default.")))?;
+    Ok((known(edge, class)?, name.to_owned()))
+}
+
+fn or_replace(error: Error, id: &AgentId) -> Error {
+    match error.code() {
+        Some(Code::AgentExists) => error.with_fix(format!(
+            "import it under another name (--as {}/NAME), or say --replace; the agent that is there stays in its history",
+            id.namespace()
+        )),
+        _ => error,
+    }
+}
+
+/// What a thread answered; one that panicked is an error like others.
+fn joined<T>(answer: Result<Result<T, Refused>, tokio::task::JoinError>) -> Result<T, Failed> {
+    let answer = answer.map_err(|error| Error::msg(error.to_string()))?;
+    Ok(answer.map_err(Refused::into_error)?)
+}
+
+/// Writes a body to a file.
+async fn spool(mut body: Body, path: &FilePath) -> Result<(), Failed> {
+    let failed = |error| Failed(Refused::io("The file could not be stored", &error).into_error());
+    let mut file = File::create_new(path).await.map_err(failed)?;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken(&error))?;
+        if let Ok(bytes) = frame.into_data() {
+            file.write_all(&bytes).await.map_err(failed)?;
+        }
+    }
+    file.flush().await.map_err(failed)
+}
+
+fn broken(error: &hostel::axum::Error) -> Failed {
+    match body_fault(error) {
+        Some(BodyFault::Refused(fault)) => Failed(Error::coded(fault.code(), fault.to_string())),
+        _ => malformed("The file broke off before its end."),
+    }
+}

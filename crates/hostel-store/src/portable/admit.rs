@@ -1,0 +1,142 @@
+//! Whether a database file from elsewhere may become an agent's. It is somebody's word from the first byte on: SQLite
+//! itself is told so, and what is ours in it must be exactly as we make it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::history::Scratch;
+use crate::{AgentKey, connect, schema};
+
+/// What the file says of itself, to be compared with what is in it.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    pub(super) key: &'a AgentKey,
+    pub(super) schema: u32,
+}
+
+/// Everything that is ours, by name, or that hangs on it.
+const OURS: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
+    WHERE lower(substr(name, 1, 7)) = 'hostel_' OR lower(substr(tbl_name, 1, 7)) = 'hostel_'";
+const STATE: &str = "SELECT type, coalesce(sql, '') FROM sqlite_schema WHERE lower(name) = 'cf_agents_state'";
+const STATE_COLUMNS: &str = "SELECT group_concat(name) FROM pragma_table_info('cf_agents_state')";
+/// Triggers run with our own statements too.
+const TRIGGERS: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = 'cf_agents_state' LIMIT 1";
+const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
+
+/// Checks a database and brings it into the mode in which ours are. The error is a part of a sentence.
+pub(super) fn check(file: &Scratch, claim: &Claim<'_>) -> Result<(), String> {
+    check_header(file.path())?;
+    let conn = open(file.path()).map_err(said)?;
+    whole(&conn)?;
+    check_schema(&conn, claim.schema)?;
+    check_identity(&conn, claim.key)?;
+    settle(conn).map_err(said)
+}
+
+/// Opens a file of ours that holds somebody else's database.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open(path)?;
+    connect::distrust(&conn)?;
+    conn.execute_batch(
+        "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;",
+    )?;
+    Ok(conn)
+}
+
+/// SQLite's own check of everything: pages, indexes, values.
+pub(super) fn whole(conn: &Connection) -> Result<(), String> {
+    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(said)?;
+    if verdict == "ok" { Ok(()) } else { Err(format!("the database is damaged: {verdict}")) }
+}
+
+/// Everything into the file, which has a log from now on, as ours have.
+pub(super) fn settle(conn: Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.close().map_err(|(_, e)| e)
+}
+
+/// The header as SQLite has it, and a size that fits: before SQLite opens it.
+fn check_header(path: &Path) -> Result<(), String> {
+    use std::io::Read;
+    let mut header = [0; 100];
+    let read = || -> std::io::Result<([u8; 100], u64)> {
+        let mut file = std::fs::File::open(path)?;
+        file.read_exact(&mut header)?;
+        Ok((header, file.metadata()?.len()))
+    };
+    let (header, bytes) = read_or(read)?;
+    let page_size = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        1 => 65536,
+        size => size,
+    };
+    if !header.starts_with(b"SQLite format 3\0") || !page_size.is_power_of_two() || page_size < 512 {
+        return Err("it is not a SQLite database".to_owned());
+    }
+    if bytes.is_multiple_of(page_size) { Ok(()) } else { Err("the database is cut off".to_owned()) }
+}
+
+fn read_or<T>(mut read: impl FnMut() -> std::io::Result<T>) -> Result<T, String> {
+    read().map_err(|e| match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => "it is not a SQLite database".to_owned(),
+        _ => e.to_string(),
+    })
+}
+
+fn check_schema(conn: &Connection, claimed: u32) -> Result<(), String> {
+    let version = schema::version_of(conn).map_err(said)?;
+    let newest = schema::newest(schema::STEPS);
+    if version != claimed {
+        return Err(format!("it has schema version {version}, not {claimed}"));
+    }
+    if version == 0 || version > newest {
+        return Err(format!("it has schema version {version}, this build knows 1 to {newest}"));
+    }
+    let steps: Vec<_> = schema::STEPS.iter().filter(|step| step.version <= version).copied().collect();
+    let reference = Connection::open_in_memory().map_err(said)?;
+    schema::migrate(&reference, 0, &steps).map_err(said)?;
+    if ours(conn).map_err(said)? != ours(&reference).map_err(said)? {
+        return Err("the tables that Hostel keeps for itself are not as Hostel makes them".to_owned());
+    }
+    check_state_table(conn)
+}
+
+/// The table of the state is read and written by us and may come from the Agents SDK.
+pub(super) fn check_state_table(conn: &Connection) -> Result<(), String> {
+    let (kind, sql): (String, String) =
+        conn.query_row(STATE, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(said)?.unwrap_or_default();
+    let columns: Option<String> = conn.query_row(STATE_COLUMNS, [], |row| row.get(0)).map_err(said)?;
+    let is_virtual = sql.get(..14).is_some_and(|head| head.eq_ignore_ascii_case("CREATE VIRTUAL"));
+    if kind != "table" || is_virtual || columns.as_deref() != Some("id,state") {
+        return Err("cf_agents_state is not a table with the columns id and state".to_owned());
+    }
+    match conn.query_row(TRIGGERS, [], |row| row.get::<_, String>(0)).optional().map_err(said)? {
+        Some(name) => Err(format!("the trigger {} hangs on cf_agents_state; drop it", name.escape_debug())),
+        None => Ok(()),
+    }
+}
+
+fn ours(conn: &Connection) -> rusqlite::Result<BTreeSet<[String; 4]>> {
+    let mut statement = conn.prepare(OURS)?;
+    let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+    rows.collect()
+}
+
+fn check_identity(conn: &Connection, key: &AgentKey) -> Result<(), String> {
+    let found = conn
+        .query_row(IDENTITY, [], |row| Ok(AgentKey::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+        .optional()
+        .map_err(said)?;
+    match found {
+        Some(found) if found == *key => Ok(()),
+        Some(found) => Err(format!("it is the database of agent {found}, not of {key}")),
+        None => Err("it does not say whose it is".to_owned()),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn said(error: rusqlite::Error) -> String {
+    format!("SQLite says: {error}")
+}

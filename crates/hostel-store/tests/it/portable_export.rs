@@ -1,0 +1,282 @@
+//! An agent leaves as one file and arrives elsewhere; a file that is not what it says is refused with a reason.
+
+use std::io::Write;
+
+use hostel_store::{AgentKey, Author, Cause, ExportOptions, SqlValue, Store, make_durable};
+
+use super::{Disk, files, keep};
+
+pub(super) fn export(store: &Store, key: &AgentKey) -> Vec<u8> {
+    let mut out = Vec::new();
+    store.export(key, ExportOptions::default(), &mut out).unwrap();
+    out
+}
+
+pub(super) fn key(name: &str) -> AgentKey {
+    AgentKey::new("counter", name)
+}
+
+/// Some turns with rows, an alarm and causes.
+pub(super) fn busy(disk: &Disk, name: &str) {
+    disk.store.register_alarm(&key(name), 1_000_020).unwrap();
+    let mut agent = disk.agent(name);
+    agent.sql("CREATE TABLE t (n INTEGER PRIMARY KEY, filler TEXT)", &[]).unwrap();
+    make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    for n in 1..=20 {
+        agent.begin().unwrap();
+        agent.set_cause(Cause { event: "call", what: "add", author: Author::Connection("c1") });
+        agent.sql("INSERT INTO t VALUES (?1, hex(randomblob(700)))", &[n.into()]).unwrap();
+        agent.set_state(&format!("{{\"count\":{n}}}")).unwrap();
+        agent.set_alarm(Some(1_000_000 + n)).unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+}
+
+fn rows(store: &Store, name: &str) -> Vec<Vec<SqlValue>> {
+    let mut agent = store.agent("counter", name).unwrap();
+    let rows = agent.sql("SELECT * FROM t ORDER BY n", &[]).unwrap().rows;
+    agent.rollback().unwrap();
+    rows
+}
+
+fn install(store: &Store, from: &[u8]) {
+    let parcel = store.unpack(&mut &*from).unwrap();
+    let key = AgentKey::new(&*parcel.namespace, &*parcel.name);
+    let mut agent = store.agent(key.namespace(), key.name()).unwrap();
+    if let Some(history) = &parcel.history {
+        store.keep_imported_history(&key, history).unwrap();
+    }
+    agent.replace(parcel.image, Cause { event: "import", what: "", author: Author::Operator }).unwrap();
+}
+
+/// The members of an export by name.
+fn members(tar: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = tar::Archive::new(tar);
+    let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        std::io::copy(&mut entry, &mut bytes).unwrap();
+        (entry.path().unwrap().to_string_lossy().into_owned(), bytes)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        // As a stranger would: any name at all.
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        builder.append(&header, &**bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn refused(store: &Store, tar: &[u8]) -> String {
+    let error = store.unpack(&mut &*tar).unwrap_err();
+    assert_eq!(error.code(), "export_invalid", "{error}");
+    error.to_string()
+}
+
+#[test]
+fn an_export_is_a_manifest_a_plain_database_and_the_history_in_this_order() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let members = members(&export(&disk.store, &key("a")));
+    let names: Vec<_> = members.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["manifest.json", "agent.db", "history.hist"]);
+    let manifest: serde_json::Value = serde_json::from_slice(&members[0].1).unwrap();
+    assert_eq!(manifest["format"], "hostel-export");
+    assert_eq!((&manifest["namespace"], &manifest["name"]), (&"counter".into(), &"a".into()));
+    assert_eq!(manifest["members"][1]["turns"], 21);
+    // Neither a log nor a reader of logs is needed: the header says so.
+    assert_eq!(members[1].1[18..20], [1, 1]);
+}
+
+#[test]
+fn an_open_agent_with_turns_under_way_is_exported_as_far_as_it_is_durable() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let mut agent = disk.agent("a");
+    agent.begin().unwrap();
+    agent.set_state("\"half\"").unwrap();
+    let parcel = disk.store.unpack(&mut &*export(&disk.store, &key("a"))).unwrap();
+    assert_eq!(parcel.image.state().unwrap().as_deref(), Some("{\"count\":20}"));
+    assert_eq!(parcel.image.identity().unwrap(), Some(key("a")));
+    assert_eq!(parcel.image.alarm().unwrap(), Some(1_000_020));
+    agent.rollback().unwrap();
+}
+
+#[test]
+fn an_import_has_every_row_and_its_history_comes_before_its_first_turn_here() {
+    let (here, there) = (Disk::new(), Disk::new());
+    busy(&here, "a");
+    keep(&mut there.agent("other"), "1");
+    install(&there.store, &export(&here.store, &key("a")));
+    assert_eq!(rows(&there.store, "a"), rows(&here.store, "a"));
+    let query = hostel_store::HistoryQuery { limit: 100, ..Default::default() };
+    let page = there.store.history(&key("a"), &query).unwrap();
+    let turns: Vec<i64> = page.turns.iter().map(|turn| turn.turn).collect();
+    assert_eq!(turns[1..], (-21..=-1).rev().collect::<Vec<_>>());
+    assert!(turns[0] > 0);
+    assert_eq!(page.turns[0].cause.event, "import");
+    assert_eq!(page.turns[1].cause.to_string(), "call add by connection c1");
+    let past = there.store.image(&key("a"), hostel_store::Moment::Turn(-11)).unwrap();
+    assert_eq!(past.state().unwrap().as_deref(), Some("{\"count\":10}"));
+    // After a restart too, and from there it goes on to a third place with all of it.
+    let there = there.reopen();
+    keep(&mut there.agent("a"), "\"later\"");
+    let third = Disk::new();
+    install(&third.store, &export(&there.store, &key("a")));
+    let page = third.store.history(&key("a"), &query).unwrap();
+    assert_eq!(page.turns.len(), 24);
+    assert_eq!(page.turns[1].turn, -1);
+    assert_eq!(page.turns.last().unwrap().turn, -23);
+    assert_eq!(rows(&third.store, "a"), rows(&here.store, "a"));
+}
+
+#[test]
+fn without_a_history_nothing_of_the_past_leaves() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let mut out = Vec::new();
+    let exported = disk.store.export(&key("a"), ExportOptions { history: false }, &mut out).unwrap();
+    assert_eq!(exported.turns, 0);
+    assert_eq!(members(&out).len(), 2);
+    assert!(disk.store.unpack(&mut &*out).unwrap().history.is_none());
+}
+
+#[test]
+fn what_does_not_exist_cannot_be_exported() {
+    let disk = Disk::new();
+    keep(&mut disk.agent("gone"), "1");
+    disk.agent("gone").destroy().unwrap();
+    for name in ["never", "gone"] {
+        let error = disk.store.export(&key(name), ExportOptions::default(), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.code(), "agent_not_found");
+    }
+}
+
+#[test]
+fn no_name_in_a_hostile_file_is_ever_a_path() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let before = files(disk.dir.path());
+    for name in ["../../evil", "/tmp/evil", "agent.db/../x", "manifest.json", "./agent.db", "AGENT.DB", ""] {
+        let mut bad = good.clone();
+        bad[1].0 = name.to_owned();
+        assert!(refused(&disk.store, &pack(&bad)).contains("where agent.db should be"), "{name}");
+    }
+    assert_eq!(files(disk.dir.path()), before);
+}
+
+#[test]
+fn links_directories_and_names_for_the_next_entry_are_refused() {
+    let disk = Disk::new();
+    for kind in
+        [tar::EntryType::Symlink, tar::EntryType::Directory, tar::EntryType::GNULongName, tar::EntryType::XHeader]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("manifest.json").unwrap();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append(&header, &b""[..]).unwrap();
+        assert!(refused(&disk.store, &builder.into_inner().unwrap()).contains("manifest.json"));
+    }
+}
+
+#[test]
+fn a_file_that_claims_more_than_there_is_room_for_is_refused_before_it_is_read() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let mut bomb = members(&export(&disk.store, &key("a")));
+    let manifest = String::from_utf8(bomb[0].1.clone()).unwrap();
+    let bytes = format!("\"bytes\": {}", bomb[1].1.len());
+    for claim in [u64::MAX, 1 << 60] {
+        bomb[0].1 = manifest.replacen(&bytes, &format!("\"bytes\": {claim}"), 1).into_bytes();
+        let error = disk.store.unpack(&mut &*pack(&bomb)).unwrap_err();
+        assert!(["storage_full", "export_invalid"].contains(&error.code()), "{error}");
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_path("manifest.json").unwrap();
+    header.set_size(1 << 62);
+    header.set_cksum();
+    assert!(refused(&disk.store, header.as_bytes()).contains("claims"));
+    assert!(files(&disk.dir.path().join("tmp")).is_empty());
+}
+
+#[test]
+fn a_cut_file_and_a_changed_byte_are_refused_wherever_they_are() {
+    let disk = Disk::new();
+    keep(&mut disk.agent("a"), "1");
+    let good = export(&disk.store, &key("a"));
+    disk.store.unpack(&mut &*good).unwrap();
+    let used: usize = members(&good).iter().map(|(_, bytes)| 512 + bytes.len().next_multiple_of(512)).sum();
+    for cut in (0..used).step_by(977) {
+        disk.store.unpack(&mut &good[..cut]).unwrap_err();
+    }
+    for at in (0..used).step_by(331) {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        if let Ok(parcel) = disk.store.unpack(&mut &*bad) {
+            // A byte that fills up a block, or one of the tar's own that says nothing.
+            assert_eq!(parcel.image.state().unwrap().as_deref(), Some("1"), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_is_not_the_agents_or_not_as_hostel_makes_it_is_refused() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let tamper = |sql: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().write_all(&good[1].1).unwrap();
+        let conn = rusqlite::Connection::open(file.path()).unwrap();
+        conn.execute_batch(sql).unwrap();
+        drop(conn);
+        let mut bad = good.clone();
+        bad[1].1 = std::fs::read(file.path()).unwrap();
+        let (old, new) = (&good[1].1, &bad[1].1);
+        let sum = |bytes: &[u8]| data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(bytes));
+        let manifest = String::from_utf8(bad[0].1.clone()).unwrap();
+        let manifest = manifest.replace(&sum(old), &sum(new));
+        let sizes = (format!("\"bytes\": {}", old.len()), format!("\"bytes\": {}", new.len()));
+        bad[0].1 = manifest.replacen(&sizes.0, &sizes.1, 1).into_bytes();
+        refused(&disk.store, &pack(&bad))
+    };
+    let check = |sql: &str, why: &str| {
+        let said = tamper(sql);
+        assert!(said.contains(why), "{said}");
+    };
+    check("UPDATE hostel_meta SET name = 'b'", "not of counter/a");
+    check("DELETE FROM hostel_meta", "does not say whose");
+    check("PRAGMA user_version = 99", "schema version 99");
+    check("CREATE TRIGGER x AFTER UPDATE ON cf_agents_state BEGIN DELETE FROM t; END", "the trigger x");
+    check("CREATE TRIGGER x AFTER UPDATE ON hostel_meta BEGIN DELETE FROM t; END", "not as Hostel makes them");
+    check("ALTER TABLE hostel_meta ADD COLUMN extra", "not as Hostel makes them");
+    check("CREATE TABLE hostel_more (n)", "not as Hostel makes them");
+    check("DROP TABLE cf_agents_state; CREATE VIEW cf_agents_state AS SELECT 1 AS id, 2 AS state", "cf_agents_state");
+    check("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 't'", "the database");
+}
+
+#[test]
+fn a_history_that_was_tampered_with_is_refused() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    for at in (0..good[2].1.len()).step_by(501) {
+        let mut bad = good.clone();
+        bad[2].1[at] ^= 0x10;
+        let sum = |bytes: &[u8]| data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(bytes));
+        let manifest = String::from_utf8(bad[0].1.clone()).unwrap();
+        bad[0].1 = manifest.replace(&sum(&good[2].1), &sum(&bad[2].1)).into_bytes();
+        assert!(refused(&disk.store, &pack(&bad)).contains("history.hist"), "byte {at}");
+    }
+}
