@@ -15,8 +15,11 @@ use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 /// Bytes kept in memory. What a very large turn writes beyond them goes to the disk.
 const IN_MEMORY: u64 = 4 << 20;
-/// Room that an emptied log keeps.
-const KEPT: usize = 16 << 10;
+/// Room that is kept when a log is emptied, for whichever log grows next: memory fresh from the kernel is cleared first, which
+/// costs more than what is then written into it.
+const SPARE_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=128 << 10;
+const SPARES: usize = 256;
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// Logs that wait for the database they belong to, by the name SQLite will ask for.
 static OFFERED: Mutex<Option<HashMap<CString, Arc<Log>>>> = Mutex::new(None);
@@ -165,7 +168,9 @@ impl Inner {
             return Ok(());
         }
         let (at, end) = (at as usize, at as usize + bytes.len());
-        self.head.try_reserve(end.saturating_sub(self.head.len()))?;
+        if end > self.head.capacity() {
+            self.grow(end)?;
+        }
         if at >= self.head.len() {
             self.head.resize(at, 0);
             self.head.extend_from_slice(bytes);
@@ -176,6 +181,31 @@ impl Inner {
         }
         self.head[at..end].copy_from_slice(bytes);
         Ok(())
+    }
+
+    fn grow(&mut self, end: usize) -> io::Result<()> {
+        let spare = SPARE.lock().pop().filter(|spare| spare.capacity() >= end);
+        match spare {
+            Some(mut spare) => {
+                spare.extend_from_slice(&self.head);
+                self.head = spare;
+            }
+            None => self.head.try_reserve(end - self.head.len())?,
+        }
+        Ok(())
+    }
+
+    /// Gives up what an emptied log needs no more.
+    fn give_up(&mut self) {
+        let mut head = std::mem::take(&mut self.head);
+        if !SPARE_BYTES.contains(&head.capacity()) {
+            return;
+        }
+        head.clear();
+        let mut spare = SPARE.lock();
+        if spare.len() < SPARES {
+            spare.push(head);
+        }
     }
 
     /// The file of what does not fit in memory. It loses its name at once, so that nothing of it can stay behind.
@@ -196,10 +226,18 @@ impl Inner {
         }
         if length < self.head.len() as u64 {
             self.head.truncate(length as usize);
-            self.head.shrink_to(KEPT);
+        }
+        if length == 0 {
+            self.give_up();
         }
         self.length = length;
         Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

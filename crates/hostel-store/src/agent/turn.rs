@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind};
 const INTRODUCE: &str = "/*hostel*/ INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)";
 
 /// SQLite's log, which is in memory, is copied into the file when it has this many bytes and all of it is durable.
-const LONG: u64 = 128 << 10;
+const LONG: u64 = 60 << 10;
 /// With this many, the turn waits until it is durable.
 const TOO_LONG: u64 = 1 << 20;
 
