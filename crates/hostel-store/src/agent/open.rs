@@ -54,6 +54,8 @@ pub(crate) struct Open {
     pub(super) sync: Option<SyncHandle>,
     /// Reads SQLite's log; there from the first transaction on.
     pub(super) capture: Option<Capture>,
+    /// Why SQLite's log, which is too long, cannot be copied into the file: until it can, nothing is written.
+    pub(super) stuck: Option<Error>,
     /// The keeper's tide when SQLite's log was last empty.
     pub(super) tide: u64,
     guard: Option<Guard>,
@@ -111,6 +113,7 @@ impl Open {
             preloaded: None,
             sync: None,
             capture: None,
+            stuck: None,
             tide: 0,
             guard: None,
         }

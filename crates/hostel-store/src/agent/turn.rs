@@ -119,13 +119,15 @@ impl Open {
         match connect::checkpoint(self.conn()) {
             Ok(Some(_)) => {}
             Ok(None) => return Ok(()),
-            // The log stays as it is, and with it all that was committed.
-            Err(error) if length < TOO_LONG => {
+            // The log stays as it is, and with it all that was committed; but it must not grow for ever.
+            Err(error) => {
                 tracing::warn!(agent = %self.key, %error, "SQLite's log could not be copied into the file");
+                let stuck = (length >= TOO_LONG).then(|| self.failed("copying its log into the file", error));
+                self.stuck = stuck;
                 return Ok(());
             }
-            Err(error) => return Err(self.failed("copying its log into the file", error)),
         }
+        self.stuck = None;
         sync.log_emptied();
         if let Some(keeper) = &self.store.keeper {
             keeper.dirt.lock().copied(self.agent);
@@ -175,6 +177,9 @@ impl Open {
         let wrote = self.conn().transaction_state(Some("main")).is_ok_and(|state| state == TransactionState::Write);
         if wrote {
             self.store.accepts()?;
+            if let Some(why) = &self.stuck {
+                return Err(why.again());
+            }
         }
         let committed = self.conn().prepare_cached("/*hostel*/ COMMIT").and_then(|mut s| s.raw_execute());
         committed.map_err(|e| self.failed("committing a turn", e))?;

@@ -39,7 +39,7 @@ fn ahead_of_the_journal() -> (tempfile::TempDir, Store) {
     }
     let copy = tempfile::tempdir().unwrap();
     copy_all(disk.dir.path(), copy.path());
-    leave_log(&database(copy.path(), "a-"), "CREATE TABLE t (n, filler); INSERT INTO t VALUES (6, '');");
+    leave_log(&database(copy.path(), "a-"), "CREATE TABLE IF NOT EXISTS t (n, filler); INSERT INTO t VALUES (6, '');");
     let store = Store::open(copy.path(), Options::default()).unwrap();
     (copy, store)
 }
