@@ -3,8 +3,8 @@
 //! # What this is for
 //!
 //! The agents and routes of the recorded application, on the public face alone, so that recorded clients can be replayed
-//! against this server and answers compared; and an echo agent for suites that test WebSocket itself. The names, texts and
-//! odd corners are the recording's: they are what is compared.
+//! against this server and answers compared; an echo agent for suites that test WebSocket itself, and one for what Hostel
+//! adds to the state. The names, texts and odd corners are the recording's: they are what is compared.
 //!
 //! # What is not here
 //!
@@ -14,6 +14,7 @@ mod counter;
 mod echo;
 mod fronts;
 mod log;
+mod manners;
 mod plain;
 mod readonly;
 mod text;
@@ -25,6 +26,7 @@ use hostel::{Admission, App, Limits};
 pub use self::{
     counter::{CoderAgent, CounterAgent, MyMCPAgent2},
     echo::EchoAgent,
+    manners::MannersAgent,
     plain::{NoIdAgent, PlainAgent, StartFailAgent},
     readonly::ROAgent,
 };
@@ -43,6 +45,7 @@ pub fn app(directory: PathBuf) -> App {
         .agent::<NoIdAgent>()
         .agent::<StartFailAgent>()
         .agent::<EchoAgent>()
+        .agent::<MannersAgent>()
         .data(directory)
         .admission(Admission::default().allow_origin("*"))
         .limits(Limits { message_bytes: Limits::MAX_MESSAGE_BYTES, outbox_bytes: 80 << 20, ..Limits::default() })

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { agentFetchCases, partySocketCases } from "./cases-http.mjs";
 import { connectionCases } from "./cases-connection.mjs";
+import { mannersCases } from "./cases-manners.mjs";
 import { rpcCases } from "./cases-rpc.mjs";
 import { freshName, until } from "./harness.mjs";
 
@@ -62,4 +63,11 @@ const stateCases = [
   },
 ];
 
-export const CASES = [...connectionCases, ...stateCases, ...rpcCases, ...agentFetchCases, ...partySocketCases];
+export const CASES = [
+  ...connectionCases,
+  ...stateCases,
+  ...mannersCases,
+  ...rpcCases,
+  ...agentFetchCases,
+  ...partySocketCases,
+];

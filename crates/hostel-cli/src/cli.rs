@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::settings::Settings;
 
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
-pub(crate) use travel::{ExportArgs, ImportArgs, VerifyArgs};
+pub(crate) use travel::{BackupArgs, ExportArgs, ImportArgs, VerifyArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,8 +97,8 @@ Examples:
     Diff(DiffArgs),
     /// Bring an agent back to an earlier moment; connected clients get the restored state.
     #[command(after_help = format!("\
-It shows what will change and asks, unless told --yes. A restore is a turn like any other: go back to the turn
-before it to undo it.
+It shows what will change and asks, unless told --yes. A restore is a turn like any other: go back \
+to the turn before it to undo it.
 
 Examples:
   hostel restore counter/a --at 1038
@@ -128,6 +128,15 @@ Examples:
   hostel import a.hostel --as counter/b
   hostel import dump.sql --durable-object --as counter/a")]
     Import(ImportArgs),
+    /// Copy all agents to a directory while the server runs; again into the same one copies what changed.
+    #[command(after_help = "\
+A backup is a data directory. To go back to it, serve a copy of it: once served it is no backup any more.
+
+Examples:
+  hostel backup /var/backups/hostel
+  hostel verify /var/backups/hostel
+  hostel backup /mnt/usb --data .hostel       of a server that is stopped")]
+    Backup(BackupArgs),
     /// Check every database, record and checksum of a data directory or a backup.
     #[command(after_help = "\
 Examples:

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod agents;
+mod backup;
 mod call;
 mod config;
 mod connect;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Fork(args) => wait_for(fork::run(&args)),
         Command::Export(args) => wait_for(export::run(&args)),
         Command::Import(args) => wait_for(import::run(&args)),
+        Command::Backup(args) => wait_for(backup::run(&args)),
         Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => wait_for(doctor::run(&args)),
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use hostel_client::http::{Answer, head};
 use hostel_client::{Error, Target, dial};
+use hostel_protocol::Code;
 use http::{Method, Response};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
@@ -98,7 +99,13 @@ async fn refused(answer: Response<Incoming>) -> Refused {
     let (parts, body) = answer.into_parts();
     let body = http_body_util::Limited::new(body, REFUSAL_BYTES).collect().await;
     let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    Refused::answer(&Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    let mut refused = Refused::answer(&Answer { status: parts.status.as_u16(), headers: parts.headers, body });
+    if refused.code.as_deref() == Some(Code::NoRoute.as_str()) {
+        refused.message = "The program that answers there has no endpoints for operators.".to_owned();
+        refused.fix =
+            Some("serve hostel_server::operator in it, or stop it and give its directory with --data".to_owned());
+    }
+    refused
 }
 
 impl Granted {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use hostel_server::offline;
+use crate::output::harmless;
 
 /// Written at most this often.
 const PACE: Duration = Duration::from_millis(100);
@@ -30,9 +30,9 @@ impl Progress {
     }
 
     /// Shows a step of the store's work.
-    pub(crate) fn step(&mut self, at: &offline::Progress) {
-        let of = if at.of > 0 { format!(" of {}", at.of) } else { String::new() };
-        self.show(&format!("{} {}{of}, {} …", at.doing, at.done, size(at.bytes)));
+    pub(crate) fn step(&mut self, doing: &str, (done, of): (u64, u64), bytes: u64) {
+        let of = if of > 0 { format!(" of {of}") } else { String::new() };
+        self.show(&format!("{}: {done}{of}, {} …", harmless(doing), size(bytes)));
     }
 
     fn put(&self, text: &str) {

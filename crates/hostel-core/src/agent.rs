@@ -54,13 +54,18 @@ pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 
     label = "clients would see all of it",
     note = "keep what clients may not see in a field of the agent itself, and mark that field"
 )]
-pub trait OwnStruct {}
+pub trait OwnStruct {
+    /// How many fields its agent class knows of.
+    const KNOWN: usize;
+}
 
-impl<A: Agent> OwnStruct for A {}
+impl<A: Agent> OwnStruct for A {
+    const KNOWN: usize = A::FIELDS.len();
+}
 
 /// The fields that `#[derive(State)]` declares.
 #[doc(hidden)]
-pub trait DeclaredFields: OwnStruct {
+pub trait DeclaredFields {
     const DECLARED: &'static [StateField];
 }
 

@@ -47,7 +47,7 @@ pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'stati
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        agent::{DeclaredFields, FieldsProbe, NoDeclaredFields},
+        agent::{DeclaredFields, FieldsProbe, NoDeclaredFields, OwnStruct},
         reply::{Infallible, IntoReply, Returned},
         typescript::{Signature, TypeBook, TypeProbe, WithoutSchema},
     };

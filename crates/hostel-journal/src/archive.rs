@@ -18,6 +18,7 @@ mod past;
 mod read;
 mod retain;
 mod split;
+mod trail;
 mod walk;
 mod write;
 
@@ -42,6 +43,7 @@ use names::{FileName, HISTORY, PENDING, Pending, sort_out};
 pub use past::{Listing, Past, read_live};
 use past::{live_listing, open_pending};
 use read::Hist;
+pub use trail::Trail;
 use walk::Walk;
 
 /// How much of a class is kept.
@@ -137,6 +139,11 @@ impl<D: Disk> Archive<D> {
         }
     }
 
+    /// The disk under the archive.
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
     /// How much of a class is kept.
     pub fn retention(&self, namespace: &str) -> Retention {
         (self.retention)(namespace)
@@ -149,11 +156,11 @@ impl<D: Disk> Archive<D> {
     /// If the file system refuses; then the segment is where it was, or is handed over.
     pub fn take_over(&self, segment_path: &str, id: u64, end: u64) -> io::Result<()> {
         points::pass("archive")?;
+        self.make_ready()?;
         if (Extent { id, end }).is_empty() {
             self.disk.remove(segment_path)?;
             return self.disk.sync_dir(DIR);
         }
-        self.make_ready()?;
         let path = Pending { id, end }.path();
         match self.disk.rename(segment_path, &path) {
             // It was handed over before.
@@ -206,11 +213,18 @@ impl<D: Disk> Archive<D> {
         Gaps::read(&self.disk)?.add(&self.disk, gaps)
     }
 
-    fn make_ready(&self) -> io::Result<()> {
+    /// Makes the directories, and makes durable what an earlier process has handed over: after a kill that may be in the
+    /// kernel's memory alone, and a segment that comes back when younger ones are gone is not part of the log any more.
+    /// To be done at a start before anything is removed from the log's directory.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn make_ready(&self) -> io::Result<()> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
         self.disk.create_dir(PENDING)?;
+        self.disk.sync_dir(PENDING)?;
         self.disk.sync_dir(HISTORY)?;
         self.disk.sync_dir("")?;
         self.ready.store(true, Ordering::Release);
@@ -358,6 +372,14 @@ impl<D: Disk> Archive<D> {
     /// If the file system refuses.
     pub fn is_empty(&self) -> io::Result<bool> {
         Ok(self.pending()?.is_empty() && self.namespaces()?.is_empty())
+    }
+
+    /// Whether something was handed over and not taken apart yet. Reads names only.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn has_pending(&self) -> io::Result<bool> {
+        Ok(!self.pending()?.is_empty())
     }
 
     /// What was handed over, oldest first.

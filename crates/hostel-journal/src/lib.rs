@@ -23,7 +23,7 @@ pub mod scan;
 pub mod seams;
 pub mod segment;
 
-pub use archive::{Archive, Findings, Flaw, Listing, Past, Retention, Tended, read_live};
+pub use archive::{Archive, Findings, Flaw, Listing, Past, Retention, Tended, Trail, read_live};
 pub use disk::{Disk, DiskFile, local::LocalDisk};
 pub use journal::{Counts, Failure, Health, Journal, Summons, Ticket};
 pub use ledger::Ledger;

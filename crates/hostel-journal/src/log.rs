@@ -349,17 +349,25 @@ impl<D: Disk> Log<D> {
 
     /// The segments whose records are not in history yet, oldest first, as far as they are durable.
     pub fn live(&self) -> Vec<LiveSegment> {
+        self.segments().into_iter().filter(|segment| segment.end > FIRST).collect()
+    }
+
+    /// All segments of the log, those without a record too: each names the one before it.
+    pub fn segments(&self) -> Vec<LiveSegment> {
         let live = |id, salt, end| LiveSegment { id, salt, end, path: segment::path(id) };
         let old = self.doomed.iter().chain(&self.sealed).map(|sealed| live(sealed.id, sealed.salt, sealed.end));
         let current = self.current.iter().map(|current| live(current.id, current.salt, current.at));
-        old.chain(current).filter(|segment| segment.end > FIRST).collect()
+        old.chain(current).collect()
     }
 
     /// Takes the segments that hold no record from `floor` on out of the log, and returns all whose files are to be
     /// taken away: handed over to history, or removed with [`Log::remove`]. The caller does that in this order, each
     /// durably, and says so with [`Log::removed`].
     pub fn retire(&mut self, floor: Option<Lsn>) -> Vec<Extent> {
-        while self.sealed.front().is_some_and(|sealed| floor.is_none_or(|floor| sealed.last < floor)) {
+        // While there is no current segment, the last one is all that tells how far the numbers have come.
+        let kept = usize::from(self.current.is_none() && !self.ended);
+        let unneeded = |sealed: &Sealed| floor.is_none_or(|floor| sealed.last < floor);
+        while self.sealed.len() > kept && self.sealed.front().is_some_and(unneeded) {
             self.doomed.extend(self.sealed.pop_front());
         }
         self.doomed.iter().map(|sealed| Extent { id: sealed.id, end: sealed.end }).collect()
@@ -370,7 +378,7 @@ impl<D: Disk> Log<D> {
         self.doomed.retain(|other| other.id != id);
     }
 
-    /// Ends the log for good. What is left of it is taken away if nothing from `floor` on is needed; returns whether so.
+    /// Ends the log for good. How far it has come must be on record elsewhere, in the lease. What is left of it is taken away if nothing from `floor` on is needed; returns whether so.
     /// `away` hands a segment over to history, or removes it.
     ///
     /// # Errors

@@ -19,12 +19,23 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let declared = faults.keep(declared(&input, &home)).unwrap_or_default();
     let errors = faults.into_compile_error();
     let (name, (generics, arguments, bounds)) = (&input.ident, input.generics.split_for_impl());
+    let count = declared.len();
+    // Whoever writes `impl Agent` by hand has to pass them on.
+    let heeded = (count > 0 && input.generics.params.is_empty()).then(|| {
+        quote! {
+            const _: () = assert!(
+                <#name as #home::__private::OwnStruct>::KNOWN >= #count,
+                "`#[state(..)]` has no effect: add `const FIELDS` with these fields to the hand-written `impl Agent`"
+            );
+        }
+    });
     quote! {
         #errors
         #[automatically_derived]
         impl #generics #home::__private::DeclaredFields for #name #arguments #bounds {
             const DECLARED: &'static [#home::StateField] = &[#(#declared),*];
         }
+        #heeded
     }
 }
 

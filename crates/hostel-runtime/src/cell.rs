@@ -281,7 +281,7 @@ impl Cell {
             let Some(job) = first.take().or_else(|| self.next_job()) else { return true };
             self.touch(begun);
             // Neither waking nor putting an image in place says anything of the turns to come.
-            let is_usual = self.is_awake() && !matches!(job, Job::Replace(..) | Job::Image(_));
+            let is_usual = self.is_awake() && !matches!(job, Job::Replace(..));
             // The agent's code is caught where it runs; what gets here is a mistake of ours or a destructor of theirs.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
                 self.panicked(&*panic);

@@ -3,6 +3,7 @@
 //! They answer programs on this machine alone, whatever address the server listens on. A proxy on this machine is no such
 //! program: it speaks for somebody else.
 
+mod backup;
 mod classes;
 mod guard;
 mod past;
@@ -17,6 +18,7 @@ use hostel::{
         Router,
         body::Body,
         extract::{FromRef, Path, Query, rejection::QueryRejection},
+        middleware,
         response::{IntoResponse, Response},
         routing::{get, post},
     },
@@ -25,7 +27,7 @@ use hostel::{
 
 use serde::de::DeserializeOwned;
 
-pub(crate) use guard::{from_this_machine, same_site};
+pub(crate) use guard::same_site;
 
 /// Where the agents' data is.
 #[derive(Debug, Clone)]
@@ -56,7 +58,34 @@ type Whose = Path<(String, String)>;
 /// What a query asks for, if it can be understood.
 type Asked<T> = Result<Query<T>, QueryRejection>;
 
-pub(crate) fn routes(edge: Edge, data: &FilePath) -> Router {
+/// The operator's endpoints, which `hostel history` and the like talk to. `hostel serve` has them; a program of one's own
+/// adds them to its [`hostel::App`], and says where its data is:
+///
+/// ```no_run
+/// use hostel::prelude::*;
+/// # #[derive(Default, Serialize, Deserialize)]
+/// # struct Counter {}
+/// # #[agent]
+/// # impl Counter {}
+/// # async fn run() -> Result<()> {
+/// let app = App::new().agent::<Counter>().data(".hostel");
+/// app.routes(|edge| hostel_server::operator(edge, ".hostel".as_ref())).serve("127.0.0.1:8787").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// They answer programs on the same machine alone.
+pub fn operator(edge: &Edge, data: &FilePath) -> Router {
+    guarded(edge, routes(edge.clone(), data))
+}
+
+/// Routes for this machine alone, and for no page of another site.
+pub(crate) fn guarded(edge: &Edge, routes: Router) -> Router {
+    let routes = routes.layer(middleware::from_fn(guard::from_this_machine));
+    routes.layer(middleware::from_fn_with_state(edge.clone(), guard::same_site))
+}
+
+fn routes(edge: Edge, data: &FilePath) -> Router {
     Router::new()
         .route("/_hostel/agents", get(classes::classes))
         .route("/_hostel/agents/{namespace}", get(classes::agents))
@@ -68,6 +97,7 @@ pub(crate) fn routes(edge: Edge, data: &FilePath) -> Router {
         .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
         .route("/_hostel/agents/{namespace}/{name}/export", get(travel::export))
         .route("/_hostel/import", post(travel::import))
+        .route("/_hostel/backup", post(backup::backup))
         .with_state(Operated { edge, data: Data(data.into()) })
 }
 

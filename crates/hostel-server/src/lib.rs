@@ -16,6 +16,7 @@ mod retention;
 mod server;
 mod travel;
 
+pub use admin::operator;
 pub use banner::Banner;
 pub use builtin::types;
 pub use refused::Refused;

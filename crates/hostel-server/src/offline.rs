@@ -46,6 +46,10 @@ impl Offline {
                 "give the directory that `hostel serve --data` was given",
             ));
         }
+        if BACKUP.iter().any(|list| dir.join(list).exists()) {
+            let message = format!("{} is a backup, and would be none any more once it is opened.", dir.display());
+            return Err(Refused::new("storage_failed", message, "open a copy of it: cp -a keeps everything"));
+        }
         let options = hostel_store::Options { history: retention::all(), ..hostel_store::Options::default() };
         let store = Store::open(dir, options).map_err(|error| in_use(error, dir))?;
         let entries = std::fs::read_dir(&agents).into_iter().flatten().filter_map(Result::ok);
@@ -165,6 +169,9 @@ impl Offline {
         nearest(key.name(), names.iter().map(String::as_str)).map(str::to_owned)
     }
 }
+
+/// The files by which a backup is known.
+const BACKUP: [&str; 2] = ["backup.list", "backup.switch"];
 
 /// How many names are looked at to find the one that was meant.
 const NAMES: usize = 1_000;

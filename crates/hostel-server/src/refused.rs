@@ -3,9 +3,10 @@
 use std::io;
 
 use hostel::Code;
+use serde::{Deserialize, Serialize};
 
 /// A stable code, a sentence, and what to do where that is known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refused {
     /// The code.

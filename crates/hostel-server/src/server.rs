@@ -83,9 +83,8 @@ fn app(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<App> {
 }
 
 fn routes(edge: &Edge, data: &Path, metrics: PrometheusHandle, disk: Disk) -> Router {
-    let guarded = admin::routes(edge.clone(), data).merge(health::metrics(metrics));
-    let guarded = guarded.layer(middleware::from_fn(admin::from_this_machine));
-    guarded.merge(health::routes(disk)).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site))
+    let open = health::routes(disk).layer(middleware::from_fn_with_state(edge.clone(), admin::same_site));
+    admin::operator(edge, data).merge(admin::guarded(edge, health::metrics(metrics))).merge(open)
 }
 
 fn options(config: &Config) -> Options {

@@ -98,16 +98,19 @@ pub(crate) fn receive(
 /// A file that is a database is no damaged export.
 fn or_foreign(mut refused: Refused, file: &Path) -> Refused {
     let mut head = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
-    if read.is_ok() && head == MAGIC {
-        refused.message = "The file is a SQLite database, not an export.".to_owned();
+    let read = File::open(file).and_then(|file| file.take(32).read_to_end(&mut head));
+    if read.is_ok() && [DATABASE, DUMP].iter().any(|begin| head.starts_with(begin)) {
+        refused.message = "The file is a SQLite database or a dump of one, not an export.".to_owned();
         refused.fix = Some("if it is that of a Durable Object, say --durable-object".to_owned());
     }
     refused
 }
 
 /// How every SQLite database begins.
-const MAGIC: &[u8] = b"SQLite format 3\0";
+const DATABASE: &[u8] = b"SQLite format 3\0";
+
+/// How SQLite's own dumps begin.
+const DUMP: &[u8] = b"PRAGMA foreign_keys=";
 
 /// Keeps the history that came with an agent; says how many turns it has. A class that keeps none has the agent without.
 pub(crate) fn keep(store: &Store, key: &AgentKey, history: Option<&Chronicle>) -> Result<u64, Refused> {

@@ -209,7 +209,7 @@ impl Store {
     /// `agent_not_found` if there was no agent at that moment, `moment_invalid` if it had no turn of that number.
     pub fn image(&self, key: &AgentKey, at: Moment) -> Result<Image, Error> {
         key.check(&self.inner.options)?;
-        match self.turns(key).and_then(|turns| turns.image(&self.inner, turns.find(at)?)) {
+        match self.turns(key).and_then(|turns| turns.image(&self.inner, &turns.find(at)?)) {
             Err(e) if at == Moment::Now && self.can_copy(&e) => snapshot::of(&self.inner, key),
             image => image,
         }
@@ -222,14 +222,7 @@ impl Store {
 
     fn turns<'a>(&self, key: &'a AgentKey) -> Result<Turns<'a>, Error> {
         key.check(&self.inner.options)?;
-        let turns = Turns::read(&self.inner, key)?;
-        if turns.past().is_empty() && !self.inner.layout.database(key).exists() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("agent {key}: there is no such agent; compare its name"),
-            ));
-        }
-        Ok(turns)
+        Turns::open(&self.inner, key)
     }
 }
 

@@ -68,7 +68,7 @@ pub use hostel_journal::{Counts as JournalCounts, Retention, Summons};
 pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::{HistoryOptions, Options};
-pub use portable::{Chronicle, ExportOptions, Exported, Parcel, Problem, Progress, Verified, verify};
+pub use portable::{BackedUp, Chronicle, ExportOptions, Exported, Parcel, Problem, Progress, Verified, verify};
 pub use store::Store;
 pub use value::{Rows, SqlValue};
 

@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind};
 /// Holds the directory until it is dropped or the process ends; the kernel lets go even after a kill.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -29,7 +29,7 @@ impl DirLock {
             Err(TryLockError::Error(e)) => return Err(failed("locking it")(e)),
         }
         write_pid(&mut file).map_err(failed("writing its lock file"))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Takes the directory without leaving a trace in it, or says who has it; `None` if nobody ever had.
@@ -39,9 +39,18 @@ impl DirLock {
             file => file.map_err(|e| Error::directory(dir, "opening its lock file", &e))?,
         };
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Err(in_use(dir, &mut file)),
             Err(TryLockError::Error(e)) => Err(Error::directory(dir, "locking it", &e)),
+        }
+    }
+}
+
+impl Drop for DirLock {
+    /// Said to the kernel, because a process that is just being spawned may still share the open file.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "unlocking a data directory");
         }
     }
 }

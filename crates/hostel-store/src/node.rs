@@ -58,6 +58,14 @@ impl NodeDb {
         Ok(Self { conn: Mutex::new(conn) })
     }
 
+    /// Writes a copy, and calls `meanwhile` while nothing changes in the register.
+    pub(crate) fn copy_to(&self, path: &Path, meanwhile: impl FnOnce()) -> Result<(), Error> {
+        let conn = self.conn.lock();
+        meanwhile();
+        let copied = conn.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
+        copied.map(drop).map_err(|e| failed("copying it", e))
+    }
+
     /// Every wake-up, earliest first.
     pub(crate) fn alarms(&self) -> Result<Vec<(AgentKey, i64)>, Error> {
         let conn = self.conn.lock();

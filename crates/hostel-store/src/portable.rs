@@ -4,17 +4,20 @@
 //! Nothing here stops an agent: what is read while the server runs is a copy of the file plus what the journal holds of it.
 
 mod admit;
+pub(crate) mod backup;
 mod chronicle;
 mod durable_object;
 mod export;
 mod manifest;
 pub(crate) mod snapshot;
 mod sums;
+mod tree;
 mod unpack;
 mod verify;
 
 use serde::Serialize;
 
+pub use backup::BackedUp;
 pub use chronicle::Chronicle;
 pub use export::{ExportOptions, Exported};
 pub use unpack::Parcel;

@@ -17,7 +17,7 @@ use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
 use crate::node::NodeDb;
 use crate::registry::Registry;
-use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key};
+use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key, portable};
 use hostel_journal::{Counts as JournalCounts, Summons};
 
 /// All agents of one node. Cheap to clone; any thread may use it.
@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     /// Databases whose files are not what the journal says, and will be after a restart.
     pub(crate) stale: Mutex<HashSet<String>>,
     blank: Option<Blank>,
-    node: NodeDb,
+    pub(crate) node: NodeDb,
     housekeeping: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -96,6 +96,7 @@ impl Store {
         let root = dir.canonicalize().map_err(failed)?;
         let layout = Layout::new(root.clone());
         let lock = DirLock::take(dir, &layout.lock())?;
+        portable::backup::enter(&root)?;
         prepare(&layout).map_err(failed)?;
         adopt::adopt(&layout)?;
         let (keeper, housekeeping) = Keeper::open(&root, lock, &options)?;

@@ -13,6 +13,7 @@ mod it {
     mod listing;
     mod lock;
     mod names;
+    mod portable_backup;
     mod portable_export;
     mod portable_object;
     mod portable_verify;
@@ -70,12 +71,21 @@ mod it {
         log
     }
 
-    /// Copies what a killed process leaves behind.
+    /// Copies what a killed process leaves behind. Where history was put in order meanwhile, so that a file is gone, it is
+    /// done again.
     fn copy_all(from: &Path, to: &Path) {
-        for file in files(from) {
-            let there = to.join(file.strip_prefix(from).unwrap());
-            std::fs::create_dir_all(there.parent().unwrap()).unwrap();
-            std::fs::copy(&file, there).unwrap();
+        while files(from).iter().any(|file| !copy_one(from, to, file)) {
+            std::fs::remove_dir_all(to).unwrap();
+            std::fs::create_dir(to).unwrap();
+        }
+    }
+
+    fn copy_one(from: &Path, to: &Path, file: &Path) -> bool {
+        let there = to.join(file.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+        match std::fs::copy(file, there) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+            copied => copied.map(|_bytes| true).unwrap(),
         }
     }
 

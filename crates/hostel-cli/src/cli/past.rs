@@ -6,8 +6,8 @@ use super::Place;
 
 /// What can stand for a moment, in the help of every command that takes one.
 pub(crate) const MOMENTS: &str = "\
-A moment is a turn (1042 or '#1042'), a time (2026-11-22T14:03:00Z), a while ago (10m ago, 2h ago), or now.
-It means the agent as it was after the last turn up to then.";
+A moment is a turn (1042 or '#1042'), a time (2026-11-22T14:03:00Z), a while ago (10m ago, 2h ago), \
+or now. It means the agent as it was after the last turn up to then.";
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {

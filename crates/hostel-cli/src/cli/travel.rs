@@ -47,6 +47,17 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The directory on the server's machine to write to, or to bring up to date.
+    pub(crate) dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// A data directory that no server runs on, or a backup.
     #[arg(default_value = ".hostel", env = "HOSTEL_DATA")]

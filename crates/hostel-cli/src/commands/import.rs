@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::cli::ImportArgs;
 use crate::door::{Door, Sent, encoded};
+use crate::failure::Refused;
 use crate::output;
 use crate::place::{Who, directory, refusable};
 use crate::progress::{Progress, count, size};
@@ -72,7 +73,26 @@ fn spooled() -> anyhow::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
+/// What SQLite has not put into the file yet would be missing without a word: only one file is sent.
+fn check_log(file: &Path) -> Result<(), Refused> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    if std::fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
+        let mut refused = Refused::plain(&format!("A part of the database is still in {}.", log.display()));
+        let file = file.display();
+        refused.fix = Some(format!(
+            "stop what uses it and run sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'; or import it with --data, which reads both"
+        ));
+        return Err(refused);
+    }
+    Ok(())
+}
+
 async fn upload(args: &ImportArgs, who: Option<Who>) -> anyhow::Result<Value> {
+    if args.durable_object {
+        check_log(&args.file)?;
+    }
     let name = who.map_or_else(String::new, |who| format!("&as={}", encoded(&who.to_string())));
     let format = if args.durable_object { "&format=durable-object" } else { "" };
     let path = format!("/_hostel/import?replace={}{format}{name}", args.replace);
@@ -105,4 +125,21 @@ fn pieces(from: Source) -> impl futures_util::Stream<Item = std::io::Result<Byte
         progress.show(&format!("{} …", size(sent)));
         Ok(Some((Bytes::from(piece), (from, sent, progress))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_not_sent_without_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.sqlite");
+        assert!(check_log(&file).is_ok());
+        std::fs::write(dir.path().join("a.sqlite-wal"), "").unwrap();
+        assert!(check_log(&file).is_ok());
+        std::fs::write(dir.path().join("a.sqlite-wal"), "x").unwrap();
+        let refused = check_log(&file).unwrap_err();
+        assert!(refused.fix.is_some_and(|fix| fix.contains("wal_checkpoint") && fix.contains("--data")));
+    }
 }

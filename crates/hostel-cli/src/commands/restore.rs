@@ -3,12 +3,10 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use crate::cli::RestoreArgs;
 use crate::failure::{Told, Usage};
 use crate::output::{self, Paint};
-use crate::past::{Delta, Difference, Point, When};
+use crate::past::{Delta, Difference, Page, Point, When};
 use crate::place::Past;
 
 /// Rows of each table that are shown before the question.
@@ -26,21 +24,37 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let delta = Delta { when: When::new(args.utc), paint: Paint::stdout() };
-    let difference: Difference = serde_json::from_value(past.difference("now", &args.at, ROWS).await?)?;
-    if !args.yes {
-        show(&past, &delta, &difference)?;
-        // Asked for by its number: `10m ago` would be another moment after the answer.
-        if !agreed()? {
-            output::note("Nothing was done.")?;
-            return Err(Told.into());
-        }
-    }
-    let restored: Value = past.restore(&difference.to.turn.to_string()).await?;
-    let point: Point = serde_json::from_value(restored)?;
-    let undo = difference.from.turn;
+    let (at, undo) = match args.yes {
+        true => (args.at.clone(), newest(&past).await),
+        false => match asked(&past, &args.at, &delta).await? {
+            Some((at, now)) => (at.to_string(), Some(now)),
+            None => return Err(Told.into()),
+        },
+    };
+    let point: Point = serde_json::from_value(past.restore(&at).await?)?;
     output::line(&format!("{} is as it was at {}.", past.who(), delta.point(point)))?;
-    output::note(&format!("undo: hostel restore {} --at {undo}", past.who()))?;
+    if let Some(undo) = undo {
+        output::note(&format!("undo: hostel restore {} --at {undo}", past.who()))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The last turn, to go back to. An agent in trouble is restored although nobody can say.
+async fn newest(past: &Past<'_>) -> Option<i64> {
+    let page: Page = serde_json::from_value(past.history(None, 1, false).await.ok()?).ok()?;
+    page.turns.first().map(|turn| turn.turn)
+}
+
+/// Shows what would change and asks. The moment meant, by its number, and the last turn until now: `10m ago` would be
+/// another moment after the answer.
+async fn asked(past: &Past<'_>, at: &str, delta: &Delta) -> anyhow::Result<Option<(i64, i64)>> {
+    let difference: Difference = serde_json::from_value(past.difference("now", at, ROWS).await?)?;
+    show(past, delta, &difference)?;
+    if agreed()? {
+        return Ok(Some((difference.to.turn, difference.from.turn)));
+    }
+    output::note("Nothing was done.")?;
+    Ok(None)
 }
 
 const LOOK: &str = "`hostel diff AGENT now..MOMENT` if you want to see what it would change";

@@ -11,7 +11,7 @@ use crate::progress::{Progress, count, size};
 
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new();
-    let found = refusable(offline::verify(&args.dir, &mut |at| progress.step(&at)))?;
+    let found = refusable(offline::verify(&args.dir, &mut |at| progress.step(at.doing, (at.done, at.of), at.bytes)))?;
     drop(progress);
     let good = found.problems.is_empty();
     if args.json {

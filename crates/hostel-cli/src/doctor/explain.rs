@@ -107,7 +107,9 @@ fn usual_fix(code: Code) -> &'static str {
         }
         Code::StorageFull => "Free space on the disk of the data directory; nothing was lost.",
         Code::StorageReadOnly => "Make the data directory writable for the user that runs the server.",
-        Code::StorageCorrupt => "Restore the agent's database from a backup; only this agent is affected.",
+        Code::StorageCorrupt => {
+            "Put the agent back to its last kept moment, `hostel restore AGENT --at now`, or take it from a backup."
+        }
         Code::StorageSchema => "Run the version of the program that wrote this agent's data, or a newer one.",
         Code::StorageFailed => "Check the disk of the data directory.",
         Code::TooManyConnections => "Close connections, or raise --max-connections and --max-connections-per-ip.",

@@ -55,7 +55,7 @@ fn author(cause: &Cause) -> String {
     }
 }
 
-/// `count, label · notes +2 ~1`.
+/// `count, label · table notes +2 ~1`.
 fn changes(changes: &Changes) -> String {
     let keys = match changes.state_keys.as_slice() {
         [all] if all == "*" => "the state".to_owned(),
@@ -69,7 +69,7 @@ fn changes(changes: &Changes) -> String {
 fn table(change: &TableChange) -> String {
     let counts = [('+', change.added), ('-', change.removed), ('~', change.changed)];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    some.fold(change.name.clone(), |text, (sign, count)| format!("{text} {sign}{count}"))
+    some.fold(format!("table {}", change.name), |text, (sign, count)| format!("{text} {sign}{count}"))
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(
             lines(page),
             [
-                "#1042  2026-11-22 16:03:11  call increment  connection 9f3c  count, label · notes +2 ~1",
+                "#1042  2026-11-22 16:03:11  call increment  connection 9f3c  count, label · table notes +2 ~1",
                 "   #7  2026-11-22 16:03:11  restore         operator",
                 "  #-1  1970-01-01 02:00:00  unknown         -                the agent ended",
             ]

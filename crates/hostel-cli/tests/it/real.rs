@@ -135,7 +135,7 @@ async fn the_doctor_tells_plain_text_from_tls_and_trusts_the_file_it_is_given() 
 }
 
 #[tokio::test]
-async fn the_doctor_names_a_damaged_database_and_other_agents_go_on() {
+async fn the_doctor_names_a_damaged_database_which_can_be_put_back_while_other_agents_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path()).await;
     server.run(&["call", "coder-agent/hurt", "setProjectContext", CONTEXT]).await;
@@ -143,9 +143,13 @@ async fn the_doctor_names_a_damaged_database_and_other_agents_go_on() {
     let damaged = damage(&dir.path().join("agents"));
     assert!(damaged > 0, "no database was found");
     let server = Server::start(dir.path()).await;
-    server.finds("/agents/coder-agent/hurt", &[], "storage", "storage_corrupt", "backup").await;
+    server.finds("/agents/coder-agent/hurt", &[], "storage", "storage_corrupt", "hostel restore").await;
     let (exit, report) = doctor(&[&server.ws("/agents/coder-agent/other")]).await;
     assert_eq!(exit, 0, "{report:#}");
+    let ran = server.run(&["restore", "coder-agent/hurt", "--at", "now", "--yes"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = server.run(&["call", "coder-agent/hurt", "getProjectContext"]).await;
+    assert_eq!((ran.code, ran.stdout.trim()), (0, CONTEXT), "{ran:?}");
 }
 
 /// Overwrites every database below `dir`; says how many there were.

@@ -1,4 +1,4 @@
-//! `export`, `import`, `verify`: agents that leave and arrive.
+//! `export`, `import`, `backup`, `verify`: agents that leave and arrive.
 
 use std::path::{Path, PathBuf};
 
@@ -146,6 +146,42 @@ async fn verify_finds_a_flipped_byte_and_says_whose_it_is() {
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("✗ agents/coder-agent/") && ran.stdout.contains("(coder-agent/a)"), "{ran:?}");
     assert!(ran.stdout.contains("\n1 problem found in "), "{ran:?}");
+}
+
+#[tokio::test]
+async fn the_backup_of_a_running_server_can_be_verified_and_served() {
+    let (dir, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (server, backup) = (Server::start(dir.path()).await, backups.path().join("b"));
+    set(&server, "first").await;
+    let ran = server.run(&["backup", text(&backup)]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    set(&server, "second").await;
+    let done = json(&server.run(&["backup", text(&backup), "--json"]).await);
+    assert!(done["copied"].as_u64().is_some_and(|copied| copied > 0), "{done}");
+    set(&server, "third").await;
+    let ran = run(&["verify", text(&backup)]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = run(&["history", AGENT, "--data", text(&backup)]).await;
+    assert!(ran.stderr.contains("is a backup") && ran.stderr.contains("fix: open a copy of it"), "{ran:?}");
+    let served = Server::start(&backup).await;
+    assert_eq!(state(&served, AGENT).await, json!({"repoOwner": "second"}));
+    let turns = json(&served.run(&["history", AGENT, "--json"]).await);
+    assert_eq!(turns["turns"].as_array().map(Vec::len), Some(2), "{turns}");
+    assert_eq!(state(&server, AGENT).await, json!({"repoOwner": "third"}));
+}
+
+#[tokio::test]
+async fn a_backup_is_refused_where_something_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    let ran = server.run(&["backup", text(&dir.path().join("b"))]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.stderr.contains("choose another directory"), "{ran:?}");
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("thesis.txt"), "x").unwrap();
+    let ran = server.run(&["backup", text(other.path())]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("thesis.txt"), "{ran:?}");
 }
 
 /// The one database below `dir`.

@@ -70,7 +70,7 @@ impl Past {
         Err(damaged(&format!("turn {} of {}/{} is damaged", self.turn(), self.namespace, self.name)))
     }
 
-    fn order(&self) -> (i64, bool) {
+    pub(super) fn order(&self) -> (i64, bool) {
         (self.turn(), self.base)
     }
 }

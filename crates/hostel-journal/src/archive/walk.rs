@@ -19,7 +19,7 @@ pub(super) enum Step {
 }
 
 /// Reads forward.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Walk {
     file: Arc<dyn DiskFile>,
     salt: u64,

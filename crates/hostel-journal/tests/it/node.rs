@@ -6,7 +6,9 @@ use std::io;
 use hostel_journal::replay::{FileBases, Replayed, replay};
 use hostel_journal::scan::{Scan, Trust, scan_trusting, settle};
 use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
-use hostel_journal::{AgentId, Archive, Entry, EntryHead, Extent, Kind, Ledger, Log, LogOptions, Lsn, Retention, Tail};
+use hostel_journal::{
+    AgentId, Archive, Disk, Entry, EntryHead, Extent, Kind, Ledger, Log, LogOptions, Lsn, Retention, Tail,
+};
 
 use super::archive::FOREVER;
 use super::disk::{Random, SimDisk};
@@ -24,6 +26,8 @@ pub(super) struct Sabotage {
     pub checksums_ignored: bool,
     pub copies_early: bool,
     pub retires_without_sync: bool,
+    pub hands_over_without_sync: bool,
+    pub deletes_history: bool,
 }
 
 /// An agent as its process and the model see it.
@@ -76,13 +80,25 @@ pub(super) struct Recovered {
 }
 
 /// Takes a segment away from the log.
-fn hand_over(archive: &Archive<SimDisk>, extent: Extent) -> io::Result<()> {
+fn hand_over(archive: &Archive<SimDisk>, extent: Extent, sabotage: Sabotage) -> io::Result<()> {
+    if sabotage.deletes_history {
+        return Log::remove(archive.disk(), extent.id);
+    }
+    if sabotage.hands_over_without_sync && !extent.is_empty() {
+        let to = format!("history/pending/{:016x}-{:016x}.seg", extent.id, extent.end);
+        return archive.disk().rename(&extent.path(), &to);
+    }
     archive.take_over(&extent.path(), extent.id, extent.end)
 }
 
 /// What a process does at its start.
 pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
+    recover_with(disk, trust, Sabotage::default())
+}
+
+fn recover_with(disk: &SimDisk, trust: Trust, sabotage: Sabotage) -> io::Result<Recovered> {
     let archive = Archive::new(disk.clone(), |_: &str| FOREVER);
+    archive.make_ready()?;
     let lease_store = LocalLease(disk.clone());
     let lease = lease_store.acquire()?;
     let scan = scan_trusting(disk, trust, &mut |_| {}).map_err(io::Error::other)?;
@@ -94,7 +110,7 @@ pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
         segment: lease.segment.max(scan.highest),
     };
     lease_store.record(lease)?;
-    scan.segments.iter().try_for_each(|extent| hand_over(&archive, *extent))?;
+    scan.segments.iter().try_for_each(|extent| hand_over(&archive, *extent, sabotage))?;
     scan.orphans.iter().try_for_each(|id| Log::remove(disk, *id))?;
     let tail = Tail { lsn: lease.lsn, ..Tail::default() };
     let options = LogOptions { segment_bytes: 0 };
@@ -264,7 +280,7 @@ impl Node {
         }
         self.ledger.synced(&due);
         for extent in self.log.retire(self.ledger.floor()) {
-            hand_over(&self.archive, extent)?;
+            hand_over(&self.archive, extent, self.sabotage)?;
             self.log.removed(extent.id);
         }
         Ok(())
@@ -288,7 +304,7 @@ impl Node {
     /// A new process on the same disk: recovers and compares with the model. `Err` for a recovery that the disk refused.
     pub(super) fn restart(&mut self) -> io::Result<Result<(), String>> {
         let trust = if self.sabotage.checksums_ignored { Trust::Blind } else { Trust::Checksums };
-        let recovered = recover(&self.disk, trust)?;
+        let recovered = recover_with(&self.disk, trust, self.sabotage)?;
         self.log = recovered.log;
         let retention = self.retention;
         self.archive = Archive::new(self.disk.clone(), move |_: &str| retention);

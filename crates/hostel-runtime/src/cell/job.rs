@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event};
-use hostel_store::Image;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -38,8 +37,6 @@ pub(crate) enum Job {
     Replace(Box<Replacement>, oneshot::Sender<Result<()>>),
     /// Show the state to every client, after that.
     Show(Restored),
-    /// Copy the database as it is.
-    Image(oneshot::Sender<Result<Image>>),
     /// Put the agent out of memory: its writes were lost, or it fails too often.
     Evict,
     /// Nothing, but for looking whether the cell is still needed.
@@ -49,7 +46,7 @@ pub(crate) enum Job {
 impl Job {
     /// Whether it is done without the agent's code, so that a failed start does not concern it.
     pub(super) fn needs_no_start(&self) -> bool {
-        matches!(self, Self::Replace(..) | Self::Image(_))
+        matches!(self, Self::Replace(..))
     }
 }
 
@@ -58,7 +55,6 @@ impl Cell {
     pub(super) fn handle(&self, job: Job) {
         let job = match job {
             Job::Replace(with, done) => return self.replace(*with, done),
-            Job::Image(done) => return self.take_image(done),
             job => job,
         };
         match &job {
@@ -89,7 +85,7 @@ impl Cell {
             Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
             Job::Alarm => self.alarm_due(),
             Job::Show(restored) => self.show_restored(restored),
-            Job::Evict | Job::Tidy | Job::Replace(..) | Job::Image(_) => {}
+            Job::Evict | Job::Tidy | Job::Replace(..) => {}
         }
     }
 
@@ -105,7 +101,6 @@ impl Cell {
             Job::Close(peer, _) => self.forget(&peer),
             Job::Alarm => self.retry_alarm(&error),
             Job::Replace(_, done) => answer(done, Err(error)),
-            Job::Image(done) => answer(done, Err(error)),
             Job::Show(restored) => self.show_stored(restored, &error),
             Job::Evict | Job::Tidy => {}
         }

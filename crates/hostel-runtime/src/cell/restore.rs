@@ -158,19 +158,6 @@ impl Cell {
         let frame = restored.state.and_then(|state| self.state_frame(&state, None));
         self.release(frame.into_iter().chain([told(restored.done)]).collect());
     }
-
-    /// The database as it is now, everything that was committed included.
-    pub(super) fn take_image(&self, done: oneshot::Sender<Result<Image>>) {
-        let image = self.node.block(|| {
-            let _between_turns = self.lock_core();
-            let mut store = self.store.lock();
-            match store.as_mut() {
-                Some(db) => db.image().map_err(storage::error),
-                None => self.open_asleep()?.image().map_err(storage::error),
-            }
-        });
-        answer(done, image);
-    }
 }
 
 /// Tells who waits, after everything that was said before.

@@ -1,7 +1,6 @@
 //! What operators may do with an agent's past: look, compare, put back, fork.
 
 use hostel_core::{AgentId, Result};
-use hostel_protocol::refusal::Code;
 use hostel_store::{AgentKey, Difference, HistoryPage, HistoryQuery, Image, Moment};
 use serde::Serialize;
 
@@ -45,13 +44,7 @@ impl Node {
     /// `history_gone`, `moment_invalid`, `agent_not_found`, `history_off` (not for the present), or a storage code.
     pub async fn image(&self, id: &AgentId, at: Moment) -> Result<Image> {
         let (store, key) = (self.0.store.clone(), key_of(id));
-        let image = beside(move || store.image(&key, at).map_err(storage::error)).await;
-        match image {
-            Err(error) if at == Moment::Now && error.code() == Some(Code::HistoryOff) => {
-                self.0.ask(id, Job::Image).await
-            }
-            image => image,
-        }
+        beside(move || store.image(&key, at).map_err(storage::error)).await
     }
 
     /// Puts an agent back to a moment, with all that belongs to it: state, rows, wake-up, stored results.

@@ -493,6 +493,36 @@ async fn an_agent_is_copied_as_it_is_where_no_history_is_kept() {
     assert!(refused.fix().is_some());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_image_that_cannot_be_put_in_place_leaves_the_agent_and_its_work_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, stage) = start(on_disk(&dir)).await;
+    let mut client = Client::greeted(&node, "Board", "a").await;
+    client.result("set", json!(["before"])).await;
+    let image = node.image(&id("a"), Moment::Now).await.unwrap();
+    client.result("set", json!(["after"])).await;
+    let turns_before = turns(&node, "a").await;
+    client.waiting();
+    let open = stage.draw();
+    let working = tokio::spawn({
+        let node = node.clone();
+        async move { node.call(call("persist")).await }
+    });
+    until(|| stage.reached.load(Ordering::SeqCst)).await;
+
+    // Its state can be read, but it is no whole database any more.
+    use std::io::Write;
+    std::fs::OpenOptions::new().append(true).open(image.path()).unwrap().write_all(b"torn").unwrap();
+    let refused = node.install(&id("a"), image, "import", true).await.unwrap_err();
+    assert_eq!(refused.code(), Some(Code::StorageCorrupt), "{refused:?}");
+    assert!(client.waiting().is_empty(), "nobody hears of it");
+    assert_eq!(get(&mut client).await, json!(["after", 2]));
+    assert_eq!(turns(&node, "a").await, turns_before);
+    open.send(()).unwrap();
+    working.await.unwrap().unwrap();
+    assert_eq!(get(&mut client).await, json!(["too late", 2]), "its work went on");
+}
+
 /// The same agents, after a change of their class that lost the way back.
 mod newer {
     use hostel_macros::agent;

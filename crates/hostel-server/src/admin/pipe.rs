@@ -54,9 +54,8 @@ impl Write for Pipe {
         Ok(bytes.len())
     }
 
-    /// A piece goes when it is full, or at the end.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if self.buffer.is_empty() { Ok(()) } else { self.send() }
     }
 }
 

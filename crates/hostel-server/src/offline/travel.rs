@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use hostel_store::{AgentKey, Author, Cause};
+use hostel_store::{AgentKey, Author, Cause, Progress};
 use serde_json::{Value, json};
 
 use super::Offline;
@@ -40,5 +40,14 @@ impl Offline {
         self.install(&key, image, Cause { event: "import", what: "", author: Author::Operator })?;
         let turns = travel::keep(&self.store, &key, arrived.history.as_ref())?;
         Ok(json!({"agent": format!("{}/{}", key.namespace(), key.name()), "turns": turns}))
+    }
+
+    /// Copies the whole directory to another, or brings the copy up to date.
+    ///
+    /// # Errors
+    ///
+    /// If the other one is something else already, or cannot be written.
+    pub fn backup(&self, dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Value, Refused> {
+        Ok(super::shown(self.store.backup(dir, progress)?))
     }
 }

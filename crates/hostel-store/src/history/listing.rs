@@ -1,14 +1,15 @@
 //! A list of turns, with what each of them changed.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 
 use hostel_journal::{Kind, Past};
 
 use super::compare::{self, Comparison, different_pages};
 use super::scratch::Scratch;
-use super::turns::{Turns, lay};
+use super::turns::{Place, Survey, Turns, lay};
 use super::{Changes, HistoryPage, HistoryQuery, TurnEntry};
 use crate::store::Inner;
 use crate::{Error, TurnCause};
@@ -22,25 +23,59 @@ const MOST_COMPARED: usize = 100;
 
 /// The asked part of a history.
 pub(super) fn page(store: &Inner, turns: &Turns<'_>, query: &HistoryQuery) -> Result<HistoryPage, Error> {
-    let past = turns.past();
-    let end = query.before.map_or(past.len(), |before| past.partition_point(|past| past.turn() < before));
     let most = if query.changes { MOST_COMPARED } else { MOST };
-    let start = end.saturating_sub(query.limit.clamp(1, most));
-    let mut entries: Vec<TurnEntry> = past[start..end].iter().map(entry).collect();
-    if query.changes && start < end {
-        let mut pair = Pair::before(store, turns, start)?;
-        for (entry, past) in entries.iter_mut().zip(&past[start..end]) {
+    let (window, survey) = Window::read(turns, query.before, query.limit.clamp(1, most))?;
+    let mut entries: Vec<TurnEntry> = window.turns.iter().map(entry).collect();
+    if query.changes && !window.turns.is_empty() {
+        let mut pair = Pair::before(store, turns, &window)?;
+        for (entry, past) in entries.iter_mut().zip(&window.turns) {
             entry.changes = pair.step(past).map_err(|e| e.told(turns))?;
         }
     }
     entries.reverse();
+    let oldest_here = entries.last().map(|entry| entry.turn);
     Ok(HistoryPage {
         turns: entries,
-        next: (start > 0).then(|| turns.at(start).turn),
-        oldest: past.first().map(Past::turn),
-        oldest_whole: turns.oldest_whole().map(|place| turns.at(place).turn),
-        damage: turns.damage().to_vec(),
+        next: oldest_here.filter(|_| window.before.is_some()),
+        oldest: survey.oldest.map(|at| at.turn),
+        oldest_whole: survey.oldest_whole.map(|at| at.turn),
+        damage: survey.damage,
     })
+}
+
+/// The turns of one answer, oldest first, and the one before them.
+#[derive(Debug, Default)]
+struct Window {
+    before: Option<Place>,
+    turns: VecDeque<Past>,
+    places: VecDeque<Place>,
+}
+
+impl Window {
+    fn read(turns: &Turns<'_>, end: Option<i64>, limit: usize) -> Result<(Self, Survey), Error> {
+        let mut window = Self::default();
+        let survey = turns.walk(|past, place| {
+            if end.is_none_or(|end| place.at.turn < end) {
+                window.push(past, place, limit);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((window, survey))
+    }
+
+    fn push(&mut self, mut past: Past, place: Place, limit: usize) {
+        // While turns are folded into a base, the last of them may be there twice: as itself, and as the whole.
+        if past.base && self.turns.back().is_some_and(|twin| twin.turn() == past.turn()) {
+            self.places.pop_back();
+            past.cause = self.turns.pop_back().map(|twin| twin.cause).unwrap_or_default();
+        }
+        self.turns.push_back(past);
+        self.places.push_back(place);
+        if self.turns.len() > limit {
+            self.turns.pop_front();
+            self.before = self.places.pop_front();
+        }
+    }
 }
 
 fn entry(past: &Past) -> TurnEntry {
@@ -91,25 +126,27 @@ impl From<rusqlite::Error> for Failed {
 }
 
 impl Pair {
-    /// Both as they were before the turn at `place`. Before the first turn of all there was an empty database.
-    fn before(store: &Inner, turns: &Turns<'_>, place: usize) -> Result<Self, Error> {
-        let files = || -> io::Result<_> { Ok((Scratch::create(&store.layout)?, Scratch::create(&store.layout)?)) };
-        let (before, mut after) = files().map_err(|e| turns.failed(e))?;
-        let Some(earlier) = place.checked_sub(1) else {
-            let first_of_all = turns.past().first().is_some_and(|past| past.header.kind == Kind::Create && !past.base);
-            return Ok(Self { before, after, pages: first_of_all.then_some(0) });
+    /// Both as they were before the first turn of the window. Before the first turn of all there was an empty database.
+    fn before(store: &Inner, turns: &Turns<'_>, window: &Window) -> Result<Self, Error> {
+        let empty = |pages| -> io::Result<Self> {
+            Ok(Self { before: Scratch::create(&store.layout)?, after: Scratch::create(&store.layout)?, pages })
         };
-        if turns.past()[earlier].header.kind == Kind::Destroy {
-            return Ok(Self { before, after, pages: Some(0) });
-        }
-        if turns.whole(earlier).is_none() {
-            return Ok(Self { before, after, pages: None });
-        }
-        let image = turns.image(store, earlier)?;
-        let mut copy = || io::copy(&mut File::open(image.path())?, &mut after.1);
-        copy().map_err(|e| turns.failed(e))?;
-        let (scratch, file) = image.into_scratch().map_err(|e| turns.failed(e))?;
-        Ok(Self { before: (scratch, file), after, pages: Some(turns.past()[earlier].header.db_pages) })
+        let is_first = |past: &Past| past.header.kind == Kind::Create && !past.base;
+        let place = match window.before {
+            Some(place) if place.whole.is_some() => place,
+            Some(place) => return empty((place.kind == Kind::Destroy).then_some(0)).map_err(|e| turns.failed(e)),
+            None => {
+                let first_of_all = window.turns.front().is_some_and(is_first);
+                return empty(first_of_all.then_some(0)).map_err(|e| turns.failed(e));
+            }
+        };
+        let image = turns.image(store, &place)?;
+        let both = || -> io::Result<Self> {
+            let mut after = Scratch::create(&store.layout)?;
+            io::copy(&mut File::open(image.path())?, &mut after.1)?;
+            Ok(Self { before: image.into_scratch()?, after, pages: Some(place.db_pages) })
+        };
+        both().map_err(|e| turns.failed(e))
     }
 
     /// Goes on by one turn, and says what it changed; `None` if that is not known, or if it was the agent's end.

@@ -1,125 +1,176 @@
 //! An agent's turns as the journal and its archive have them, and its database right after any of them.
+//!
+//! An agent may have millions of turns: they are walked through, never held all at once.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use hostel_journal::record::Body;
-use hostel_journal::{CommitLog, Kind, Listing, Past};
+use hostel_journal::{CommitLog, Kind, Past, Trail};
 
 use super::scratch::Scratch;
 use super::{At, Image, Moment};
+use crate::layout::identify;
 use crate::store::Inner;
 use crate::{AgentKey, Error, ErrorKind};
 
-/// An agent's turns that are kept, oldest first.
+/// So many places of damage are told.
+const TOLD: usize = 10;
+
+/// An agent's turns that are kept.
 #[derive(Debug)]
 pub(super) struct Turns<'a> {
     key: &'a AgentKey,
-    past: Vec<Past>,
+    trail: Trail,
+}
+
+/// One turn's place in the history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) at: At,
+    pub(super) kind: Kind,
+    pub(super) db_pages: u32,
+    /// The turn with the last whole database at or before it; `None` if that is not known.
+    pub(super) whole: Option<i64>,
+}
+
+/// What is learnt on a walk.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) oldest: Option<At>,
+    pub(super) oldest_whole: Option<At>,
+    /// The last turn that was passed.
+    pub(super) last: Option<Place>,
     /// Sentences about what cannot be read.
-    damage: Vec<String>,
+    pub(super) damage: Vec<String>,
+}
+
+impl Survey {
+    /// Takes the next turn in.
+    fn pass(&mut self, past: &Past) -> Place {
+        let at = At { turn: past.turn(), time_ms: past.header.time_ms };
+        if past.broken && self.damage.len() < TOLD {
+            let before = self.last.map_or(0, |last| last.at.turn);
+            self.damage.push(format!("what was between turn #{before} and turn #{} is lost", at.turn));
+        }
+        let whole = match past.header.kind {
+            Kind::Create => Some(at.turn),
+            Kind::Commit if !past.broken => self.last.and_then(|last| last.whole),
+            Kind::Commit | Kind::Destroy => None,
+        };
+        let place = Place { at, kind: past.header.kind, db_pages: past.header.db_pages, whole };
+        self.oldest.get_or_insert(at);
+        if whole == Some(at.turn) {
+            self.oldest_whole.get_or_insert(at);
+        }
+        self.last = Some(place);
+        place
+    }
 }
 
 impl<'a> Turns<'a> {
-    /// Reads where the turns are, with everything that was committed before this call. Nothing that is not durable is
+    /// Opens what holds the turns, with everything that was committed before this call. Nothing that is not durable is
     /// among them: the journal says where its durable part ends.
-    pub(super) fn read(store: &Inner, key: &'a AgentKey) -> Result<Self, Error> {
+    pub(super) fn open(store: &Inner, key: &'a AgentKey) -> Result<Self, Error> {
         let Some(keeper) = &store.keeper else { return Err(off(key, "a store in memory keeps none")) };
         if store.options.history.of(key.namespace()).keeps_nothing() {
             return Err(off(key, "the retention of its class is zero; give it one"));
         }
         keeper.journal.flush();
-        let Listing { records, damage } = keeper.listing(key).map_err(|e| failed(key, e))?;
-        let mut turns = Self { key, past: merge(records), damage };
-        turns.damage.extend(turns.holes());
+        let live = keeper.journal.log().live();
+        let trail = keeper.archive().trail(&live, key.namespace(), identify(key));
+        let turns = Self { key, trail: trail.map_err(|e| failed(key, e))? };
+        if turns.is_empty()? && !store.layout.database(key).exists() {
+            let message = format!("agent {key}: there is no such agent; compare its name");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
         Ok(turns)
     }
 
-    /// Sentences about turns that are known to have been there.
-    fn holes(&self) -> Vec<String> {
-        let hole = |(before, after): (&Past, &Past)| {
-            format!("what was between turn #{} and turn #{} is lost", before.turn(), after.turn())
-        };
-        let pairs = self.past.iter().zip(self.past.iter().skip(1));
-        pairs.filter(|(_, after)| after.broken).map(hole).collect()
+    fn is_empty(&self) -> Result<bool, Error> {
+        self.walk(|_, _| Ok(ControlFlow::Break(()))).map(|survey| survey.oldest.is_none())
     }
 
-    pub(super) fn damage(&self) -> &[String] {
-        &self.damage
+    /// Shows every turn with its place, oldest first, until `each` has enough.
+    pub(super) fn walk(
+        &self,
+        mut each: impl FnMut(Past, Place) -> io::Result<ControlFlow<()>>,
+    ) -> Result<Survey, Error> {
+        let mut survey = Survey::default();
+        let damage = self.trail.walk(i64::MIN, &mut |past| {
+            let place = survey.pass(&past);
+            each(past, place)
+        });
+        survey.damage.splice(0..0, damage.map_err(|e| self.failed(e))?);
+        survey.damage.truncate(TOLD);
+        Ok(survey)
     }
 
-    pub(super) fn past(&self) -> &[Past] {
-        &self.past
-    }
-
-    pub(super) fn at(&self, place: usize) -> At {
-        self.past
-            .get(place)
-            .map_or(At { turn: 0, time_ms: 0 }, |past| At { turn: past.turn(), time_ms: past.header.time_ms })
-    }
-
-    /// The place of the last turn at a moment.
-    pub(super) fn find(&self, at: Moment) -> Result<usize, Error> {
-        let place = match at {
-            Moment::Now => self.past.len().checked_sub(1),
-            Moment::Turn(turn) => self.past.iter().rposition(|past| past.turn() <= turn),
-            Moment::Time(ms) => self.past.iter().rposition(|past| past.header.time_ms <= ms),
-        };
-        let Some(place) = place else { return Err(self.gone(at)) };
-        let found = self.at(place).turn;
+    /// The last turn at a moment.
+    pub(super) fn find(&self, at: Moment) -> Result<Place, Error> {
+        let (mut found, mut after) = (None, None);
+        let survey = self.walk(|_, place| {
+            let is_before = match at {
+                Moment::Now => true,
+                Moment::Turn(turn) => place.at.turn <= turn,
+                Moment::Time(ms) => place.at.time_ms <= ms,
+            };
+            match is_before {
+                true => found = Some(place),
+                false => after = after.or(Some(place.at.turn)),
+            }
+            let is_past_it = matches!(at, Moment::Turn(_)) && found.is_some() && after.is_some();
+            Ok(if is_past_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        let Some(found) = found else { return Err(self.gone(at, &survey)) };
+        let turn = found.at.turn;
         match at {
-            Moment::Turn(turn) if turn != found => Err(self.no_such_turn(turn, place)),
-            _ if self.past[place].header.kind == Kind::Destroy => Err(Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "agent {}: there is none {at}, it was destroyed in turn #{found}; name a turn before that",
-                    self.key
-                ),
-            )),
-            _ => Ok(place),
+            Moment::Turn(asked) if asked != turn => Err(self.no_such_turn(asked, turn, after)),
+            _ if found.kind == Kind::Destroy => Err(self.ended(at, turn)),
+            _ if found.whole.is_none() => Err(self.gone(Moment::Turn(turn), &survey)),
+            _ => Ok(found),
         }
     }
 
-    /// Where the last whole database is at or before `place`; `None` if that is not known.
-    pub(super) fn whole(&self, place: usize) -> Option<usize> {
-        let up_to = self.past.get(..=place)?;
-        let begin = up_to.iter().rposition(|past| past.header.kind != Kind::Commit || past.broken)?;
-        (up_to[begin].header.kind == Kind::Create).then_some(begin)
-    }
-
-    /// The database right after the turn at `place`, from the newest record back to the last whole one.
-    pub(super) fn image(&self, store: &Inner, place: usize) -> Result<Image, Error> {
-        let At { turn, time_ms } = self.at(place);
-        let Some(begin) = self.whole(place) else { return Err(self.gone(Moment::Turn(turn))) };
-        let chain = &self.past[begin..=place];
+    /// The database right after a turn whose [`Place::whole`] is known.
+    pub(super) fn image(&self, store: &Inner, place: &Place) -> Result<Image, Error> {
         let built = || -> io::Result<Image> {
             let (scratch, file) = Scratch::create(&store.layout)?;
-            lay_all(&file, chain)?;
-            Ok(Image::new(scratch, turn, time_ms))
+            self.lay(&file, place)?;
+            Ok(Image::new(scratch, place.at.turn, place.at.time_ms))
         };
-        built().map_err(|e| failed(self.key, e))
+        built().map_err(|e| self.failed(e))
     }
 
-    /// The oldest turn whose database can be made again.
-    pub(super) fn oldest_whole(&self) -> Option<usize> {
-        self.past.iter().position(|past| past.header.kind == Kind::Create)
+    /// Lays everything from the last whole database on, record after record.
+    fn lay(&self, file: &File, place: &Place) -> io::Result<()> {
+        let Some(begin) = place.whole else { return Err(io::ErrorKind::NotFound.into()) };
+        let mut begun = false;
+        let walked = self.trail.walk(begin, &mut |past| {
+            if past.turn() > place.at.turn {
+                return Ok(ControlFlow::Break(()));
+            }
+            begun |= past.turn() == begin && past.header.kind == Kind::Create;
+            if begun {
+                lay(file, &past, &past.body()?)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        walked.map(drop)
     }
 
     pub(super) fn failed(&self, cause: io::Error) -> Error {
         failed(self.key, cause)
     }
 
-    fn gone(&self, at: Moment) -> Error {
-        let kept = match self.oldest_whole().map(|place| self.at(place)) {
-            _ if !self.damage.is_empty() => format!("its history is damaged ({})", self.damage.join("; ")),
-            Some(oldest) => {
-                format!(
-                    "the oldest that is kept whole is #{} of {}; name a later moment",
-                    oldest.turn,
-                    Moment::Time(oldest.time_ms)
-                )
+    fn gone(&self, at: Moment, survey: &Survey) -> Error {
+        let kept = match survey.oldest_whole {
+            _ if !survey.damage.is_empty() => format!("its history is damaged ({})", survey.damage.join("; ")),
+            Some(At { turn, time_ms }) => {
+                let time = Moment::Time(time_ms);
+                format!("the oldest that is kept whole is #{turn} of {time}; name a later moment")
             }
             None => "none is kept whole; restore it to now, and from then on all are".to_owned(),
         };
@@ -127,48 +178,29 @@ impl<'a> Turns<'a> {
         Error::new(ErrorKind::HistoryGone, message)
     }
 
-    fn no_such_turn(&self, turn: i64, before: usize) -> Error {
-        let near = [Some(before), Some(before + 1).filter(|next| *next < self.past.len())];
-        let near: Vec<String> = near.into_iter().flatten().map(|place| format!("#{}", self.at(place).turn)).collect();
-        let message = format!(
-            "agent {}: #{turn} is not a turn of it; the nearest are {}, list its history for all of them",
-            self.key,
-            near.join(" and ")
+    fn no_such_turn(&self, asked: i64, before: i64, after: Option<i64>) -> Error {
+        let near = after.map_or_else(
+            || format!("the last is #{before}"),
+            |after| format!("the nearest are #{before} and #{after}"),
         );
+        let message =
+            format!("agent {}: #{asked} is not a turn of it; {near}, list its history for all of them", self.key);
         Error::new(ErrorKind::MomentInvalid, message)
     }
+
+    fn ended(&self, at: Moment, turn: i64) -> Error {
+        let message = format!(
+            "agent {}: there is none {at}, it was destroyed in turn #{turn}; name a turn before that",
+            self.key
+        );
+        Error::new(ErrorKind::NotFound, message)
+    }
 }
 
-/// While turns are folded into a base, the last of them may be there twice: as itself, and as the whole.
-fn merge(records: Vec<Past>) -> Vec<Past> {
-    let mut merged: Vec<Past> = Vec::with_capacity(records.len());
-    for mut past in records {
-        if past.base
-            && let Some(twin) = merged.pop_if(|before| before.turn() == past.turn())
-        {
-            past.cause = twin.cause;
-        }
-        merged.push(past);
-    }
-    merged
-}
-
-/// Lays the newest image of each page.
-fn lay_all(file: &File, chain: &[Past]) -> io::Result<()> {
-    let Some(last) = chain.last().map(|past| &past.header) else { return Ok(()) };
-    let (page_size, db_pages) = (u64::from(last.page_size), last.db_pages);
-    let mut seen = HashSet::new();
-    for past in chain.iter().rev() {
-        if seen.len() == db_pages as usize {
-            break;
-        }
-        for (number, image) in past.body()?.pages().rev() {
-            if (1..=db_pages).contains(&number) && seen.insert(number) {
-                file.write_all_at(image, u64::from(number - 1) * page_size)?;
-            }
-        }
-    }
-    file.set_len(u64::from(db_pages) * page_size)
+/// The last turn that is known; all zeros if none is.
+pub(super) fn newest(store: &Inner, key: &AgentKey) -> At {
+    let survey = Turns::open(store, key).and_then(|turns| turns.walk(|_, _| Ok(ControlFlow::Continue(()))));
+    survey.ok().and_then(|survey| survey.last).map_or(At { turn: 0, time_ms: 0 }, |last| last.at)
 }
 
 /// Lays the pages of one record over a file.
@@ -191,12 +223,6 @@ fn failed(key: &AgentKey, cause: io::Error) -> Error {
         Some(io::ErrorKind::InvalidData) => error.with_kind(ErrorKind::Corrupt),
         _ => error,
     }
-}
-
-/// The last turn that is known; all zeros if none is.
-pub(super) fn newest(store: &Inner, key: &AgentKey) -> At {
-    let turns = Turns::read(store, key).ok();
-    turns.map_or(At { turn: 0, time_ms: 0 }, |turns| turns.at(turns.past.len().saturating_sub(1)))
 }
 
 fn off(key: &AgentKey, why: &str) -> Error {

@@ -3,12 +3,17 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hostel_journal::{AgentId, Archive, DIR, Disk, Extent, LocalDisk, Log, Lsn, segment};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::HistoryOptions;
+
+/// How often what a class keeps is compared with what it has, if nothing is handed over meanwhile.
+const PERIOD: Duration = Duration::from_secs(60 * 60);
+/// The same after the start, which itself reads nothing of history.
+const FIRST: Duration = Duration::from_secs(60);
 
 /// The archive of a data directory, with its thread.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ struct Work {
 #[derive(Debug, Default)]
 struct State {
     due: bool,
+    busy: bool,
     ends: bool,
 }
 
@@ -39,6 +45,9 @@ impl Historian {
         let archive = Arc::new(Archive::new(disk, move |class: &str| policy.of(class)));
         // What an earlier process kept goes first, so that there is never a hole in what is kept.
         let off = options.is_off() && archive.is_empty()?;
+        if !off {
+            archive.make_ready()?;
+        }
         Ok(Self { archive, off, work: Arc::default(), thread: Mutex::default() })
     }
 
@@ -48,7 +57,7 @@ impl Historian {
 
     /// Takes a segment out of the journal's directory, durably.
     pub(crate) fn take(&self, disk: &LocalDisk, extent: Extent) -> io::Result<()> {
-        if self.off || extent.is_empty() {
+        if self.off {
             return Log::remove(disk, extent.id);
         }
         self.archive.take_over(&extent.path(), extent.id, extent.end)
@@ -67,15 +76,15 @@ impl Historian {
         put_aside(disk, extent.id)
     }
 
-    /// Starts the thread, with something to do if anything is left of an earlier process.
+    /// Starts the thread, with something to do if an earlier process has left something handed over.
     pub(crate) fn start(&self) -> io::Result<()> {
         if self.off {
             return Ok(());
         }
+        self.work.state.lock().due = self.archive.has_pending()?;
         let (archive, work) = (Arc::clone(&self.archive), Arc::clone(&self.work));
         let thread = std::thread::Builder::new().name("hostel-history".to_owned());
         *self.thread.lock() = Some(thread.spawn(move || work.run(&archive))?);
-        self.wake();
         Ok(())
     }
 
@@ -111,15 +120,23 @@ pub(super) fn put_aside(disk: &LocalDisk, id: u64) -> io::Result<()> {
 impl Work {
     fn run(&self, archive: &Archive<LocalDisk>) {
         let mut state = self.state.lock();
-        loop {
-            while !state.due && !state.ends {
-                self.bell.wait(&mut state);
+        let mut patience = FIRST;
+        while !state.ends {
+            if state.due || self.bell.wait_for(&mut state, patience).timed_out() {
+                (state.due, state.busy, patience) = (false, true, PERIOD);
+                MutexGuard::unlocked(&mut state, || tend(archive));
+                state.busy = false;
+                self.bell.notify_all();
             }
-            if state.ends {
-                return;
-            }
-            state.due = false;
-            parking_lot::MutexGuard::unlocked(&mut state, || tend(archive));
+        }
+    }
+
+    /// Waits until there is nothing to do.
+    #[cfg(test)]
+    fn rest(&self) {
+        let mut state = self.state.lock();
+        while state.due || state.busy {
+            self.bell.wait(&mut state);
         }
     }
 }
@@ -137,5 +154,85 @@ fn tend(archive: &Archive<LocalDisk>) {
         }
         Ok(_) => {}
         Err(error) => tracing::error!(%error, "history could not be put in order; what was handed over stays"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::durability::make_durable;
+    use crate::{AgentKey, Options, Store};
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).map(|all| all.map(|entry| entry.unwrap().file_name().into_string().unwrap()));
+        entries.map(Iterator::collect).unwrap_or_default()
+    }
+
+    fn turn(store: &Store, name: &str) {
+        let mut agent = store.agent("counter", name).unwrap();
+        let state = format!("{}1", agent.state().unwrap().as_deref().unwrap_or_default());
+        agent.begin().unwrap();
+        agent.set_state(&state).unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+
+    fn turns(store: &Store, name: &str) -> usize {
+        let keeper = store.inner.keeper.as_ref().unwrap();
+        keeper.listing(&AgentKey::new("counter", name)).unwrap().whole().unwrap().len()
+    }
+
+    fn rest(store: &Store) {
+        store.inner.keeper.as_ref().unwrap().historian.work.rest();
+    }
+
+    #[test]
+    fn a_clean_stop_leaves_only_the_lease_and_the_next_process_takes_the_rest_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        for life in 1..=3 {
+            let store = Store::open(dir.path(), Options::default()).unwrap();
+            turn(&store, "a");
+            rest(&store);
+            assert_eq!(names(&dir.path().join("history/counter")).len(), life - 1);
+            assert_eq!(turns(&store, "a"), life);
+            drop(store);
+            assert_eq!(names(&dir.path().join("journal")), ["lease"]);
+            assert_eq!(names(&dir.path().join("history/pending")).len(), 1);
+        }
+    }
+
+    #[test]
+    fn after_a_crash_what_was_replayed_is_history_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        turn(&store, "a");
+        // The directory as a kill would leave it.
+        let copy = tempfile::tempdir().unwrap();
+        let copied = std::process::Command::new("cp").arg("-a").arg(dir.path().join(".")).arg(copy.path()).status();
+        assert!(copied.unwrap().success());
+        let after = Store::open(copy.path(), Options::default()).unwrap();
+        turn(&after, "a");
+        rest(&after);
+        assert_eq!(names(&copy.path().join("history/pending")), Vec::<String>::new());
+        assert_eq!(turns(&after, "a"), 2);
+    }
+
+    #[test]
+    fn without_history_nothing_is_handed_over_and_what_there_was_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let off = Options { history: HistoryOptions::off(), ..Options::default() };
+        turn(&Store::open(dir.path(), off.clone()).unwrap(), "a");
+        assert!(!dir.path().join("history").exists());
+        turn(&Store::open(dir.path(), Options::default()).unwrap(), "a");
+        let store = Store::open(dir.path(), off.clone()).unwrap();
+        rest(&store);
+        turn(&store, "a");
+        drop(store);
+        let store = Store::open(dir.path(), off).unwrap();
+        rest(&store);
+        assert!(store.inner.keeper.as_ref().unwrap().archive().is_empty().unwrap());
+        assert_eq!(turns(&store, "a"), 0);
     }
 }

@@ -187,6 +187,9 @@ impl Store {
         key.check(&self.inner.options)?;
         let off = || Error::new(ErrorKind::HistoryOff, format!("agent {key}: no history is kept of its class"));
         let keeper = self.inner.keeper.as_ref().ok_or_else(off)?;
+        if keeper.archive().retention(key.namespace()).keeps_nothing() {
+            return Err(off());
+        }
         let failed = |e| Error::io(&format!("agent {key}"), "keeping its imported history", e);
         let mut reader = Reader::open(history.path()).map_err(failed)?;
         let (agent, mut turn) = (identify(key), -i64::try_from(history.turns).unwrap_or(0));

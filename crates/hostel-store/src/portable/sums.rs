@@ -24,6 +24,11 @@ impl<T> Summing<T> {
         (self.bytes, data_encoding::HEXLOWER.encode(&self.hash.finalize()))
     }
 
+    /// As [`Summing::finish`], and gives back what is inside.
+    pub(super) fn into_parts(self) -> (T, u64, String) {
+        (self.inner, self.bytes, data_encoding::HEXLOWER.encode(&self.hash.finalize()))
+    }
+
     fn count(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;

@@ -5,6 +5,7 @@
 //! history say was written last, as far back as they reach; of older pages only SQLite's own check can tell.
 
 mod agents;
+mod backup;
 mod database;
 mod history;
 mod journal;
@@ -98,6 +99,9 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified
     let disk = ReadOnly::new(&root);
     let archive = Archive::new(disk.clone(), |_: &str| Retention::default());
     let mut work = Work { disk, archive, layout, done: Verified::default(), progress };
+    if !backup::check(&mut work) {
+        return Ok(work.done);
+    }
     let journal = journal::check(&mut work);
     let alarms = register::check(&mut work);
     let there = agents::check(&mut work, &agents::Known { journal: &journal, alarms: alarms.as_ref() });

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use hostel_store::{Error, Options, Store};
 
-use super::{Disk, database, files, keep};
+use super::{Disk, database, keep};
 
 /// Two closed agents, of which `damage` has its way with one.
 fn damaged(damage: impl FnOnce(&Path)) -> (Disk, Error) {

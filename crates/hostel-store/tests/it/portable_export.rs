@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use hostel_store::{AgentKey, Author, Cause, ExportOptions, SqlValue, Store, make_durable};
+use hostel_store::{
+    AgentKey, Author, Cause, ExportOptions, HistoryOptions, Image, Options, Retention, SqlValue, Store, make_durable,
+};
 
 use super::{Disk, files, keep};
 
@@ -42,11 +44,16 @@ fn rows(store: &Store, name: &str) -> Vec<Vec<SqlValue>> {
 fn install(store: &Store, from: &[u8]) {
     let parcel = store.unpack(&mut &*from).unwrap();
     let key = AgentKey::new(&*parcel.namespace, &*parcel.name);
-    let mut agent = store.agent(key.namespace(), key.name()).unwrap();
     if let Some(history) = &parcel.history {
         store.keep_imported_history(&key, history).unwrap();
     }
-    agent.replace(parcel.image, Cause { event: "import", what: "", author: Author::Operator }).unwrap();
+    install_image(store, parcel.image);
+}
+
+fn install_image(store: &Store, image: Image) {
+    let key = image.identity().unwrap().unwrap();
+    let mut agent = store.agent(key.namespace(), key.name()).unwrap();
+    agent.replace(image, Cause { event: "import", what: "", author: Author::Operator }).unwrap();
 }
 
 /// The members of an export by name.
@@ -279,4 +286,21 @@ fn a_history_that_was_tampered_with_is_refused() {
         bad[0].1 = manifest.replace(&sum(&good[2].1), &sum(&bad[2].1)).into_bytes();
         assert!(refused(&disk.store, &pack(&bad)).contains("history.hist"), "byte {at}");
     }
+}
+
+#[test]
+fn a_class_that_keeps_no_history_takes_none_in_either() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let exported = export(&disk.store, &key("a"));
+    let history = HistoryOptions { default: Retention::NONE, ..HistoryOptions::default() };
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options { history, ..Options::default() }).unwrap();
+    let parcel = store.unpack(&mut &*exported).unwrap();
+    let error = store.keep_imported_history(&key("a"), parcel.history.as_ref().unwrap()).unwrap_err();
+    assert_eq!(error.code(), "history_off");
+    // Nor is one needed to leave.
+    install_image(&store, parcel.image);
+    let again = members(&export(&store, &key("a")));
+    assert_eq!(again[1].1.len(), members(&exported)[1].1.len());
 }

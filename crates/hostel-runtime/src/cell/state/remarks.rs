@@ -4,6 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use hostel_core::state;
 use hostel_protocol::{
+    OneLine,
     refusal::{Code, Refusal},
     server,
 };
@@ -53,7 +54,8 @@ impl Cell {
         if self.may_warn(last) {
             tracing::warn!(
                 agent = %self.id, connection = %peer.record.id.escape_debug(), code = refusal.code.as_str(),
-                fields = ?names, "a client's state was stored, with a warning: {}", refusal.message.escape_debug()
+                fields = ?names, fix = refusal.fix.as_deref(),
+                "a client's state was stored, with a warning: {}", OneLine(&refusal.message)
             );
         }
         refusal.to_warning_frame(names)

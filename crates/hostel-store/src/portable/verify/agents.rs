@@ -8,6 +8,7 @@ use std::path::Path;
 use hostel_journal::scan::Found;
 use hostel_journal::{AgentId, Kind, segment};
 
+use super::super::tree;
 use super::journal::Journal;
 use super::{Work, database, pages};
 use crate::AgentKey;
@@ -25,7 +26,7 @@ pub(super) struct Known<'a> {
 /// Checks all of them. Returns the agents whose databases are there.
 pub(super) fn check(work: &mut Work<'_>, known: &Known<'_>) -> HashSet<AgentId> {
     let mut seen = HashSet::new();
-    let places = databases(work).unwrap_or_else(|error| {
+    let places = tree::databases(work.layout.root()).unwrap_or_else(|error| {
         work.problem("agents", None, format!("it cannot be read: {error}"), "make it readable");
         Vec::new()
     });
@@ -48,30 +49,6 @@ pub(super) fn check(work: &mut Work<'_>, known: &Known<'_>) -> HashSet<AgentId> 
     seen.extend(known.journal.records.keys());
     work.progress("checking databases", total, total);
     seen
-}
-
-/// The files that databases could be, in order.
-fn databases(work: &Work<'_>) -> io::Result<Vec<String>> {
-    let (root, mut places) = (work.layout.agents(), Vec::new());
-    for namespace in names(&root)? {
-        for shard in names(&root.join(&namespace))? {
-            let files = names(&root.join(&namespace).join(&shard))?;
-            let databases = files.into_iter().filter(|name| name.ends_with(".db"));
-            places.extend(databases.map(|name| format!("agents/{namespace}/{shard}/{name}")));
-        }
-    }
-    Ok(places)
-}
-
-fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(dir) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names: Vec<String> =
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<_>>()?;
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// The agent's number, which ends the name of its file.
