@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use hostel_journal::{AgentId, Failure, Lsn, Ticket};
 use parking_lot::{Condvar, Mutex};

@@ -150,16 +150,20 @@ unsafe fn open_underlying(
 /// # Safety
 /// `file` is one of [`open`]'s, and open.
 unsafe fn log<'a>(file: *mut sqlite3_file) -> &'a Log {
-    // SAFETY: said above; the log lives until the file is closed, which SQLite does not do during another call.
-    unsafe { &*(*file.cast::<LogFile>()).log }
+    // SAFETY: said above.
+    let log = unsafe { (*file.cast::<LogFile>()).log };
+    // SAFETY: the log lives until the file is closed, which SQLite does not do during another call.
+    unsafe { &*log }
 }
 
 /// # Safety
 /// As [`open`], for `xClose`.
 unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     let file = file.cast::<LogFile>();
+    // SAFETY: SQLite calls this for files of `open`'s.
+    let log = unsafe { (*file).log };
     // SAFETY: SQLite closes a file once; the count that `open` made is given back.
-    drop(unsafe { Arc::from_raw((*file).log) });
+    drop(unsafe { Arc::from_raw(log) });
     ffi::SQLITE_OK
 }
 
