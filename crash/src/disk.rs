@@ -1,5 +1,7 @@
 //! A file system of our own whose power can be cut: ext4 in a file, mounted, and shut down by ioctl without writing anything
-//! more.
+//! more. `disk/trouble.rs` has disks with other troubles.
+
+pub(crate) mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -43,11 +45,19 @@ impl LoopDisk {
     }
 
     fn mount(&self) -> anyhow::Result<()> {
-        run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mount))
+        run(Command::new("mount").args(["-o", "loop,errors=remount-ro"]).arg(&self.image).arg(&self.mount))
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.mount
+    }
+
+    /// Has the file system find an error, upon which it takes no more writes.
+    pub(crate) fn fail(&self) -> anyhow::Result<()> {
+        let output = Command::new("findmnt").args(["-no", "SOURCE"]).arg(&self.mount).output()?;
+        let device = String::from_utf8_lossy(&output.stdout).trim().replace("/dev/", "");
+        let path = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        std::fs::write(&path, "a trial").with_context(|| path)
     }
 
     /// Gets ready to cut the power.

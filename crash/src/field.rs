@@ -78,7 +78,7 @@ impl Field {
     /// Lets clients loose once more, stops the server in peace, and compares everything: a clean stop must keep all of it,
     /// too.
     pub(crate) async fn finish(&mut self, mut server: Server) -> anyhow::Result<()> {
-        let load = self.load(&server);
+        let mut load = self.load(&server);
         self.work().await;
         load.stop().await;
         let ended = server.terminate().await?;

@@ -6,7 +6,7 @@ use crate::{field::Field, say};
 pub(crate) async fn run(field: &mut Field, kills: u32) -> anyhow::Result<()> {
     let mut server = field.plan.start().await?;
     for kill in 1..=kills {
-        let load = field.load(&server);
+        let mut load = field.load(&server);
         field.work().await;
         server.kill().await;
         load.end().await;

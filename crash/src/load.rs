@@ -51,12 +51,12 @@ impl Load {
     }
 
     /// Waits for clients whose server is gone.
-    pub(crate) async fn end(mut self) {
+    pub(crate) async fn end(&mut self) {
         while self.clients.join_next().await.is_some() {}
     }
 
     /// Asks the clients to stop, and waits.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
         self.end().await;
     }
@@ -76,7 +76,16 @@ impl Writer {
     async fn run(mut self, name: String) {
         for session in 0.. {
             let connected = Client::connect_with_events(&self.target, &Options::default()).await;
-            let Ok((client, events)) = connected else { return };
+            let (client, events) = match connected {
+                Ok(connected) => connected,
+                Err(Error::Connect { .. }) => return,
+                Err(_) if self.stop.is_cancelled() => return,
+                // It is there, and does not let us in: a fault that may pass.
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    continue;
+                }
+            };
             let watcher = tokio::spawn(watch(events, Arc::clone(&self.ledger), self.who));
             match self.who {
                 Who::Ledger(at) => self.enter(&client, at, &format!("{name}-{session}")).await,

@@ -13,12 +13,20 @@ mod points;
 mod power;
 mod rng;
 mod server;
+mod trouble;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
+use anyhow::bail;
 use clap::Parser;
 
-use crate::{disk::LoopDisk, field::Field, rng::Rng, server::Plan};
+use crate::{
+    disk::LoopDisk,
+    field::Field,
+    rng::Rng,
+    server::Plan,
+    trouble::{Disk, Trouble},
+};
 
 /// The promise was broken.
 const BROKEN: u8 = 1;
@@ -46,6 +54,9 @@ struct Flags {
     /// How often to cut the power; needs the right to mount.
     #[arg(long, default_value_t = 0)]
     power_cuts: u32,
+    /// What to have go wrong with its disk while it works: each for real where this machine can do it.
+    #[arg(long, value_name = "TROUBLE", value_delimiter = ',')]
+    troubles: Vec<Trouble>,
     /// Agents.
     #[arg(long, default_value_t = 50)]
     agents: u64,
@@ -77,41 +88,63 @@ async fn main() -> anyhow::Result<ExitCode> {
     say(&format!("seed {seed}"));
     let mut rng = Rng::new(seed);
     let mut codes = Vec::new();
-    for (what, rounds) in [("kills", flags.kills), ("points", flags.points), ("power cuts", flags.power_cuts)] {
-        if rounds > 0 {
-            codes.push(series(&flags, what, rounds, Rng::new(rng.next())).await?);
-        }
+    for series in chosen(&flags) {
+        codes.push(run(&flags, series, Rng::new(rng.next())).await?);
     }
     let bad = codes.iter().filter(|code| **code != 0).min();
     Ok(bad.copied().map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
+/// One kind of rounds, and how many.
+#[derive(Debug, Clone, Copy)]
+enum Series {
+    Kills(u32),
+    Points(u32),
+    PowerCuts(u32),
+    Trouble(Trouble),
+}
+
+fn chosen(flags: &Flags) -> Vec<Series> {
+    let mut chosen = Vec::new();
+    chosen.extend((flags.kills > 0).then_some(Series::Kills(flags.kills)));
+    chosen.extend((flags.points > 0).then_some(Series::Points(flags.points)));
+    chosen.extend((flags.power_cuts > 0).then_some(Series::PowerCuts(flags.power_cuts)));
+    chosen.extend(flags.troubles.iter().copied().map(Series::Trouble));
+    chosen
+}
+
 /// One series, in a place of its own.
-async fn series(flags: &Flags, what: &str, rounds: u32, rng: Rng) -> anyhow::Result<u8> {
+async fn run(flags: &Flags, series: Series, rng: Rng) -> anyhow::Result<u8> {
     let place = match &flags.dir {
         Some(dir) => tempfile::tempdir_in(dir)?,
         None => tempfile::tempdir()?,
     };
-    let disk = if what == "power cuts" { Some(LoopDisk::new(place.path())?) } else { None };
+    let disk = match series {
+        Series::PowerCuts(_) => Disk::Loop(LoopDisk::new(place.path())?),
+        Series::Trouble(trouble) => trouble.disk(place.path())?,
+        _ => Disk::Plain(place.path().to_owned()),
+    };
     let plan = Plan {
         program: server(flags)?,
-        data: disk.as_ref().map_or(place.path(), LoopDisk::path).join("data"),
+        data: disk.path().join("data"),
         log: place.path().join("server.log"),
         args: Vec::new(),
         armed: flags.arm.clone(),
     };
     let mut field = Field::new(plan, flags.agents, flags.clients, flags.longest_ms, rng);
     let begun = Instant::now();
-    let come_to = match (what, &disk) {
-        ("points", _) => points::run(&mut field, rounds, &points::chosen(&flags.only)?).await?,
-        (_, Some(disk)) => power::run(&mut field, disk, rounds).await?,
-        _ => kills::run(&mut field, rounds).await.map(|()| true)?,
+    let come_to = match (series, &disk) {
+        (Series::Kills(kills), _) => kills::run(&mut field, kills).await.map(|()| true)?,
+        (Series::Points(rounds), _) => points::run(&mut field, rounds, &points::chosen(&flags.only)?).await?,
+        (Series::PowerCuts(cuts), Disk::Loop(disk)) => power::run(&mut field, disk, cuts).await?,
+        (Series::Trouble(trouble), disk) => trouble::run(&mut field, disk, trouble).await.map(|()| true)?,
+        (Series::PowerCuts(_), _) => bail!("no disk to cut the power of"),
     };
-    say(&format!("{rounds} {what} in {:.1} s: {}", begun.elapsed().as_secs_f64(), field.ledger.totals()));
+    say(&format!("{series:?} in {:.1} s: {}", begun.elapsed().as_secs_f64(), field.ledger.totals()));
     for (code, times) in field.ledger.take_codes() {
         say(&format!("refused {times} times: {code}"));
     }
-    say(&format!("{what}: {}", field.faults));
+    say(&format!("{series:?}: {}", field.faults));
     Ok(verdict(&field, come_to, place))
 }
 

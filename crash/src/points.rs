@@ -134,7 +134,7 @@ async fn until_it_ends(field: &mut Field, spec: &str) -> anyhow::Result<bool> {
     match field.plan.armed(spec).try_start().await? {
         Started::Not(_) => Ok(true),
         Started::Up(mut server) => {
-            let load = field.load(&server);
+            let mut load = field.load(&server);
             let hit = wait(&mut server, |server| Ok(server.ended()?.is_some())).await?;
             server.kill().await;
             load.end().await;

@@ -78,7 +78,7 @@ async fn one(field: &mut Field, disk: &LoopDisk, mut server: Server, when: When)
             cut(field, switch, server, Some(load)).await?;
         }
         When::AfterKill | When::Recovering => {
-            let load = field.load(&server);
+            let mut load = field.load(&server);
             field.work().await;
             server.kill().await;
             load.end().await;
@@ -140,7 +140,7 @@ async fn cut(field: &Field, switch: Switch, mut server: Server, load: Option<Loa
     field.ledger.freeze();
     let cut = tokio::task::block_in_place(|| switch.cut());
     server.kill().await;
-    if let Some(load) = load {
+    if let Some(mut load) = load {
         load.end().await;
     }
     cut

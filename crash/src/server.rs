@@ -101,9 +101,14 @@ impl Plan {
         Ok(http::get(&server.target("/healthz")?, &Options::default()).await?.text() == "points")
     }
 
+    /// Everything that servers have said.
+    pub(crate) fn words(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of the log.
     pub(crate) fn last_words(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.words();
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
@@ -121,6 +126,17 @@ impl Server {
             Who::Note(at) => format!("note-agent/crash-{at}"),
         };
         Ok(Target::parse(&path, &self.base)?)
+    }
+
+    /// The number of its process, as long as it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Whether it answers.
+    pub(crate) async fn is_healthy(&self) -> bool {
+        let Ok(health) = self.target("/healthz") else { return false };
+        http::get(&health, &Options::default()).await.is_ok_and(|answer| answer.status == 200)
     }
 
     /// How it ended, if it has.

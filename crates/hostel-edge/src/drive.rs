@@ -148,7 +148,8 @@ impl Driver {
     /// Pings a silent client, and gives it up when it stays silent.
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
         while self.pulse.as_mut().poll(cx).is_ready() {
-            let heard = self.socket.take_heard() || self.deaf;
+            let progress = self.socket.take_progress();
+            let heard = self.socket.take_heard() || self.deaf || progress;
             if self.pinged && !heard {
                 self.socket.close_now(close::GOING_AWAY, "no answer to a ping");
             } else if !heard {

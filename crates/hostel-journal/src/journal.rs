@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
@@ -25,6 +25,10 @@ const GATHERED: usize = 64;
 const GATHERED_BYTES: usize = 1 << 20;
 /// How long after a failure the log is opened again.
 const RETRY: Duration = Duration::from_millis(100);
+/// A batch that takes longer is worth a line in the log,
+const SLOW: Duration = Duration::from_millis(500);
+/// once in so long.
+const SLOW_AGAIN: Duration = Duration::from_secs(10);
 
 /// Whoever brought an entry, as the journal sees it.
 pub trait Ticket: Send {
@@ -100,6 +104,8 @@ struct Shared<D: Disk> {
     /// 0 fine, 1 low, 2 failed: the health without a lock.
     unwell: AtomicU8,
     writer: Mutex<Option<ThreadId>>,
+    /// When the disk was last called slow.
+    slow: Mutex<Option<Instant>>,
     epoch: Epoch,
     syncs: AtomicU64,
     entries: AtomicU64,
@@ -146,6 +152,7 @@ impl<D: Disk> Journal<D> {
             health: RwLock::new(Health::Fine),
             unwell: AtomicU8::new(0),
             writer: Mutex::new(None),
+            slow: Mutex::new(None),
             syncs: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -329,8 +336,10 @@ impl<D: Disk> Shared<D> {
     }
 
     fn append(&self, log: &mut Log<D>, good: &[(Entry, Box<dyn Ticket>)]) -> Result<Lsn, Failure> {
-        let was_open = log.is_open();
-        match log.append(good.iter().map(|(entry, _)| entry)) {
+        let (was_open, begun) = (log.is_open(), Instant::now());
+        let written = log.append(good.iter().map(|(entry, _)| entry));
+        self.notice_slowness(begun.elapsed());
+        match written {
             Ok(first) => {
                 self.syncs.fetch_add(1, Ordering::Relaxed);
                 self.entries.fetch_add(good.len() as u64, Ordering::Relaxed);
@@ -348,6 +357,14 @@ impl<D: Disk> Shared<D> {
                 self.set_health(Health::Failed(failure.clone()));
                 Err(failure)
             }
+        }
+    }
+
+    fn notice_slowness(&self, took: Duration) {
+        let mut said = self.slow.lock();
+        if took > SLOW && said.is_none_or(|said| said.elapsed() > SLOW_AGAIN) {
+            *said = Some(Instant::now());
+            tracing::warn!(?took, "the disk is slow: a batch of turns took long to sync; all writes wait for it");
         }
     }
 

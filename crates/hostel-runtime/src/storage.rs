@@ -1,6 +1,6 @@
-//! Between the store's types and the agent's: errors and values.
+//! The store's errors as the agent's.
 
-use hostel_core::{Error, Rows, SqlValue};
+use hostel_core::Error;
 use hostel_protocol::refusal::Code;
 
 /// The store's error as the agent's, code and chain kept.
@@ -28,35 +28,4 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::ExportInvalid => "copy or export it again, and import the whole file",
         _ => return None,
     })
-}
-
-pub(crate) fn params(params: &[SqlValue]) -> Vec<hostel_store::SqlValue> {
-    params.iter().cloned().map(value_in).collect()
-}
-
-fn value_in(value: SqlValue) -> hostel_store::SqlValue {
-    match value {
-        SqlValue::Null => hostel_store::SqlValue::Null,
-        SqlValue::Integer(number) => hostel_store::SqlValue::Integer(number),
-        SqlValue::Real(number) => hostel_store::SqlValue::Real(number),
-        SqlValue::Text(text) => hostel_store::SqlValue::Text(text),
-        SqlValue::Blob(bytes) => hostel_store::SqlValue::Blob(bytes),
-    }
-}
-
-fn value_out(value: hostel_store::SqlValue) -> SqlValue {
-    match value {
-        hostel_store::SqlValue::Null => SqlValue::Null,
-        hostel_store::SqlValue::Integer(number) => SqlValue::Integer(number),
-        hostel_store::SqlValue::Real(number) => SqlValue::Real(number),
-        hostel_store::SqlValue::Text(text) => SqlValue::Text(text),
-        hostel_store::SqlValue::Blob(bytes) => SqlValue::Blob(bytes),
-    }
-}
-
-pub(crate) fn rows(rows: hostel_store::Rows) -> Rows {
-    let columns = rows.columns;
-    let changes = rows.changes;
-    let rows = rows.rows.into_iter().map(|row| row.into_iter().map(value_out).collect()).collect();
-    Rows { columns, rows, changes }
 }

@@ -118,11 +118,13 @@ impl Offline {
     fn install(&self, key: &AgentKey, image: hostel_store::Image, cause: Cause<'_>) -> Result<Value, Refused> {
         let (alarm, turn, time_ms) = (image.alarm()?, image.turn(), image.time_ms());
         if let Some(at_ms) = alarm {
-            self.store.register_alarm(key, at_ms)?;
+            let registered = self.store.registered_alarm(key)?;
+            self.store.register_alarm(key, registered.map_or(at_ms, |registered| registered.min(at_ms)))?;
         }
         self.store.agent(key.namespace(), key.name())?.replace(image, cause)?;
-        if alarm.is_none() {
-            self.store.clear_alarm(key, None)?;
+        match alarm {
+            Some(at_ms) => self.store.register_alarm(key, at_ms)?,
+            None => self.store.clear_alarm(key, None)?,
         }
         Ok(json!({"turn": turn, "time_ms": time_ms}))
     }

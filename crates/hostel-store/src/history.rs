@@ -7,6 +7,7 @@ mod image;
 mod listing;
 mod moment;
 mod scratch;
+mod sheets;
 mod state;
 mod tables;
 mod turns;

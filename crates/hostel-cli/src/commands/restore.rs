@@ -27,7 +27,7 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let (at, undo) = match args.yes {
         true => (args.at.clone(), newest(&past).await),
         false => match asked(&past, &args.at, &delta).await? {
-            Some((at, now)) => (at.to_string(), Some(now)),
+            Some((at, now)) => (at.to_string(), now),
             None => return Err(Told.into()),
         },
     };
@@ -39,19 +39,31 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The last turn, to go back to. An agent in trouble is restored although nobody can say.
+/// The last turn, to go back to, if there is one. An agent in trouble is restored although nobody can say.
 async fn newest(past: &Past<'_>) -> Option<i64> {
     let page: Page = serde_json::from_value(past.history(None, 1, false).await.ok()?).ok()?;
-    page.turns.first().map(|turn| turn.turn)
+    page.turns.first().filter(|turn| !turn.ended).map(|turn| turn.turn)
 }
 
 /// Shows what would change and asks. The moment meant, by its number, and the last turn until now: `10m ago` would be
 /// another moment after the answer.
-async fn asked(past: &Past<'_>, at: &str, delta: &Delta) -> anyhow::Result<Option<(i64, i64)>> {
-    let difference: Difference = serde_json::from_value(past.difference("now", at, ROWS).await?)?;
-    show(past, delta, &difference)?;
+async fn asked(past: &Past<'_>, at: &str, delta: &Delta) -> anyhow::Result<Option<(i64, Option<i64>)>> {
+    let (then, now) = match past.difference("now", at, ROWS).await {
+        Ok(difference) => {
+            let difference: Difference = serde_json::from_value(difference)?;
+            show(past, delta, &difference)?;
+            (difference.to.turn, Some(difference.from.turn))
+        }
+        // Such as one that was destroyed. If the moment is what is wrong, this says so.
+        Err(reason) => {
+            let there: Difference = serde_json::from_value(past.difference(at, at, 0).await?)?;
+            let (who, then) = (past.who(), delta.point(there.to));
+            output::line(&format!("{who} would be as it was at {then}. It cannot be compared: {reason}"))?;
+            (there.to.turn, newest(past).await)
+        }
+    };
     if agreed()? {
-        return Ok(Some((difference.to.turn, difference.from.turn)));
+        return Ok(Some((then, now)));
     }
     output::note("Nothing was done.")?;
     Ok(None)

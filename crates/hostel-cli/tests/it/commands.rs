@@ -152,6 +152,22 @@ async fn config_prints_each_value_with_its_origin() {
 }
 
 #[tokio::test]
+async fn config_prints_what_single_classes_keep_of_their_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "history_age = \"7d\"\n[history.CoderAgent]\nbytes = \"off\"\n[history.codr]\nage = \"1d\"\n";
+    std::fs::write(dir.path().join("hostel.toml"), text).unwrap();
+    let mut command = hostel(&["config"]);
+    command.current_dir(dir.path());
+    let ran = finish(command, "").await;
+    let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    for row in [["history_age", "7d", "hostel.toml:1"], ["history.coder-agent.bytes", "off", "hostel.toml:3"]] {
+        assert!(rows.contains(&row.to_vec()), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("hostel.toml:4: no agent class is called codr"), "{ran:?}");
+    assert!(ran.stderr.contains("Did you mean [history.coder]?"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_configuration_that_cannot_be_used_exits_with_2() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("h.toml");

@@ -1,5 +1,8 @@
 //! What declared fields make of JSON texts.
 
+use proptest::prelude::*;
+use serde::Deserialize;
+
 use super::*;
 
 const FIELDS: &[StateField] =
@@ -87,5 +90,43 @@ fn numbers_are_alike_however_they_are_written() {
         ("\"3\"", "3", false),
     ] {
         assert_eq!(same(ours, theirs), expected, "{ours} {theirs}");
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Typed {
+    #[serde(alias = "sum")]
+    total: f64,
+    secret: Vec<i32>,
+}
+
+fn member() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "count",
+        "total",
+        "sum",
+        "secret",
+        "s\\u0065cret",
+        "\\u0074otal",
+        "k\\\"ey",
+        "\\ud800",
+        "Secret",
+        "",
+    ]);
+    let value = prop::sample::select(vec!["1", "[]", "[9]", "null", "\"x\"", "{\"secret\":1}", "3", "[1, 2]"]);
+    let space = prop::sample::select(vec!["", " ", "\n\t"]);
+    (key, value, space).prop_map(|(key, value, space)| format!("{space}\"{key}\"{space}:{space}{value}{space}"))
+}
+
+proptest! {
+    #[test]
+    fn nothing_a_client_writes_changes_a_declared_field(members in prop::collection::vec(member(), 0..8)) {
+        let incoming = format!("{{{}}}", members.join(","));
+        let merged = merge(&incoming, COMMITTED, FIELDS).unwrap().json;
+        let typed: Typed = serde_json::from_str(&merged).unwrap();
+        prop_assert_eq!((typed.total, typed.secret), (3.0, vec![1, 2]));
+        let seen: Value = serde_json::from_str(&visible(&merged, FIELDS)).unwrap();
+        prop_assert!(seen.get("secret").is_none() && seen.get("k\"ey").is_none());
+        prop_assert_eq!(&seen["total"], 3.0);
     }
 }

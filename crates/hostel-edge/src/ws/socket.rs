@@ -207,6 +207,12 @@ impl Socket {
         mem::take(&mut self.heard)
     }
 
+    /// Whether a large message is still on its way, and got further since the last call. Its client reads, though our ping
+    /// behind it may not have reached it yet.
+    pub fn take_progress(&mut self) -> bool {
+        self.wire.take_wrote() && self.queued_bytes() > 0
+    }
+
     /// [`Socket::poll_recv`] as a future. Cancel safe.
     pub async fn recv(&mut self) -> Option<Result<Incoming, WsError>> {
         poll_fn(|cx| self.poll_recv(cx)).await
@@ -355,4 +361,38 @@ impl fmt::Debug for Socket {
 fn closed(frame: &Frame) -> Incoming {
     let reason = frame.close_reason().ok().flatten().unwrap_or_default();
     Incoming::Close { code: frame.close_code().map(u16::from), reason: ByteString::from(reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::AsyncReadExt as _;
+    use yawc::{Role, WebSocket};
+
+    use super::super::WsPolicy;
+    use super::*;
+    use crate::stream::Stream;
+
+    #[tokio::test]
+    async fn a_large_message_makes_progress_while_its_client_reads_and_none_while_it_does_not() {
+        let (ours, mut theirs) = tokio::io::duplex(1000);
+        let wire = Wire::new(Stream::Memory(Box::new(ours)), Bytes::new(), None);
+        let options = WsPolicy::default().options(None);
+        let engine = WebSocket::from_stream_with_extensions(wire.clone(), Role::Server, None, options).unwrap();
+        let mut socket = Socket::new(wire, Box::new(engine.into_streaming()), 1 << 20);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(!socket.take_progress(), "nothing was to be written");
+        socket.feed(Outgoing::Binary(Bytes::from(vec![0; 5000])));
+        assert!(socket.poll_flush(&mut cx).is_pending());
+        assert!(socket.take_progress());
+        assert!(socket.poll_flush(&mut cx).is_pending());
+        assert!(!socket.take_progress(), "the client does not read");
+        theirs.read_exact(&mut [0; 1000]).await.unwrap();
+        assert!(socket.poll_flush(&mut cx).is_pending());
+        assert!(socket.take_progress());
+        let (flushed, _) = tokio::join!(socket.flush(), async { theirs.read_exact(&mut [0; 4000]).await.unwrap() });
+        flushed.unwrap();
+        assert!(!socket.take_progress(), "nothing is on its way: what the system took proves nothing");
+    }
 }

@@ -31,6 +31,8 @@ struct Inner {
     watch: TextWatch,
     /// Text that came last is bad; said once what came before has been taken.
     bad_text: bool,
+    /// Something was written since somebody last asked.
+    wrote: bool,
     /// Keeps the connection counted for as long as the socket lives.
     _permit: Option<Permit>,
 }
@@ -43,13 +45,18 @@ impl Wire {
     pub(super) fn new(stream: Stream, ahead: Bytes, permit: Option<Permit>) -> Self {
         let mut watch = TextWatch::default();
         let bad_text = !watch.accepts(&ahead);
-        Self(Arc::new(Mutex::new(Inner { stream, ahead, watch, bad_text, _permit: permit })))
+        Self(Arc::new(Mutex::new(Inner { stream, ahead, watch, bad_text, wrote: false, _permit: permit })))
     }
 
     /// A stand-in for a wire that has been dropped.
     pub(super) fn ended() -> Self {
         let (ours, _) = tokio::io::duplex(1);
         Self::new(Stream::Memory(Box::new(ours)), Bytes::new(), None)
+    }
+
+    /// Whether the connection has taken any bytes since the last call.
+    pub(super) fn take_wrote(&self) -> bool {
+        std::mem::take(&mut self.0.lock().wrote)
     }
 
     /// Reads and forgets until the peer is done.
@@ -114,7 +121,10 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.lock().stream).poll_write(cx, buf)
+        let inner = &mut *self.0.lock();
+        let written = ready!(Pin::new(&mut inner.stream).poll_write(cx, buf))?;
+        inner.wrote |= written > 0;
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

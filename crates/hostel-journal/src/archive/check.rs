@@ -9,6 +9,7 @@ use super::names::{FileName, HISTORY, PENDING, Pending, dir, sort_out};
 use super::past::open_pending;
 use super::walk::{Step, Walk};
 use super::{Archive, read::Hist};
+use crate::Lsn;
 use crate::disk::{Disk, DiskFile};
 use crate::record::{AgentId, BodyHead, HEADER, Header};
 use crate::segment::FIRST;
@@ -26,8 +27,12 @@ pub struct Flaw {
 
 /// Hears what a check finds.
 pub trait Findings {
-    /// A record that is whole, with class and name of its agent. Those of one file come in its order.
-    fn record(&mut self, header: &Header, namespace: &str, name: &str);
+    /// A record that is whole, with class and name of its agent and its body as it was packed. A record may come twice, and
+    /// only those of one file come in an order.
+    fn record(&mut self, header: &Header, namespace: &str, name: &str, body: &[u8]);
+
+    /// Turns that are known to be missing: of this agent, or of anybody, at or before `lsn`.
+    fn gap(&mut self, agent: Option<AgentId>, lsn: Lsn);
 
     /// Something that is not.
     fn flaw(&mut self, flaw: Flaw);
@@ -42,8 +47,9 @@ impl<D: Disk> Archive<D> {
     /// # Errors
     /// If a file cannot be read. What is damaged is no error but told to `findings`.
     pub fn check(&self, findings: &mut dyn Findings) -> io::Result<()> {
-        if let Err(error) = Gaps::read(&self.disk) {
-            tell(findings, "history/gaps.list", None, error.to_string());
+        match Gaps::read(&self.disk) {
+            Ok(gaps) => gaps.all().iter().for_each(|gap| findings.gap(gap.agent, gap.lsn)),
+            Err(error) => tell(findings, "history/gaps.list", None, error.to_string()),
         }
         for pending in self.pending()? {
             self.check_pending(pending, findings)?;
@@ -197,7 +203,7 @@ fn check_record(
     if filed && head_mark(&body[..head.length]) != header.prev_mark {
         tell(findings, path, Some(header.agent), format!("the cause of turn #{turn} cannot be read"));
     }
-    findings.record(header, head.namespace, head.name);
+    findings.record(header, head.namespace, head.name, body);
     Ok(())
 }
 
@@ -209,7 +215,7 @@ struct Counting<'a> {
 }
 
 impl Findings for Counting<'_> {
-    fn record(&mut self, header: &Header, namespace: &str, name: &str) {
+    fn record(&mut self, header: &Header, namespace: &str, name: &str, body: &[u8]) {
         if self.entries.last().is_none_or(|last| last.agent != header.agent) {
             let (first, ms) = (header.lsn, header.time_ms);
             self.entries.push(IndexEntry {
@@ -229,7 +235,11 @@ impl Findings for Counting<'_> {
             entry.last_ms = entry.last_ms.max(header.time_ms);
         }
         self.at += header.footprint() as u64;
-        self.findings.record(header, namespace, name);
+        self.findings.record(header, namespace, name, body);
+    }
+
+    fn gap(&mut self, agent: Option<AgentId>, lsn: Lsn) {
+        self.findings.gap(agent, lsn);
     }
 
     fn flaw(&mut self, flaw: Flaw) {

@@ -53,6 +53,16 @@ impl Gaps {
         disk.sync_dir(HISTORY)
     }
 
+    /// Every gap.
+    pub(super) fn all(&self) -> &[Gap] {
+        &self.0
+    }
+
+    /// Whether a recovery has found what is missing at `lsn`, and has noted whose it was.
+    pub(super) fn knows(&self, lsn: Lsn) -> bool {
+        self.0.iter().any(|gap| gap.agent.is_some() && gap.lsn.cast_signed() >= lsn.cast_signed())
+    }
+
     /// Adds gaps for this reading alone.
     pub(super) fn suspect(&mut self, gaps: impl IntoIterator<Item = Gap>) {
         self.0.extend(gaps);

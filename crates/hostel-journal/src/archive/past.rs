@@ -9,6 +9,7 @@ use super::gaps::Gaps;
 use super::names::Pending;
 use super::read::{Hist, damaged};
 use super::walk::{Step, Walk};
+use crate::Lsn;
 use crate::disk::{Disk, DiskFile};
 use crate::log::LiveSegment;
 use crate::record::{AgentId, Body, BodyHead, HEADER, Header, Kind};
@@ -114,24 +115,38 @@ impl Listing {
 
     /// Adds what a segment holds of an agent.
     pub(super) fn add_segment(&mut self, path: &str, mut walk: Walk, agent: AgentId) -> io::Result<()> {
-        let mut after_damage = false;
+        let (mut lost, mut last, mut after_damage) = (None, None, false);
         while let Some(step) = walk.next()? {
-            match step {
-                Step::Record(header, at) if header.agent == agent => {
-                    let file = Arc::clone(walk.file());
-                    match walk.body(&header, at)?.and_then(BodyHead::parse) {
-                        Some(head) => self.push(header, head, file, at, after_damage),
-                        None => self.tell(path, at),
-                    }
-                    after_damage = self.records.last().is_none_or(|last| last.body_at != at + HEADER as u64);
-                }
-                Step::Record(..) => {}
-                // Its owner is not known, so it may be this agent.
+            let (header, at) = match step {
+                Step::Record(header, at) => (header, at),
                 Step::Damage(at, _) => {
+                    lost = Some(at);
+                    continue;
+                }
+            };
+            if let Some(at) = lost.take() {
+                // Of one record the next tells whose it was; of several it may be this agent's.
+                let is_one = last.is_some_and(|last: Lsn| header.lsn == last + 2);
+                if !is_one || header.prev_agent == agent {
                     self.tell(path, at);
                     after_damage = true;
                 }
             }
+            last = Some(header.lsn);
+            if header.agent == agent {
+                let file = Arc::clone(walk.file());
+                let before = self.records.len();
+                if let Some(head) = walk.body(&header, at)?.and_then(BodyHead::parse) {
+                    self.push(header, head, file, at, after_damage);
+                }
+                after_damage = self.records.len() == before;
+                if after_damage {
+                    self.tell(path, at);
+                }
+            }
+        }
+        if let Some(at) = lost {
+            self.tell(path, at);
         }
         Ok(())
     }

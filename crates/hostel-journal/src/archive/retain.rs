@@ -16,6 +16,8 @@ const PART: u64 = 16;
 const LARGEST: u64 = 256 << 20;
 /// What may be kept beyond age and size: this part of them.
 const SLACK: u64 = 8;
+/// The turns of a class take at most this part of what would be free without them, so that history never fills a disk.
+const SHARE: u64 = 8;
 
 /// A file as far as it matters here.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +37,9 @@ impl<D: Disk> Archive<D> {
         let (_, replaced) = sort_out(&self.disk.list(&dir(namespace))?);
         self.remove(namespace, &replaced)?;
         self.sweep(namespace)?;
-        let retention = self.retention(namespace);
-        let mut merged = 0;
         let facts = self.facts(namespace)?;
+        let retention = bounded(self.retention(namespace), &facts, self.disk.free());
+        let mut merged = 0;
         let old = expired(&facts, retention, now_ms);
         if !old.is_empty() {
             merged += old.len() as u64;
@@ -77,6 +79,14 @@ impl<D: Disk> Archive<D> {
         }
         Ok(facts)
     }
+}
+
+/// What a class keeps on a disk with so much left.
+fn bounded(retention: Retention, facts: &[Fact], free: u64) -> Retention {
+    let is_base = |fact: &Fact| matches!(fact.name, FileName::Base { .. });
+    let turns: u64 = facts.iter().filter(|fact| !is_base(fact)).map(|fact| fact.bytes).sum();
+    let share = free.saturating_add(turns) / SHARE;
+    Retention { bytes: retention.bytes.min(share), ..retention }
 }
 
 /// The files that are to be folded, with the base they are folded into; none if it is not worth it yet.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::format::FileKind;
-use super::gaps::Gap;
+use super::gaps::{Gap, Gaps};
 use super::names::{FileName, PENDING, Pending};
 use super::past::open_pending;
 use super::walk::{Step, Walk};
@@ -67,12 +67,16 @@ impl<D: Disk> Archive<D> {
         places: &mut Vec<Place>,
         last: &mut Lsn,
     ) -> io::Result<bool> {
+        let mut damage = false;
         while let Some(step) = walk.next()? {
             self.go_on()?;
             let Step::Record(header, at) = step else {
-                self.add_gaps(&[Gap { agent: None, lsn: *last + 1 }])?;
+                damage = true;
                 continue;
             };
+            if std::mem::take(&mut damage) {
+                self.note_lost(*last, Some(&header))?;
+            }
             *last = header.lsn;
             let Some(head) = walk.body(&header, at)?.and_then(BodyHead::parse) else {
                 self.add_gaps(&[Gap { agent: Some(header.agent), lsn: header.lsn }])?;
@@ -86,7 +90,20 @@ impl<D: Disk> Archive<D> {
                 return Ok(true);
             }
         }
+        if damage {
+            self.note_lost(*last, None)?;
+        }
         Ok(false)
+    }
+
+    /// Records between `last` and `next` cannot be read. If it is one, the next names its owner.
+    fn note_lost(&self, last: Lsn, next: Option<&Header>) -> io::Result<()> {
+        let lsn = next.map_or(last + 1, |next| next.lsn - 1);
+        let agent = next.filter(|_| lsn == last + 1).map(|next| next.prev_agent);
+        if agent.is_none() && Gaps::read(&self.disk)?.knows(lsn) {
+            return Ok(());
+        }
+        self.add_gaps(&[Gap { agent, lsn }])
     }
 
     fn write_part(&self, pending: Pending, namespace: &str, part: &[Place]) -> io::Result<()> {

@@ -13,12 +13,16 @@ use super::node::{Node, PAGE, recover};
 pub(super) const FOREVER: Retention = Retention { age: Duration::from_secs(1 << 30), bytes: 1 << 50 };
 
 fn entry(agent: u64, namespace: &str, kind: Kind, commit: u64) -> Entry {
+    entry_in(1, agent, namespace, kind, commit)
+}
+
+fn entry_in(epoch: u64, agent: u64, namespace: &str, kind: Kind, commit: u64) -> Entry {
     let name = agent.to_string();
     let head = EntryHead {
         agent: AgentId(u128::from(agent)),
         namespace,
         name: &name,
-        epoch: 1,
+        epoch,
         kind,
         time_ms: commit as i64,
         cause: &commit.to_le_bytes(),
@@ -272,6 +276,24 @@ fn too_many_bytes_are_folded_oldest_first() {
 }
 
 #[test]
+fn on_a_small_disk_less_is_kept_than_was_asked_for() {
+    let disk = SimDisk::default();
+    let archive = archive(&disk);
+    let mut log = log(&disk);
+    append(&mut log, &[(1, Kind::Create)]);
+    for _ in 0..80 {
+        append(&mut log, &[(1, Kind::Commit); 10]);
+        hand_over(&mut log, &archive);
+        disk.set_faults(Faults { room: Some(100_000), ..Faults::default() });
+        archive.tend(0).unwrap();
+        // With what the segment gives back, there are 360 KiB.
+        assert!(archive.sizes().unwrap()["n"] < 65_000, "{:?}", archive.sizes());
+        disk.set_faults(Faults::default());
+    }
+    assert!(archive.records("n", id(1)).unwrap().len() > 100);
+}
+
+#[test]
 fn a_class_that_keeps_nothing_loses_all_it_had() {
     let disk = SimDisk::default();
     let mut log = log(&disk);
@@ -384,11 +406,20 @@ fn damage_in_a_segment_that_was_handed_over_costs_what_is_damaged() {
         let at = bytes.windows(16).position(|window| *window == third).unwrap() - 16 + place;
         disk.overwrite(&path, at, bytes[at] ^ 1);
         assert_eq!(archive.records("n", id(1)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+        assert_eq!(turns(&archive.records("n", id(2)).unwrap()), [2, 4]);
         archive.tend(0).unwrap();
         let listing = archive.listing(&[], "n", id(1)).unwrap();
         assert_eq!(turns(&listing.records), [1, 5]);
         assert!(listing.records[1].broken);
         assert_eq!(turns(&archive.records("n", id(2)).unwrap()), [2, 4]);
+        // The next life of the log counts anew; still nothing of agent 2 is in doubt.
+        let tail = Tail { lsn: 5, ..Tail::default() };
+        let mut log = Log::begin(disk.clone(), LogOptions { segment_bytes: 0 }, 2, tail, 9, 2).unwrap();
+        let next = |agent| entry_in(2, agent, "n", Kind::Commit, 6);
+        log.append([next(1), next(2)].iter()).unwrap();
+        let listing = archive.listing(&log.live(), "n", id(2)).unwrap();
+        assert_eq!(turns(&listing.records), [2, 4, 7]);
+        assert!(!listing.records[2].broken);
     }
 }
 

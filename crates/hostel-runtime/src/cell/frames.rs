@@ -93,7 +93,7 @@ impl Cell {
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
         db.set_deadline(Some(deadline));
-        db.sql(query, &storage::params(params)).map(storage::rows).map_err(storage::error)
+        db.sql(query, params).map_err(storage::error)
     }
 }
 

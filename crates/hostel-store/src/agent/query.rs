@@ -10,6 +10,7 @@ use rusqlite::{Batch, Connection, Statement};
 use super::open::{OURS, Open};
 use super::{AgentDb, Slot};
 use crate::error::Blame;
+use crate::value::{Bound, bytes_of, from_sqlite};
 use crate::{AgentKey, Error, ErrorKind, Rows, SqlValue, connect, guard::Guard};
 
 /// What one query may return: it is all in memory before the agent sees it.
@@ -123,7 +124,7 @@ fn execute_one(conn: &Connection, query: &str, params: &[SqlValue]) -> rusqlite:
 
 fn execute_all(conn: &Connection, query: &str) -> rusqlite::Result<Rows> {
     let mut batch = Batch::new(conn, query);
-    let mut last = Rows::empty();
+    let mut last = Rows::default();
     while let Some(mut statement) = batch.next()? {
         last = collect(&mut statement, &[])?;
     }
@@ -135,7 +136,7 @@ fn collect(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Resu
         return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()));
     }
     for (index, value) in params.iter().enumerate() {
-        statement.raw_bind_parameter(index + 1, value)?;
+        statement.raw_bind_parameter(index + 1, Bound(value))?;
     }
     let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
@@ -143,9 +144,9 @@ fn collect(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Resu
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(row) = found.next()? {
-        let values = (0..width).map(|i| row.get_ref(i).map(SqlValue::from_ref));
+        let values = (0..width).map(|i| row.get_ref(i).map(from_sqlite));
         let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
-        bytes += values.iter().map(SqlValue::bytes).sum::<usize>();
+        bytes += values.iter().map(bytes_of).sum::<usize>();
         if bytes > MAX_RESULT_BYTES {
             return Err(too_large());
         }

@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
+use hostel_journal::record::Body;
 use hostel_journal::{Kind, Past};
 
 use super::compare::{self, Comparison, different_pages};
 use super::scratch::Scratch;
-use super::turns::{Place, Survey, Turns, lay};
+use super::sheets::Sheets;
+use super::turns::{Place, Survey, Turns};
 use super::{Changes, HistoryPage, HistoryQuery, TurnEntry};
 use crate::store::Inner;
 use crate::{Error, TurnCause};
@@ -96,6 +98,13 @@ struct Pair {
     after: (Scratch, File),
     /// Pages of the files; `None` if what they should hold is not known.
     pages: Option<u32>,
+}
+
+/// Lays the pages of one record over a file.
+fn lay(file: &File, past: &Past, body: &Body) -> io::Result<()> {
+    let mut sheets = Sheets::over(file);
+    sheets.lay(past, body)?;
+    sheets.finish()
 }
 
 /// A failure on the way of a comparison.

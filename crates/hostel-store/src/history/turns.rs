@@ -5,12 +5,11 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 
-use hostel_journal::record::Body;
 use hostel_journal::{CommitLog, Kind, Past, Trail};
 
 use super::scratch::Scratch;
+use super::sheets::Sheets;
 use super::{At, Image, Moment};
 use crate::layout::identify;
 use crate::store::Inner;
@@ -148,17 +147,18 @@ impl<'a> Turns<'a> {
     fn lay(&self, file: &File, place: &Place) -> io::Result<()> {
         let Some(begin) = place.whole else { return Err(io::ErrorKind::NotFound.into()) };
         let mut begun = false;
+        let mut sheets = Sheets::over(file);
         let walked = self.trail.walk(begin, &mut |past| {
             if past.turn() > place.at.turn {
                 return Ok(ControlFlow::Break(()));
             }
             begun |= past.turn() == begin && past.header.kind == Kind::Create;
             if begun {
-                lay(file, &past, &past.body()?)?;
+                sheets.lay(&past, &past.body()?)?;
             }
             Ok(ControlFlow::Continue(()))
         });
-        walked.map(drop)
+        walked.and_then(|_| sheets.finish())
     }
 
     pub(super) fn failed(&self, cause: io::Error) -> Error {
@@ -201,20 +201,6 @@ impl<'a> Turns<'a> {
 pub(super) fn newest(store: &Inner, key: &AgentKey) -> At {
     let survey = Turns::open(store, key).and_then(|turns| turns.walk(|_, _| Ok(ControlFlow::Continue(()))));
     survey.ok().and_then(|survey| survey.last).map_or(At { turn: 0, time_ms: 0 }, |last| last.at)
-}
-
-/// Lays the pages of one record over a file.
-pub(super) fn lay(file: &File, past: &Past, body: &Body) -> io::Result<()> {
-    let (page_size, db_pages) = (u64::from(past.header.page_size), past.header.db_pages);
-    if past.header.kind == Kind::Create {
-        file.set_len(0)?;
-    }
-    for (number, image) in body.pages() {
-        if (1..=db_pages).contains(&number) {
-            file.write_all_at(image, u64::from(number - 1) * page_size)?;
-        }
-    }
-    file.set_len(u64::from(db_pages) * page_size)
 }
 
 fn failed(key: &AgentKey, cause: io::Error) -> Error {

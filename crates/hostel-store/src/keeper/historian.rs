@@ -203,20 +203,56 @@ mod tests {
         }
     }
 
+    /// The directory as a kill would leave it.
+    fn killed(dir: &Path) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        let copied = std::process::Command::new("cp").arg("-a").arg(dir.join(".")).arg(copy.path()).status();
+        assert!(copied.unwrap().success());
+        copy
+    }
+
     #[test]
     fn after_a_crash_what_was_replayed_is_history_too() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         turn(&store, "a");
-        // The directory as a kill would leave it.
-        let copy = tempfile::tempdir().unwrap();
-        let copied = std::process::Command::new("cp").arg("-a").arg(dir.path().join(".")).arg(copy.path()).status();
-        assert!(copied.unwrap().success());
+        let copy = killed(dir.path());
         let after = Store::open(copy.path(), Options::default()).unwrap();
         turn(&after, "a");
         rest(&after);
         assert_eq!(names(&copy.path().join("history/pending")), Vec::<String>::new());
         assert_eq!(turns(&after, "a"), 2);
+    }
+
+    #[test]
+    fn a_damaged_journal_costs_history_what_is_damaged_and_casts_no_doubt_on_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        ["a", "b", "a", "b", "a"].iter().for_each(|name| turn(&store, name));
+        let copy = killed(dir.path());
+        let segment = copy.path().join("journal/0000000000000001.seg");
+        let mut bytes = fs::read(&segment).unwrap();
+        // The third record, of `a`, by its number and that of its batch.
+        let third = [3_u64.to_le_bytes(), 3_u64.to_le_bytes()].concat();
+        let at = bytes.windows(16).position(|window| window == third).unwrap();
+        bytes[at + 150] ^= 1;
+        fs::write(&segment, bytes).unwrap();
+
+        let after = Store::open(copy.path(), Options::default()).unwrap();
+        turn(&after, "b");
+        rest(&after);
+        assert!(copy.path().join("journal/0000000000000001.seg.damaged").exists());
+        let keeper = after.inner.keeper.as_ref().unwrap();
+        let b = keeper.listing(&AgentKey::new("counter", "b")).unwrap().whole().unwrap();
+        assert_eq!(
+            b.iter().map(|past| (past.turn(), past.broken)).collect::<Vec<_>>(),
+            [(2, false), (4, false), (6, false)]
+        );
+        let a = keeper.listing(&AgentKey::new("counter", "a")).unwrap();
+        assert_eq!(
+            a.records.iter().map(|past| (past.turn(), past.broken)).collect::<Vec<_>>(),
+            [(1, false), (5, true)]
+        );
     }
 
     #[test]

@@ -104,8 +104,10 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified
     }
     let journal = journal::check(&mut work);
     let alarms = register::check(&mut work);
-    let there = agents::check(&mut work, &agents::Known { journal: &journal, alarms: alarms.as_ref() });
-    history::check(&mut work, &there);
+    let history = history::check(&mut work);
+    let known = agents::Known { journal: &journal, history: &history, alarms: alarms.as_ref() };
+    let there = agents::check(&mut work, &known);
+    history.check_absent(&mut work, &there);
     if lock.is_none() && work.layout.lock().exists() {
         let message = format!("a server was started on {} meanwhile; stop it and verify again", dir.display());
         return Err(Error::new(ErrorKind::Locked, message));

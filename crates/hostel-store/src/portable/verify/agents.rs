@@ -9,6 +9,7 @@ use hostel_journal::scan::Found;
 use hostel_journal::{AgentId, Kind, segment};
 
 use super::super::tree;
+use super::history::History;
 use super::journal::Journal;
 use super::{Work, database, pages};
 use crate::AgentKey;
@@ -19,6 +20,7 @@ const REMEDY: &str = "restore it from its history (hostel restore) or from a bac
 /// What is known besides the databases.
 pub(super) struct Known<'a> {
     pub(super) journal: &'a Journal,
+    pub(super) history: &'a History,
     /// The register of wake-ups; `None` if it cannot be read.
     pub(super) alarms: Option<&'a HashMap<AgentKey, i64>>,
 }
@@ -67,7 +69,7 @@ fn check_one(work: &mut Work<'_>, known: &Known<'_>, place: &str, agent: AgentId
         return work.problem(place, who, format!("it could not be brought up to date: {why}"), remedy);
     }
     if records.is_empty() {
-        return look(work, known, &path, place, agent, HashSet::new());
+        return look(work, known, &path, place, agent, &HashSet::new());
     }
     replayed(work, known, Some(&path), place, agent, records);
 }
@@ -92,7 +94,7 @@ fn replayed(
         Ok((scratch, seen))
     });
     match laid {
-        Ok((scratch, seen)) => look(work, known, scratch.path(), place, agent, seen),
+        Ok((scratch, seen)) => look(work, known, scratch.path(), place, agent, &seen),
         Err(error) => {
             let who = known.journal.names.get(&agent).cloned();
             work.problem(place, who, format!("replaying the journal onto a copy of it failed: {error}"), REMEDY);
@@ -101,14 +103,13 @@ fn replayed(
 }
 
 /// Checks the file at `path`, of which the journal has written the pages in `fresh`.
-fn look(work: &mut Work<'_>, known: &Known<'_>, path: &Path, place: &str, agent: AgentId, fresh: HashSet<u32>) {
+fn look(work: &mut Work<'_>, known: &Known<'_>, path: &Path, place: &str, agent: AgentId, fresh: &HashSet<u32>) {
     let looked = database::check(path, place);
     let who = looked.key.as_ref().map(ToString::to_string);
     for wrong in looked.wrong {
         work.problem(place, who.clone(), wrong, REMEDY);
     }
-    let namespace = place.split('/').nth(1).unwrap_or_default();
-    if let Err(wrong) = pages::compare(work, path, namespace, agent, fresh) {
+    if let Err(wrong) = known.history.compare(path, agent, fresh) {
         work.problem(place, who.clone(), wrong, REMEDY);
     }
     let (Some(key), Some(at), Some(alarms)) = (looked.key, looked.alarm, known.alarms) else { return };

@@ -1,16 +1,14 @@
-//! Pages as journal and history have them, beside those in a file.
+//! Pages as the journal has them, laid over a copy of a file.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use hostel_journal::record::Body;
 use hostel_journal::scan::{Found, body};
-use hostel_journal::{AgentId, Disk, Kind, segment};
+use hostel_journal::{Disk, Kind, segment};
 
-use super::Work;
 use crate::AgentKey;
 
 /// Lays what the journal holds over a copy of a database, as a start does. Returns the pages that were written.
@@ -36,51 +34,4 @@ fn read<D: Disk>(disk: &D, found: &Found) -> io::Result<Body> {
 /// Whose record it is.
 pub(super) fn key_of<D: Disk>(disk: &D, found: &Found) -> io::Result<AgentKey> {
     read(disk, found).map(|body| AgentKey::new(body.namespace, body.name))
-}
-
-/// Compares a file with what history has written last to each page, but those in `seen`. The error is a sentence.
-pub(super) fn compare(
-    work: &mut Work<'_>,
-    path: &Path,
-    namespace: &str,
-    agent: AgentId,
-    mut seen: HashSet<u32>,
-) -> Result<(), String> {
-    let said = |e: io::Error| format!("it cannot be compared with its history: {e}");
-    let file = File::open(path).map_err(said)?;
-    let listing = work.archive.listing(&[], namespace, agent).map_err(said)?;
-    let Some(last) = listing.records.last() else { return Ok(()) };
-    if last.header.kind == Kind::Destroy {
-        // With turns in the journal it was made anew.
-        return if seen.is_empty() {
-            Err(format!("it was destroyed in turn #{}, and its file is still there", last.turn()))
-        } else {
-            Ok(())
-        };
-    }
-    let (page_size, mut db_pages) = (u64::from(last.header.page_size), last.header.db_pages);
-    let bytes = file.metadata().map_err(said)?.len();
-    if !seen.is_empty() {
-        // The journal has the last word on how many there are.
-        db_pages = u32::try_from(bytes / page_size).unwrap_or(u32::MAX);
-    } else if bytes != page_size * u64::from(db_pages) {
-        return Err(format!("it has {bytes} bytes, turn #{} has left {} pages of {page_size}", last.turn(), db_pages));
-    }
-    let mut found = vec![0; usize::try_from(page_size).unwrap_or(0)];
-    for past in listing.records.iter().rev() {
-        let body = past.body().map_err(said)?;
-        for (number, image) in body.pages().rev() {
-            if !(1..=db_pages).contains(&number) || !seen.insert(number) {
-                continue;
-            }
-            file.read_exact_at(&mut found, u64::from(number - 1) * page_size).map_err(said)?;
-            if found != image {
-                return Err(format!("page {number} of it is not as turn #{} has written it", past.turn()));
-            }
-        }
-        if past.header.kind != Kind::Commit || past.broken || seen.len() >= db_pages as usize {
-            break;
-        }
-    }
-    Ok(())
 }
