@@ -8,83 +8,95 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use hostel_store::Store;
+use hostel_core::Result;
+use hostel_store::{Commit, Store};
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::Notify};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::{cell::Cell, node::Shared};
+use crate::{
+    durability::{Done, Durability},
+    node::Shared,
+};
 
-/// An agent whose commits up to a number are durable.
-pub(crate) struct Settled {
-    pub(crate) cell: Arc<Cell>,
-    pub(crate) number: u64,
-    /// A shutdown waits for it.
-    pub(crate) under_way: TaskTrackerToken,
-}
-
-impl Settled {
-    fn open(self) {
-        let Self { cell, number, under_way } = self;
-        cell.open_gate(number);
-        drop(under_way);
-    }
-}
+/// Somebody to be told, and what.
+type News = (Done, Result<()>);
 
 /// Carries news from the journal's thread to the event loop, and summons back.
 pub(crate) struct Porter {
     /// `None` once the event loop is gone.
-    settled: Mutex<Option<Vec<Settled>>>,
-    durable: Arc<Notify>,
+    news: Mutex<Option<Vec<News>>>,
+    settled: Arc<Notify>,
     gathered: Arc<Notify>,
 }
 
 impl Default for Porter {
     fn default() -> Self {
-        Self { settled: Mutex::new(Some(Vec::new())), durable: Arc::default(), gathered: Arc::default() }
+        Self { news: Mutex::new(Some(Vec::new())), settled: Arc::default(), gathered: Arc::default() }
     }
 }
 
 impl Porter {
     /// Begins to carry. The tasks end with the node.
     pub(crate) fn start(&self, node: &Arc<Shared>, runtime: &Handle) {
-        runtime.spawn(open_gates(Guard(Arc::downgrade(node)), Arc::clone(&self.durable)));
+        runtime.spawn(tell(Guard(Arc::downgrade(node)), Arc::clone(&self.settled)));
         runtime.spawn(write_gathered(Guard(Arc::downgrade(node)), Arc::clone(&self.gathered)));
         let bell = Arc::clone(&self.gathered);
         // The task is queued behind all that are ready now: it runs at the end of the round, at once if nothing else is.
         node.store.gather(Some(Arc::new(move || bell.notify_one())));
     }
 
-    /// Has a gate opened on the event loop.
-    pub(crate) fn settled(&self, news: Settled) {
-        let mut settled = self.settled.lock();
-        let Some(waiting) = &mut *settled else {
-            drop(settled);
-            return news.open();
+    /// Has somebody told on the event loop.
+    fn carry(&self, done: Done, outcome: Result<()>) {
+        let mut news = self.news.lock();
+        let Some(waiting) = &mut *news else {
+            drop(news);
+            return done(outcome);
         };
-        waiting.push(news);
+        waiting.push((done, outcome));
         if waiting.len() == 1 {
-            drop(settled);
-            self.durable.notify_one();
+            drop(news);
+            self.settled.notify_one();
         }
     }
 
-    fn open_gates(&self) {
-        let news = self.settled.lock().as_mut().map(std::mem::take);
-        news.into_iter().flatten().for_each(Settled::open);
+    fn tell(&self) {
+        let news = self.news.lock().as_mut().map(std::mem::take);
+        news.into_iter().flatten().for_each(|(done, outcome)| done(outcome));
     }
 
     /// The event loop is gone, or the node is: nobody will come for what is left here.
     fn stop(&self, store: &Store) {
         store.gather(None);
-        let news = self.settled.lock().take();
-        news.into_iter().flatten().for_each(Settled::open);
+        let news = self.news.lock().take();
+        news.into_iter().flatten().for_each(|(done, outcome)| done(outcome));
     }
 
     /// Has the tasks notice that the node is gone.
     pub(crate) fn dismiss(&self) {
-        self.durable.notify_one();
+        self.settled.notify_one();
         self.gathered.notify_one();
+    }
+}
+
+/// What makes commits durable, with the porter between it and the node.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) durability: Box<dyn Durability>,
+    pub(crate) porter: Arc<Porter>,
+}
+
+impl Durability for Carried {
+    fn is_durable(&self, commit: &Commit) -> bool {
+        self.durability.is_durable(commit)
+    }
+
+    fn make_durable(&self, commit: &Commit) -> Result<()> {
+        self.durability.make_durable(commit)
+    }
+
+    fn submit(&self, commit: Commit, done: Done) -> Option<(Commit, Done)> {
+        let porter = Arc::clone(&self.porter);
+        self.durability.submit(commit, Box::new(move |outcome| porter.carry(done, outcome)))
     }
 }
 
@@ -105,11 +117,11 @@ impl Drop for Guard {
     }
 }
 
-async fn open_gates(node: Guard, bell: Arc<Notify>) {
+async fn tell(node: Guard, bell: Arc<Notify>) {
     loop {
         bell.notified().await;
         let Some(node) = node.0.upgrade() else { return };
-        node.porter.open_gates();
+        node.porter.tell();
     }
 }
 

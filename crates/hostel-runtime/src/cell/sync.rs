@@ -6,7 +6,7 @@ use hostel_core::Error;
 use hostel_protocol::{connection::close, refusal::Code};
 
 use super::{Cell, Job};
-use crate::{durability::Done, porter::Settled};
+use crate::durability::Done;
 
 impl Cell {
     /// Starts making the latest commit durable. One acknowledgement covers every commit before it; those that arrive
@@ -17,24 +17,19 @@ impl Cell {
         let (cell, under_way) = (self.arc(), self.node.under_way());
         let done: Done = Box::new(move |outcome| {
             match outcome {
-                Ok(()) => Arc::clone(&cell.node).porter.settled(Settled { cell, number, under_way }),
-                // What follows may run the agent's code, which is nothing for the journal's thread.
-                Err(error) => {
-                    cell.shared().spawn_blocking(move || cell.lose_writes(&error));
-                    drop(under_way);
+                Ok(()) => {
+                    cell.gate.open(number);
+                    cell.start_sync();
                 }
+                // What follows may run the agent's code, which is nothing for the journal's thread.
+                Err(error) => cell.shared().spawn_blocking(move || cell.lose_writes(&error)),
             }
+            drop(under_way);
         });
         if let Some((commit, done)) = self.node.durability.submit(commit, done) {
             let node = self.shared();
             self.node.spawn_blocking(move || done(node.durability.make_durable(&commit)));
         }
-    }
-
-    /// Everything up to `number` is durable.
-    pub(crate) fn open_gate(&self, number: u64) {
-        self.gate.open(number);
-        self.start_sync();
     }
 
     /// The disk refused: nothing that waited is shown, clients are told to come back, and the agent is put out of
