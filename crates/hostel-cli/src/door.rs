@@ -65,7 +65,7 @@ impl Door<'_> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Http)?;
         let connection = tokio::spawn(connection).abort_handle();
         let request = request(head(&target, &options), method, &target, body)?;
-        let answer = sender.send_request(request).await.map_err(Error::Http)?;
+        let answer = sender.send_request(request).await.map_err(broken)?;
         if answer.status().is_success() {
             return Ok(Granted { body: answer.into_body(), connection });
         }
@@ -73,6 +73,16 @@ impl Door<'_> {
         connection.abort();
         Err(refused.into())
     }
+}
+
+/// A connection that ended in the middle, or something that never spoke HTTP.
+fn broken(error: hyper::Error) -> anyhow::Error {
+    if error.is_parse() {
+        return Error::Http(error).into();
+    }
+    let mut refused = Refused::plain("The server broke off before its answer was complete.");
+    refused.fix = Some("look whether it still runs, and into its log for the reason".to_owned());
+    refused.into()
 }
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -112,7 +122,7 @@ impl Granted {
     /// The next piece of the body, `None` at its end.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Bytes>> {
         while let Some(frame) = self.body.frame().await {
-            if let Ok(bytes) = frame.map_err(Error::Http)?.into_data() {
+            if let Ok(bytes) = frame.map_err(broken)?.into_data() {
                 return Ok(Some(bytes));
             }
         }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod it {
     mod archive;
+    mod archive_damage;
     mod disk;
     mod node;
     mod past;

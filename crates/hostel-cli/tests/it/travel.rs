@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::run::{Ran, run};
 use super::server::Server;
@@ -104,6 +106,25 @@ async fn a_file_that_is_not_whole_makes_no_agent() {
     let left = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("hostel")).collect();
     assert_eq!(left, ["a.hostel"], "a file that was not finished is left");
+}
+
+#[tokio::test]
+async fn an_export_that_breaks_off_leaves_no_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let cut = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4096];
+        assert!(stream.read(&mut head).await.unwrap() > 0);
+        let half = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+        stream.write_all(half).await.unwrap();
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(&["export", AGENT, "-o", text(&dir.path().join("a.hostel")), "--url", &url]).await;
+    cut.await.unwrap();
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("The server broke off before its answer was complete.\nfix: "), "{ran:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -60,12 +60,17 @@ impl<D: Disk> Archive<D> {
         let mut writer = Writer::new(&self.disk, namespace, "turns", FileKind::Turns, self.salt(namespace))?;
         let mut runs = Vec::new();
         while sources.next(&mut runs)?.is_some() {
+            let mut last = i64::MIN;
             for (entry, hist) in &runs {
                 let mut walk = hist.run(entry);
                 while let Some(found) = next(&mut walk)? {
                     self.go_on()?;
                     let (header, body) = found.ok_or_else(|| damaged(&format!("{} is damaged", hist.path)))?;
-                    writer.push(&header, body)?;
+                    // A record that two files hold is written once.
+                    if header.lsn.cast_signed() > last {
+                        last = header.lsn.cast_signed();
+                        writer.push(&header, body)?;
+                    }
                 }
             }
         }

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 
+use super::Archive;
 use super::format::FileKind;
 use super::gaps::{Gap, Gaps};
 use super::names::{FileName, PENDING, Pending};
 use super::past::open_pending;
 use super::walk::{Step, Walk};
 use super::write::Writer;
-use super::{Archive, points};
-use crate::Lsn;
 use crate::disk::Disk;
 use crate::record::{AgentId, BodyHead, HEADER, Header};
+use crate::{Lsn, points};
 
 /// Records sorted at once: bounds the memory. A segment with more of them becomes several files.
 const AT_ONCE: usize = 1 << 18;

@@ -4,12 +4,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::Archive;
 use super::format::FileKind;
 use super::gaps::Gaps;
+use super::look::Class;
 use super::past::{Listing, Past};
 use super::read::Hist;
 use super::walk::Walk;
-use super::{Archive, Class};
 use crate::Lsn;
 use crate::disk::Disk;
 use crate::log::LiveSegment;

@@ -16,7 +16,7 @@ fn entry(agent: u64, namespace: &str, kind: Kind, commit: u64) -> Entry {
     entry_in(1, agent, namespace, kind, commit)
 }
 
-fn entry_in(epoch: u64, agent: u64, namespace: &str, kind: Kind, commit: u64) -> Entry {
+pub(super) fn entry_in(epoch: u64, agent: u64, namespace: &str, kind: Kind, commit: u64) -> Entry {
     let name = agent.to_string();
     let head = EntryHead {
         agent: AgentId(u128::from(agent)),
@@ -32,11 +32,11 @@ fn entry_in(epoch: u64, agent: u64, namespace: &str, kind: Kind, commit: u64) ->
     Entry::new(&head, [(1, &[commit as u8; PAGE][..])].into_iter().filter(|_| kind != Kind::Destroy))
 }
 
-fn log(disk: &SimDisk) -> Log<SimDisk> {
+pub(super) fn log(disk: &SimDisk) -> Log<SimDisk> {
     Log::begin(disk.clone(), LogOptions { segment_bytes: 0 }, 1, Tail::default(), 0, 1).unwrap()
 }
 
-fn hand_over(log: &mut Log<SimDisk>, archive: &Archive<SimDisk>) {
+pub(super) fn hand_over(log: &mut Log<SimDisk>, archive: &Archive<SimDisk>) {
     log.turn_over().unwrap();
     for Extent { id, end } in log.retire(None) {
         archive.take_over(&Extent { id, end }.path(), id, end).unwrap();
@@ -44,21 +44,21 @@ fn hand_over(log: &mut Log<SimDisk>, archive: &Archive<SimDisk>) {
     }
 }
 
-fn turns(records: &[Past]) -> Vec<i64> {
+pub(super) fn turns(records: &[Past]) -> Vec<i64> {
     records.iter().map(Past::turn).collect()
 }
 
-fn id(agent: u64) -> AgentId {
+pub(super) fn id(agent: u64) -> AgentId {
     AgentId(u128::from(agent))
 }
 
 /// An archive that keeps everything.
-fn archive(disk: &SimDisk) -> Archive<SimDisk> {
+pub(super) fn archive(disk: &SimDisk) -> Archive<SimDisk> {
     Archive::new(disk.clone(), |_: &str| FOREVER)
 }
 
 /// Appends one turn each: agent and kind. Numbers and times count from 1.
-fn append(log: &mut Log<SimDisk>, turns: &[(u64, Kind)]) {
+pub(super) fn append(log: &mut Log<SimDisk>, turns: &[(u64, Kind)]) {
     for (agent, kind) in turns {
         let commit = log.tail().lsn + 1;
         log.append(std::iter::once(&entry(*agent, "n", *kind, commit))).unwrap();
@@ -324,103 +324,6 @@ fn a_stopped_archive_leaves_the_rest_for_later() {
     assert_eq!(turns(&stopped.records("n", id(1)).unwrap()), [1]);
     assert_eq!(archive(&disk).tend(0).unwrap().records, 1);
     assert_eq!(turns(&archive(&disk).records("n", id(1)).unwrap()), [1]);
-}
-
-#[test]
-fn every_flipped_byte_of_a_history_file_is_told_to_one_agent_at_most() {
-    let disk = SimDisk::default();
-    let mut log = log(&disk);
-    append(&mut log, &[(1, Kind::Create), (2, Kind::Create), (3, Kind::Create)]);
-    append(&mut log, &[(1, Kind::Commit), (2, Kind::Commit), (3, Kind::Commit), (1, Kind::Commit)]);
-    hand_over(&mut log, &archive(&disk));
-    archive(&disk).tend(0).unwrap();
-    let expected = [vec![1, 4, 7], vec![2, 5], vec![3, 6]];
-    let path = format!("history/n/{}", disk.list("history/n").unwrap()[0]);
-    let whole = disk.read(&path).unwrap();
-    let (mut told, mut silent) = (0, 0);
-    for (at, byte) in whole.iter().enumerate() {
-        let damaged = disk.fork();
-        damaged.overwrite(&path, at, byte ^ 0x10);
-        let mut touched = 0;
-        for (agent, expected) in (1..).zip(&expected) {
-            let read = archive(&damaged).records("n", id(agent));
-            let bodies =
-                read.and_then(|all| all.iter().map(|past| past.body().map(drop).map(|()| past.turn())).collect());
-            match bodies {
-                Ok::<Vec<i64>, _>(turns) => assert_eq!(turns, *expected, "byte {at}, agent {agent}"),
-                Err(error) => {
-                    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "byte {at}: {error}");
-                    touched += 1;
-                }
-            }
-        }
-        assert!(touched <= 1, "byte {at}: {touched} agents");
-        if touched == 1 { told += 1 } else { silent += 1 }
-    }
-    assert!(told > 7 * 160 && silent > 2 * 128, "{told} {silent}");
-}
-
-#[test]
-fn a_file_that_cannot_be_read_at_all_leaves_a_gap_that_no_image_crosses() {
-    let disk = SimDisk::default();
-    let age = Duration::from_millis(20);
-    let keeps_some = || Archive::new(disk.clone(), move |_: &str| Retention { age, ..FOREVER });
-    let archive = keeps_some();
-    for epoch in 1..=3 {
-        // Each life of the log has its own count of an agent's turns.
-        let tail = Tail { lsn: 2 * (epoch - 1), ..Tail::default() };
-        let options = LogOptions { segment_bytes: 0 };
-        let mut log = Log::begin(disk.clone(), options, 1, tail, 10 * epoch, epoch).unwrap();
-        append(&mut log, &[(1, if epoch == 1 { Kind::Create } else { Kind::Commit }), (2, Kind::Create)]);
-        log.end(None, |_, extent| archive.take_over(&extent.path(), extent.id, extent.end)).unwrap();
-        archive.tend(0).unwrap();
-    }
-    let files = disk.list("history/n").unwrap();
-    assert_eq!(files.len(), 3);
-    let middle = format!("history/n/{}", files[1]);
-    let length = disk.read(&middle).unwrap().len();
-    disk.overwrite(&middle, 20, 0xff);
-    disk.overwrite(&middle, length - 100, 0xff);
-    let listing = archive.listing(&[], "n", id(1)).unwrap();
-    assert_eq!((turns(&listing.records), listing.damage.len()), (vec![1, 5], 1));
-    assert!(listing.records[1].broken);
-    assert_eq!(archive.records("n", id(1)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
-    archive.tend(40).unwrap();
-    assert_eq!(turns(&keeps_some().records("n", id(2)).unwrap()), [6]);
-    assert!(keeps_some().records("n", id(1)).unwrap().is_empty(), "no image of it is known");
-}
-
-#[test]
-fn damage_in_a_segment_that_was_handed_over_costs_what_is_damaged() {
-    // In the record's header, and in its body.
-    for place in [40, 140] {
-        let disk = SimDisk::default();
-        let archive = archive(&disk);
-        let mut log = log(&disk);
-        append(&mut log, &[(1, Kind::Create), (2, Kind::Create), (1, Kind::Commit), (2, Kind::Commit)]);
-        append(&mut log, &[(1, Kind::Commit)]);
-        hand_over(&mut log, &archive);
-        let path = format!("history/pending/{}", disk.list("history/pending").unwrap()[0]);
-        let bytes = disk.read(&path).unwrap();
-        let third = [3_u64.to_le_bytes(), 3_u64.to_le_bytes()].concat();
-        let at = bytes.windows(16).position(|window| *window == third).unwrap() - 16 + place;
-        disk.overwrite(&path, at, bytes[at] ^ 1);
-        assert_eq!(archive.records("n", id(1)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
-        assert_eq!(turns(&archive.records("n", id(2)).unwrap()), [2, 4]);
-        archive.tend(0).unwrap();
-        let listing = archive.listing(&[], "n", id(1)).unwrap();
-        assert_eq!(turns(&listing.records), [1, 5]);
-        assert!(listing.records[1].broken);
-        assert_eq!(turns(&archive.records("n", id(2)).unwrap()), [2, 4]);
-        // The next life of the log counts anew; still nothing of agent 2 is in doubt.
-        let tail = Tail { lsn: 5, ..Tail::default() };
-        let mut log = Log::begin(disk.clone(), LogOptions { segment_bytes: 0 }, 2, tail, 9, 2).unwrap();
-        let next = |agent| entry_in(2, agent, "n", Kind::Commit, 6);
-        log.append([next(1), next(2)].iter()).unwrap();
-        let listing = archive.listing(&log.live(), "n", id(2)).unwrap();
-        assert_eq!(turns(&listing.records), [2, 4, 7]);
-        assert!(!listing.records[2].broken);
-    }
 }
 
 #[test]

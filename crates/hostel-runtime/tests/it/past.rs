@@ -18,7 +18,7 @@ use hostel_store::{AgentKey, HistoryQuery, Moment};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::support::{Blocking, Client, TestClock, awake, memory, on_disk, sleepy, until, until_asleep};
+use super::support::{Blocking, Client, Disk, TestClock, awake, memory, on_disk, sleepy, until, until_asleep};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Board {
@@ -57,7 +57,9 @@ impl Stage {
 impl Board {
     async fn on_start(cx: &Cx<Self>) -> Result<()> {
         cx.sql("create table if not exists notes (text text)", ())?;
-        if cx.env::<Stage>()?.starts_hang.load(Ordering::SeqCst) {
+        let stage = cx.env::<Stage>()?;
+        if stage.starts_hang.load(Ordering::SeqCst) {
+            stage.reached.store(true, Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
         if cx.read(|me| me.cursed)? { Err(Error::msg("cursed")) } else { Ok(()) }
@@ -434,12 +436,8 @@ async fn an_on_start_that_hangs_does_not_keep_an_agent_from_being_put_back() {
         let node = node.clone();
         async move { node.wake(&id("a"), None).await }
     });
-    until(|| node.agents_in_memory() == 1).await;
-    let mut restored = node.restore(&id("a"), Moment::Turn(good)).await;
-    while restored.is_err() {
-        // It had not begun to start yet.
-        restored = node.restore(&id("a"), Moment::Turn(good)).await;
-    }
+    until(|| stage.reached.load(Ordering::SeqCst)).await;
+    node.restore(&id("a"), Moment::Turn(good)).await.unwrap();
     stage.starts_hang.store(false, Ordering::SeqCst);
     stuck.await.unwrap().unwrap_err();
     let mut client = Client::greeted(&node, "Board", "a").await;
@@ -626,21 +624,29 @@ async fn a_wake_up_comes_back_with_its_moment_and_goes_with_it() {
     assert_eq!(registered(&dir), [] as [i64; 0]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_wake_up_of_a_restored_agent_is_in_the_register_as_soon_as_it_counts() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wake_up_of_a_restored_agent_is_in_the_register_before_it_counts() {
     let dir = tempfile::tempdir().unwrap();
     let store = hostel_store::Store::open(dir.path(), hostel_store::Options::default()).unwrap();
-    let builder = Node::builder(store.clone()).clock(TestClock::new()).durability(Blocking);
-    let (node, _) = start(builder.options(sleepy())).await;
+    let disk = Disk::new();
+    let (node, _) = start(Node::builder(store.clone()).durability(disk.clone())).await;
     let mut client = Client::greeted(&node, "Board", "a").await;
     client.result("alarmIn", json!([3600])).await;
     let set = latest(&node, "a").await;
     client.result("alarmIn", json!([7200])).await;
-    client.leave();
-    until(|| node.agents_in_memory() == 0).await;
-
-    node.restore(&id("a"), Moment::Turn(set)).await.unwrap();
-    let wanted = node.image(&id("a"), Moment::Now).await.unwrap().alarm().unwrap();
+    let wanted = node.image(&id("a"), Moment::Turn(set)).await.unwrap().alarm().unwrap();
     assert!(wanted.is_some());
-    assert_eq!(store.registered_alarm(&AgentKey::new("board", "a")).unwrap(), wanted);
+
+    // Nothing is told to be durable, so nothing is done that waits for it.
+    let held = disk.hold();
+    client.begin("count", json!([]));
+    let restore = tokio::spawn({
+        let node = node.clone();
+        async move { node.restore(&id("a"), Moment::Turn(set)).await }
+    });
+    until(|| store.registered_alarm(&AgentKey::new("board", "a")).unwrap() == wanted).await;
+    assert!(!restore.is_finished());
+    drop(held);
+    restore.await.unwrap().unwrap();
+    assert_eq!(node.image(&id("a"), Moment::Now).await.unwrap().alarm().unwrap(), wanted);
 }

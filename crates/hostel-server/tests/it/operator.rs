@@ -1,0 +1,164 @@
+//! A notebook with rows, asked over the operator's endpoints.
+
+use std::path::Path;
+
+use hostel::axum::body::{Body, Bytes};
+use hostel::http::{Method, Request, Response};
+use hostel::{App, Home, prelude::*};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Notebook {
+    title: String,
+}
+
+#[agent]
+impl Notebook {
+    fn on_start(&mut self, cx: &Cx<Self>) -> Result<()> {
+        cx.sql("create table if not exists notes (id integer primary key, text text not null)", ())?;
+        Ok(())
+    }
+
+    #[callable]
+    fn write(&mut self, cx: &Cx<Self>, text: &str) -> Result<()> {
+        cx.sql("insert into notes (text) values (?)", (text,))?;
+        Ok(())
+    }
+
+    #[callable]
+    fn replace(&mut self, cx: &Cx<Self>, id: i64, text: &str) -> Result<()> {
+        cx.sql("update notes set text = ? where id = ?", (text, id))?;
+        Ok(())
+    }
+}
+
+async fn open(dir: &Path) -> Home {
+    let data = dir.to_owned();
+    let app = App::new().agent::<Notebook>().data(dir).routes(move |edge| hostel_server::operator(edge, &data));
+    app.start().await.unwrap()
+}
+
+/// A page of `mine` that was written to twice and changed once, and the numbers of its turns, newest first.
+async fn with_notes(home: &Home) -> Vec<i64> {
+    let stub = home.edge().node().agent::<Notebook>("mine");
+    stub.write("milk").await.unwrap();
+    stub.write("bread").await.unwrap();
+    stub.replace(1, "oat milk").await.unwrap();
+    let turns = get(home, "history").await["turns"].clone();
+    turns.as_array().unwrap().iter().map(|turn| turn["turn"].as_i64().unwrap()).collect()
+}
+
+async fn ask(home: &Home, method: Method, path: &str, body: impl Into<Body>) -> Response<Body> {
+    let request = Request::builder().method(method).uri(path).header("host", "localhost:1");
+    home.service().oneshot(request.body(body.into()).unwrap()).await.unwrap()
+}
+
+async fn read(response: Response<Body>) -> (u16, Bytes) {
+    let status = response.status().as_u16();
+    (status, response.into_body().collect().await.unwrap().to_bytes())
+}
+
+fn mine(rest: &str) -> String {
+    format!("/_hostel/agents/notebook/mine/{rest}")
+}
+
+async fn get(home: &Home, rest: &str) -> Value {
+    let (status, body) = read(ask(home, Method::GET, &mine(rest), Body::empty()).await).await;
+    assert_eq!(status, 200, "{body:?}");
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[tokio::test]
+async fn turns_and_differences_have_rows_by_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    let turns = with_notes(&home).await;
+    let history = get(&home, "history?changes=true&limit=2").await;
+    let newest = &history["turns"][0];
+    assert_eq!((&newest["cause"]["event"], &newest["cause"]["what"]), (&json!("call"), &json!("replace")));
+    assert_eq!(newest["changes"]["tables"], json!([{"name": "notes", "added": 0, "removed": 0, "changed": 1}]));
+    assert_eq!(history["next"], json!(turns[1]));
+    let difference = get(&home, &format!("diff?from={}&to={}", turns[2], turns[0])).await;
+    let table = &difference["tables"][0];
+    assert_eq!(table["added"], json!([{"id": 2, "text": "bread"}]));
+    assert_eq!(table["changed"], json!([[{"id": 1, "text": "milk"}, {"id": 1, "text": "oat milk"}]]));
+    let one = get(&home, &format!("diff?from={}&rows=1", turns[3])).await;
+    assert_eq!(one["tables"][0]["more"], json!(1), "{one}");
+}
+
+#[tokio::test]
+async fn an_agent_goes_back_and_is_copied_with_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    let turns = with_notes(&home).await;
+    let first = json!({"at": turns[2].to_string()});
+    let (status, body) = read(ask(&home, Method::POST, &mine("restore"), first.to_string()).await).await;
+    assert_eq!(status, 200, "{body:?}");
+    let now = get(&home, &format!("diff?from={}", turns[2])).await;
+    assert_eq!((&now["state"], &now["tables"]), (&json!([]), &json!([])));
+    let fork = json!({"name": "copy", "at": turns[0].to_string()});
+    let (status, body) = read(ask(&home, Method::POST, &mine("fork"), fork.to_string()).await).await;
+    assert_eq!(status, 200, "{body:?}");
+    let (status, body) = read(ask(&home, Method::POST, &mine("fork"), fork.to_string()).await).await;
+    let refused: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &refused["code"]), (409, &json!("agent_exists")), "{refused}");
+}
+
+#[tokio::test]
+async fn an_export_can_be_imported_under_another_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    with_notes(&home).await;
+    let response = ask(&home, Method::GET, &mine("export"), Body::empty()).await;
+    assert_eq!(response.headers()["content-type"], "application/x-tar");
+    let (_, file) = read(response).await;
+    let arrive = ask(&home, Method::POST, "/_hostel/import?as=Notebook/other", file).await;
+    let (status, body) = read(arrive).await;
+    assert_eq!(status, 200, "{body:?}");
+    let arrived: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(arrived, json!({"agent": "notebook/other", "turns": 4}));
+    let unfinished = std::fs::read_dir(dir.path().join("tmp")).unwrap().count();
+    assert_eq!(unfinished, 0, "the uploaded file is left");
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_a_problem_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    with_notes(&home).await;
+    let get = |path: &str| (Method::GET, path.to_owned(), String::new());
+    let post = |path: &str, body: &str| (Method::POST, path.to_owned(), body.to_owned());
+    for ((method, path, body), code) in [
+        (get(&mine("history?limit=many")), "malformed_request"),
+        (get(&mine("diff")), "malformed_request"),
+        (get(&mine("diff?from=soon")), "moment_invalid"),
+        (get(&mine("export?format=zip")), "malformed_request"),
+        (get("/_hostel/agents/notebook/nobody/export"), "agent_not_found"),
+        (get("/_hostel/agents/nobook/mine/history"), "unknown_agent"),
+        (post(&mine("restore"), "{}"), "malformed_request"),
+        (post("/_hostel/import?as=notebook", ""), "malformed_request"),
+        (post("/_hostel/import?as=notebook/a", "no tar"), "export_invalid"),
+        (post("/_hostel/import?format=durable-object", ""), "malformed_request"),
+        (post("/_hostel/backup", r#"{"dir": "here"}"#), "malformed_request"),
+    ] {
+        let response = ask(&home, method, &path, body).await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        let (_, body) = read(response).await;
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], code, "{path}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn only_this_machine_may_ask() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    with_notes(&home).await;
+    for path in [mine("history"), mine("export"), "/_hostel/agents".to_owned()] {
+        let request = Request::get(&path).header("host", "localhost:1").header("x-forwarded-for", "203.0.113.9");
+        let response = home.service().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 403, "{path}");
+    }
+}
