@@ -10,7 +10,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-core", &["hostel-protocol"]),
     ("hostel-macros", &[]),
     ("hostel-journal", &[]),
-    ("hostel-store", &["hostel-journal", "hostel-core", "hostel-protocol"]),
+    ("hostel-vfs", &[]),
+    ("hostel-store", &["hostel-journal", "hostel-vfs", "hostel-core", "hostel-protocol"]),
     ("hostel-runtime", &["hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel-edge", &["hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel", &["hostel-edge", "hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol", "hostel-macros"]),
@@ -54,11 +55,11 @@ fn protocol_and_core_know_neither_tokio_nor_sqlite_nor_sockets() {
 }
 
 #[test]
-fn only_the_store_names_sqlite_and_only_the_edge_and_the_client_name_the_websocket_library() {
+fn only_the_store_and_its_file_system_name_sqlite_and_only_the_edge_and_the_client_name_the_websocket_library() {
     let packages = packages();
     for (name, package) in ours(&packages) {
         let names = |other: &str| package.dependencies.contains(other);
-        assert!(!names("rusqlite") || name == "hostel-store", "{name} names rusqlite");
+        assert!(!names("rusqlite") || ["hostel-store", "hostel-vfs"].contains(&name), "{name} names rusqlite");
         let sockets = ["hostel-edge", "hostel-client", "hostel-cli", "hostel-bench"];
         assert!(!names("yawc") || sockets.contains(&name), "{name} names yawc");
     }

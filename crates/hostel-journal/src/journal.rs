@@ -20,6 +20,9 @@ use crate::{Epoch, Lsn, points};
 const BATCH_BYTES: usize = 4 << 20;
 /// Bytes that may wait in the queue before whoever brings more has to wait.
 const QUEUE_BYTES: usize = 64 << 20;
+/// Entries, and bytes, that are gathered at most before they are written unasked: see [`Journal::gather`].
+const GATHERED: usize = 64;
+const GATHERED_BYTES: usize = 1 << 20;
 /// How long after a failure the log is opened again.
 const RETRY: Duration = Duration::from_millis(100);
 /// A batch that takes longer is worth a line in the log,
@@ -79,6 +82,9 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// Asks whoever it asks for a call of [`Journal::write_now`], soon.
+pub type Summons = Arc<dyn Fn() + Send + Sync>;
+
 /// A node's log with its writer. Dropping it finishes what is queued.
 #[derive(Debug)]
 pub struct Journal<D: Disk> {
@@ -110,6 +116,11 @@ struct Shared<D: Disk> {
 struct Queue {
     waiting: VecDeque<(Entry, Box<dyn Ticket>)>,
     bytes: usize,
+    /// How many of those waiting may be written now; the others are being gathered.
+    due: usize,
+    summons: Option<Summons>,
+    /// The summons went out, and was not followed yet.
+    summoned: bool,
     /// Entries ever queued, and ever settled.
     queued: u64,
     settled: u64,
@@ -176,6 +187,21 @@ impl<D: Disk> Journal<D> {
         self.shared.log.lock()
     }
 
+    /// Has turns gathered: what is queued is written when [`Journal::write_now`] is called, for which `summons` asks once.
+    /// An event loop answers it at the end of the round it is in, so that all turns of a round share a sync, and the
+    /// writer's thread does not interrupt it. `None`: the writer begins as soon as something is queued, as at first.
+    pub fn gather(&self, summons: Option<Summons>) {
+        self.shared.queue.lock().summons = summons;
+        self.write_now();
+    }
+
+    /// Has everything queued so far written, without waiting for it.
+    pub fn write_now(&self) {
+        let mut queue = self.shared.queue.lock();
+        queue.summoned = false;
+        self.shared.release(&mut queue);
+    }
+
     /// Whether this is the writer's own thread, which must not wait for itself.
     pub fn is_writer(&self) -> bool {
         *self.shared.writer.lock() == Some(thread::current().id())
@@ -191,13 +217,22 @@ impl<D: Disk> CommitLog for Journal<D> {
         queue.bytes += entry.footprint();
         queue.queued += 1;
         queue.waiting.push_back((entry, ticket));
-        if std::mem::take(&mut queue.idle) {
-            self.shared.work.notify_one();
+        let few = queue.waiting.len() - queue.due < GATHERED && queue.bytes < GATHERED_BYTES;
+        match &queue.summons {
+            Some(_) if few && queue.summoned => {}
+            Some(summons) if few => {
+                let summons = Arc::clone(summons);
+                queue.summoned = true;
+                drop(queue);
+                summons();
+            }
+            _ => self.shared.release(&mut queue),
         }
     }
 
     fn flush(&self) {
         let mut queue = self.shared.queue.lock();
+        self.shared.release(&mut queue);
         let until = queue.queued;
         while queue.settled < until {
             self.shared.settled.wait(&mut queue);
@@ -235,10 +270,18 @@ impl<D: Disk> Shared<D> {
         }
     }
 
+    /// Everything queued may be written.
+    fn release(&self, queue: &mut Queue) {
+        queue.due = queue.waiting.len();
+        if queue.due > 0 && std::mem::take(&mut queue.idle) {
+            self.work.notify_one();
+        }
+    }
+
     /// Waits for work, takes a batch of it. `false` when the journal ends and the queue is empty.
     fn take(&self, batch: &mut Vec<(Entry, Box<dyn Ticket>)>) -> bool {
         let mut queue = self.queue.lock();
-        if queue.waiting.is_empty() && !queue.ends {
+        if queue.due == 0 && !queue.ends {
             queue.idle = true;
             if self.unwell.load(Ordering::Relaxed) == 0 {
                 self.work.wait(&mut queue);
@@ -255,6 +298,7 @@ impl<D: Disk> Shared<D> {
             }
             bytes += more;
             queue.bytes -= more;
+            queue.due = queue.due.saturating_sub(1);
             batch.extend(queue.waiting.pop_front());
         }
         if queue.waiting.capacity() > 1024 && queue.waiting.is_empty() {

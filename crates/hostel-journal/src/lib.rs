@@ -25,7 +25,7 @@ pub mod segment;
 
 pub use archive::{Archive, Findings, Flaw, Listing, Past, Retention, Tended, Trail, read_live};
 pub use disk::{Disk, DiskFile, local::LocalDisk};
-pub use journal::{Counts, Failure, Health, Journal, Ticket};
+pub use journal::{Counts, Failure, Health, Journal, Summons, Ticket};
 pub use ledger::Ledger;
 pub use log::{LiveSegment, Log, LogOptions, Tail};
 pub use record::{AgentId, Entry, EntryHead, Kind};

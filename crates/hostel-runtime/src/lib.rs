@@ -20,6 +20,7 @@ mod node;
 mod options;
 mod outbox;
 mod peer;
+mod porter;
 mod quarantine;
 mod reply;
 mod sleep;

@@ -34,7 +34,7 @@ pub(crate) fn adopt(layout: &Layout) -> Result<(), Error> {
 fn copy_log(database: &Path) -> Result<(), Error> {
     let subject = database.display().to_string();
     let failed = |e| Error::sqlite(&subject, "copying its log", Blame::Store, e);
-    let conn = connect::open_file(database).map_err(failed)?;
+    let conn = connect::open_with_log_file(database).map_err(failed)?;
     if let Err(e) = settle(&conn) {
         connect::keep_files_on_close(&conn);
         return Err(failed(e));

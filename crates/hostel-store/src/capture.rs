@@ -1,16 +1,17 @@
 //! What a commit changed, read from SQLite's own log: the frames between where it ended before and where it ends now. That
-//! is what SQLite's hook for commits in the log says; the end of the file would not do, since a turn that was rolled back
+//! is what SQLite's hook for commits in the log says; the end of the log would not do, since a turn that was rolled back
 //! may have left frames behind it, and a turn that changed nothing writes none.
 //!
-//! Every frame is checked as SQLite itself would check it on recovery, so a misunderstanding of the file cannot end up in
-//! the journal as a page.
+//! The log is in this process' memory, just as SQLite wrote it, so SQLite's checksums, which are there for logs that come
+//! from a disk, are not computed again. That the frames are what this file takes them for is still checked: a
+//! misunderstanding must not end up in the journal as a page.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hostel_vfs::{Bytes, Log};
 use rusqlite::Connection;
 
 const HEADER: usize = 32;
@@ -19,32 +20,31 @@ const FRAME_HEADER: usize = 24;
 /// Follows the log of one open database.
 #[derive(Debug)]
 pub(crate) struct Capture {
-    file: File,
+    log: Arc<Log>,
     /// How many frames the log has, set by the hook when a commit has written some.
     announced: Arc<AtomicU64>,
     at: u64,
     header: Option<LogHeader>,
-    /// The running checksum of SQLite's log.
-    sum: (u32, u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LogHeader {
     page_size: u32,
     salts: [u8; 8],
-    big_endian: bool,
 }
 
-/// The frames of one commit.
+/// The frames of one commit. While they are held, SQLite cannot write its log.
 #[derive(Debug)]
-pub(crate) struct Frames {
+pub(crate) struct Frames<'a> {
     pub(crate) page_size: u32,
     /// Pages of the database after the commit.
     pub(crate) db_pages: u32,
-    bytes: Vec<u8>,
+    /// Where the log ends with this commit.
+    pub(crate) end: u64,
+    bytes: Bytes<'a>,
 }
 
-impl Frames {
+impl Frames<'_> {
     /// Page numbers and images, in the order written.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let frames = self.bytes.chunks_exact(FRAME_HEADER + self.page_size as usize);
@@ -53,15 +53,15 @@ impl Frames {
 }
 
 impl Capture {
-    /// Follows the log of `conn`, which is empty.
-    pub(crate) fn of_empty(file: File, conn: &mut Connection) -> rusqlite::Result<Self> {
+    /// Follows `log`, the log of `conn`, which is empty.
+    pub(crate) fn of_empty(log: Arc<Log>, conn: &mut Connection) -> rusqlite::Result<Self> {
         let announced = Arc::new(AtomicU64::new(0));
         let hears = Arc::clone(&announced);
         conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames: i32| {
             hears.store(u64::from(frames.unsigned_abs()), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { file, announced, at: 0, header: None, sum: (0, 0) })
+        Ok(Self { log, announced, at: 0, header: None })
     }
 
     /// Where the log ends, as far as it was read.
@@ -76,7 +76,7 @@ impl Capture {
     }
 
     /// Reads what the commit that has just been made has added; `None` if it changed nothing.
-    pub(crate) fn read_commit(&mut self) -> io::Result<Option<Frames>> {
+    pub(crate) fn read_commit(&mut self) -> io::Result<Option<Frames<'_>>> {
         let announced = self.announced.swap(0, Ordering::Relaxed);
         if announced == 0 {
             return Ok(None);
@@ -88,20 +88,15 @@ impl Capture {
         let end = HEADER as u64 + announced * header.frame() as u64;
         // SQLite begins its log anew, under other salts, when it finds all of it copied.
         let header = if end <= self.at { self.begin()? } else { header };
-        self.frames(&header, end).map(Some)
+        let range = self.at..end;
+        self.at = end;
+        self.frames(&header, range).map(Some)
     }
 
     fn begin(&mut self) -> io::Result<LogHeader> {
-        let mut bytes = [0; HEADER];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        let big_endian = match word(&bytes, 0) {
-            0x377f_0682 => false,
-            0x377f_0683 => true,
-            _ => return Err(damaged("its header is not one")),
-        };
-        let sum = add((0, 0), &bytes[..24], big_endian);
-        if sum != (word(&bytes, 24), word(&bytes, 28)) {
-            return Err(damaged("the checksum of its header is wrong"));
+        let bytes = self.log.read(0..HEADER as u64)?;
+        if !matches!(word(&bytes, 0), 0x377f_0682 | 0x377f_0683) {
+            return Err(damaged("its header is not one"));
         }
         let page_size = word(&bytes, 8);
         if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
@@ -109,31 +104,29 @@ impl Capture {
         }
         let mut salts = [0; 8];
         salts.copy_from_slice(&bytes[16..24]);
-        let header = LogHeader { page_size, salts, big_endian };
+        let header = LogHeader { page_size, salts };
         self.header = Some(header);
-        self.sum = sum;
         self.at = HEADER as u64;
         Ok(header)
     }
 
-    fn frames(&mut self, header: &LogHeader, end: u64) -> io::Result<Frames> {
-        let length = end.checked_sub(self.at).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, self.at)?;
-        let (mut sum, mut db_pages) = (self.sum, 0);
+    fn frames(&self, header: &LogHeader, range: Range<u64>) -> io::Result<Frames<'_>> {
+        let end = range.end;
+        let bytes = self.log.read(range)?;
+        let mut db_pages = 0;
         for frame in bytes.chunks_exact(header.frame()) {
             if db_pages != 0 {
                 return Err(damaged("it has more than one commit"));
             }
-            sum = check(frame, header, sum)?;
+            if word(frame, 0) == 0 || frame[8..16] != header.salts {
+                return Err(damaged("a frame is not of this log"));
+            }
             db_pages = word(frame, 4);
         }
         if db_pages == 0 {
             return Err(damaged("the commit has no end"));
         }
-        self.sum = sum;
-        self.at = end;
-        Ok(Frames { page_size: header.page_size, db_pages, bytes })
+        Ok(Frames { page_size: header.page_size, db_pages, end, bytes })
     }
 }
 
@@ -141,29 +134,6 @@ impl LogHeader {
     fn frame(&self) -> usize {
         FRAME_HEADER + self.page_size as usize
     }
-}
-
-/// Checks a frame as SQLite does and returns the running checksum behind it.
-fn check(frame: &[u8], header: &LogHeader, sum: (u32, u32)) -> io::Result<(u32, u32)> {
-    if word(frame, 0) == 0 || frame[8..16] != header.salts {
-        return Err(damaged("a frame is not of this log"));
-    }
-    let sum = add(sum, &frame[..8], header.big_endian);
-    let sum = add(sum, &frame[FRAME_HEADER..], header.big_endian);
-    if sum != (word(frame, 16), word(frame, 20)) {
-        return Err(damaged("the checksum of a frame is wrong"));
-    }
-    Ok(sum)
-}
-
-/// SQLite's checksum of its log, over pairs of words.
-fn add((mut a, mut b): (u32, u32), bytes: &[u8], big_endian: bool) -> (u32, u32) {
-    let number = |four: [u8; 4]| if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) };
-    for pair in bytes.chunks_exact(8) {
-        a = a.wrapping_add(number([pair[0], pair[1], pair[2], pair[3]])).wrapping_add(b);
-        b = b.wrapping_add(number([pair[4], pair[5], pair[6], pair[7]])).wrapping_add(a);
-    }
-    (a, b)
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

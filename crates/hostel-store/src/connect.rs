@@ -25,10 +25,20 @@ const LARGEST_STOCK: usize = 256;
 const SETTINGS: &str = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; \
     PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-64; PRAGMA temp_store=MEMORY;";
 
-/// Opens an existing database file; never creates one.
+const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Opens an existing database file; never creates one. SQLite's log is kept in memory; a file beside it is not looked at.
 pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    // If SQLite did not take the file system, it says so here, by its name.
+    let name = hostel_vfs::register().unwrap_or(hostel_vfs::NAME);
+    let conn = Connection::open_with_flags_and_vfs(path, READ_WRITE, name)?;
+    configure(&conn)?;
+    Ok(conn)
+}
+
+/// [`open_file`] for a database from before the journal: with the log that is a file beside it.
+pub(crate) fn open_with_log_file(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, READ_WRITE)?;
     configure(&conn)?;
     Ok(conn)
 }
@@ -60,9 +70,8 @@ pub(crate) fn distrust(conn: &Connection) -> rusqlite::Result<()> {
 /// many frames the log had; `None` if it could not be done now.
 pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<Option<u64>> {
     let _stops_here = points::pass("copy");
-    let outcome = conn.query_row("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-    })?;
+    let mut copying = conn.prepare_cached("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)")?;
+    let outcome = copying.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
     let _stops_here = points::pass("copied");
     Ok((outcome.0 == 0).then(|| u64::try_from(outcome.1).unwrap_or(0)))
 }

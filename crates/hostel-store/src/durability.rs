@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use hostel_journal::{AgentId, Failure, Lsn, Ticket};
 use parking_lot::{Condvar, Mutex};
 
-use crate::keeper::Dirt;
+use crate::keeper::{Dirt, Keeper};
 use crate::{AgentKey, Error, ErrorKind};
 
 /// Told whether a commit became durable.
@@ -71,6 +71,7 @@ pub struct SyncHandle(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     key: AgentKey,
+    keeper: Weak<Keeper>,
     state: Mutex<State>,
     settled: Condvar,
     failed: AtomicBool,
@@ -96,8 +97,15 @@ impl std::fmt::Debug for State {
 }
 
 impl SyncHandle {
-    pub(crate) fn new(key: AgentKey) -> Self {
-        Self(Arc::new(Handle { key, state: Mutex::default(), settled: Condvar::new(), failed: AtomicBool::new(false) }))
+    /// `keeper` has the journal that the commits go to.
+    pub(crate) fn new(key: AgentKey, keeper: Option<&Arc<Keeper>>) -> Self {
+        Self(Arc::new(Handle {
+            key,
+            keeper: keeper.map(Arc::downgrade).unwrap_or_default(),
+            state: Mutex::default(),
+            settled: Condvar::new(),
+            failed: AtomicBool::new(false),
+        }))
     }
 
     /// Counts one more commit; the ticket goes to the journal with it.
@@ -145,6 +153,10 @@ impl SyncHandle {
     }
 
     fn wait(&self, number: u64) -> Result<(), Error> {
+        let waits = self.0.state.lock().durable < number;
+        if let Some(keeper) = waits.then(|| self.0.keeper.upgrade()).flatten() {
+            keeper.journal.write_now();
+        }
         let mut state = self.0.state.lock();
         while state.durable < number {
             if self.has_failed() {

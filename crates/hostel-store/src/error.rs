@@ -134,6 +134,11 @@ impl Error {
         matches!(self.kind, ErrorKind::Full | ErrorKind::ReadOnly | ErrorKind::Failed | ErrorKind::Locked)
     }
 
+    /// The same failure for one more who meets it; its cause stays with the first, for the log.
+    pub(crate) fn again(&self) -> Self {
+        Self { kind: self.kind, message: self.message.clone(), source: None }
+    }
+
     /// The same failure under a kind found out later.
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
         let message = self.message.replace(self.kind.remedy(), kind.remedy()).into_boxed_str();

@@ -42,6 +42,7 @@ mod error;
 mod guard;
 mod history;
 mod keeper;
+mod kept;
 mod key;
 mod layout;
 mod listing;
@@ -63,7 +64,7 @@ pub use history::{
     At, Changes, Difference, HistoryPage, HistoryQuery, Image, Moment, Row, StateChange, TableChange, TableDifference,
     TurnEntry,
 };
-pub use hostel_journal::{Counts as JournalCounts, Retention};
+pub use hostel_journal::{Counts as JournalCounts, Retention, Summons};
 pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::{HistoryOptions, Options};

@@ -8,7 +8,6 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::connect::{self, keep_files_on_close};
 use crate::error::Blame;
-use crate::layout::wal_of;
 use crate::store::Inner;
 use crate::{AgentKey, Error};
 
@@ -153,16 +152,14 @@ fn unreadable(file: &str, bytes: u64, cause: rusqlite::Error) -> AgentEntry {
     AgentEntry { namespace, name: None, problem: Some(problem), cursor: file.to_owned(), bytes }
 }
 
-/// Reads the name inside and leaves the file as it is. A log beside it that this process did not leave there is void.
+/// Reads the name inside and leaves the file as it is. A log that this process has kept belongs to it.
 fn identity(inner: &Inner, file: &str, path: &Path) -> rusqlite::Result<Option<(String, String)>> {
-    let kept = inner.cuts.lock().contains_key(file);
-    if !kept {
-        // If it cannot be removed, opening the agent will say so.
-        fs::remove_file(wal_of(path)).unwrap_or_default();
-    }
+    let kept = inner.cuts.lock().get(file).cloned();
+    // A log that cannot be shown is one that opening the agent will complain of.
+    let kept = kept.and_then(|kept| kept.offer().ok());
     let conn = connect::open_file(path)?;
     let read = read_identity(&conn);
-    if kept || read.is_err() {
+    if kept.is_some() || read.is_err() {
         keep_files_on_close(&conn);
     }
     read

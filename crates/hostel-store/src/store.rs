@@ -11,13 +11,14 @@ use parking_lot::Mutex;
 use crate::connect::Blank;
 use crate::durability::{Commit, sync_dir};
 use crate::keeper::Keeper;
+use crate::kept::KeptLog;
 use crate::layout::{Layout, relative};
 use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
 use crate::node::NodeDb;
 use crate::registry::Registry;
 use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key, portable};
-use hostel_journal::Counts as JournalCounts;
+use hostel_journal::{Counts as JournalCounts, Summons};
 
 /// All agents of one node. Cheap to clone; any thread may use it.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub(crate) struct Inner {
     /// `None` in memory.
     pub(crate) keeper: Option<Arc<Keeper>>,
     /// Databases that were closed with something in SQLite's log that is not in the file: how much of it is durable.
-    pub(crate) cuts: Mutex<HashMap<String, u64>>,
+    pub(crate) cuts: Mutex<HashMap<String, KeptLog>>,
     /// Databases whose files are not what the journal says, and will be after a restart.
     pub(crate) stale: Mutex<HashSet<String>>,
     blank: Option<Blank>,
@@ -154,6 +155,22 @@ impl Store {
     /// be short and must not wait for another commit.
     pub fn submit(&self, commit: Commit, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
         commit.then(Box::new(done));
+    }
+
+    /// Has commits gathered: they are written when [`Store::write_now`] is called, for which `summons` asks, or when
+    /// somebody waits for one, or when there are many. For an event loop, which answers at the end of a round: all turns of
+    /// the round then share a sync. `None` ends it.
+    pub fn gather(&self, summons: Option<Summons>) {
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.journal.gather(summons);
+        }
+    }
+
+    /// Has every commit so far written, without waiting for it.
+    pub fn write_now(&self) {
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.journal.write_now();
+        }
     }
 
     /// What the journal has written since the start.

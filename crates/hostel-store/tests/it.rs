@@ -59,6 +59,18 @@ mod it {
         make_durable(&agent.commit().unwrap().unwrap()).unwrap();
     }
 
+    /// Leaves a log of SQLite beside a database, as an earlier version and a kill would: what `sql` did is in it alone.
+    fn leave_log(database: &Path, sql: &str) -> PathBuf {
+        let conn = rusqlite::Connection::open(database).unwrap();
+        conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+        conn.execute_batch("PRAGMA wal_autocheckpoint=0").unwrap();
+        conn.execute_batch(sql).unwrap();
+        conn.close().unwrap();
+        let log = database.with_extension("db-wal");
+        assert!(std::fs::metadata(&log).unwrap().len() > 0);
+        log
+    }
+
     /// Copies what a killed process leaves behind. Where history was put in order meanwhile, so that a file is gone, it is
     /// done again.
     fn copy_all(from: &Path, to: &Path) {

@@ -32,6 +32,7 @@ use crate::{
     directory::Directory,
     durability::Durability,
     options::Options,
+    porter::{Carried, Porter},
     quarantine::Quarantine,
     sleep::{self, Sleepers},
     storage,
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Quarantine,
     pub(crate) sleepers: Sleepers,
     pub(crate) heavy_lane: Semaphore,
+    pub(crate) porter: Arc<Porter>,
     shards: [Shard; SHARDS],
     hasher: RandomState,
     alarms: Alarms,
@@ -73,16 +75,18 @@ pub(crate) struct Shared {
 impl Shared {
     pub(super) fn start(builder: NodeBuilder) -> Result<Arc<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let porter = Arc::new(Porter::default());
         let shared = Arc::new(Self {
             options: builder.options,
             store: builder.store,
             directory: builder.directory,
             clock: builder.clock,
-            durability: builder.durability,
+            durability: Box::new(Carried { durability: builder.durability, porter: Arc::clone(&porter) }),
             env: builder.env,
             quarantine: Quarantine::default(),
             sleepers: Sleepers::default(),
             heavy_lane: Semaphore::new((cores / 2).max(1)),
+            porter: Arc::clone(&porter),
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             alarms: Alarms::default(),
@@ -97,6 +101,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
         });
         shared.set_stored_alarms()?;
+        shared.porter.start(&shared, &shared.runtime);
         *shared.loops.lock() = vec![
             shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
             shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared))),
@@ -339,6 +344,13 @@ impl Shared {
             // One that was aborted with its runtime has ended as well.
             let _ended = ended.await;
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.store.gather(None);
+        self.porter.dismiss();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
@@ -73,7 +74,7 @@ impl AgentDb {
     }
 
     /// One record with every page; durable when this returns.
-    fn record_whole(&self, keeper: &Keeper, image: &Image, file: &File, cause: Cause<'_>) -> Result<(), Error> {
+    fn record_whole(&self, keeper: &Arc<Keeper>, image: &Image, file: &File, cause: Cause<'_>) -> Result<(), Error> {
         keeper.accepts()?;
         let page_size = image.page_size()?;
         let mut bytes = Vec::new();
@@ -95,7 +96,7 @@ impl AgentDb {
         };
         let entry = Entry::new(&head, (1..).zip(pages));
         drop(bytes);
-        let sync = SyncHandle::new(self.key.clone());
+        let sync = SyncHandle::new(self.key.clone(), Some(keeper));
         let (_, ticket) = sync.committed(head.agent, 0, &keeper.dirt);
         keeper.journal.append(entry, ticket);
         sync.sync()

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hostel_journal::AgentId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::query::forbid_attaching;
@@ -13,6 +14,7 @@ use crate::connect::{self, refine};
 use crate::durability::SyncHandle;
 use crate::error::Blame;
 use crate::guard::Guard;
+use crate::kept::KeptLog;
 use crate::layout::{identify, relative, wal_of};
 use crate::registry::Claim;
 use crate::store::Inner;
@@ -37,6 +39,8 @@ pub(crate) struct Open {
     conn: Option<Connection>,
     claim: Option<Claim>,
     pub(super) key: AgentKey,
+    /// The agent as the journal knows it.
+    pub(super) agent: AgentId,
     pub(super) store: Arc<Inner>,
     /// `None` for a database in memory.
     pub(super) path: Option<PathBuf>,
@@ -50,6 +54,8 @@ pub(crate) struct Open {
     pub(super) sync: Option<SyncHandle>,
     /// Reads SQLite's log; there from the first transaction on.
     pub(super) capture: Option<Capture>,
+    /// Why SQLite's log, which is too long, cannot be copied into the file: until it can, nothing is written.
+    pub(super) stuck: Option<Error>,
     /// The keeper's tide when SQLite's log was last empty.
     pub(super) tide: u64,
     guard: Option<Guard>,
@@ -59,11 +65,15 @@ impl Open {
     /// Opens a file. It is touched only if it is sound and this agent's.
     pub(crate) fn file(store: &Arc<Inner>, key: &AgentKey, path: &Path, claim: Claim) -> Result<Self, Error> {
         let kept = store.settle_log(key, path)?;
+        let failed = |e| Error::io(&subject(key), "putting its log in order", e);
+        let offer = kept.as_ref().map(KeptLog::offer).transpose().map_err(failed)?;
         let conn = connect::open_file(path).map_err(|e| opening(key, path, e))?;
         let mut open = Self::new(store, key, conn, claim, Some(path.to_owned()));
-        if let Some(end) = kept {
-            open.take_over(path, end)?;
+        if let Some(kept) = kept {
+            open.take_over(path, &kept)?;
+            store.cuts.lock().remove(&relative(key));
         }
+        drop(offer);
         if let Err(error) = open.load() {
             connect::keep_files_on_close(open.conn());
             return Err(refine(error, path));
@@ -93,6 +103,7 @@ impl Open {
             conn: Some(conn),
             claim: Some(claim),
             key: key.clone(),
+            agent: identify(key),
             store: Arc::clone(store),
             path,
             fresh: false,
@@ -102,6 +113,7 @@ impl Open {
             preloaded: None,
             sync: None,
             capture: None,
+            stuck: None,
             tide: 0,
             guard: None,
         }
@@ -235,10 +247,10 @@ impl Open {
 
     /// The log was kept by the last close because it could not be copied or has a lost end, which is cut off by now. All
     /// that is left of it is durable in the journal, so it may go into the file.
-    fn take_over(&mut self, path: &Path, end: u64) -> Result<(), Error> {
+    fn take_over(&mut self, path: &Path, kept: &KeptLog) -> Result<(), Error> {
         let taken = self.conn().execute_batch("SELECT count(*) FROM sqlite_schema").and_then(|()| {
             let page_size: u32 = self.conn().query_row("PRAGMA page_size", [], |row| row.get(0))?;
-            Ok((connect::checkpoint(self.conn())?, end.saturating_sub(32) / (u64::from(page_size) + 24)))
+            Ok((connect::checkpoint(self.conn())?, kept.frames(page_size)))
         });
         let problem = match taken {
             Ok((Some(found), expected)) if found == expected => {
@@ -254,7 +266,6 @@ impl Open {
             Err(e) => opening(&self.key, path, e),
         };
         connect::keep_files_on_close(self.conn());
-        self.store.cuts.lock().insert(relative(&self.key), end);
         if let Some(keeper) = &self.store.keeper {
             keeper.doubt();
         }
@@ -343,7 +354,9 @@ fn close_written(store: &Arc<Inner>, key: &AgentKey, sync: &SyncHandle, conn: Co
         tracing::warn!(agent = %key, %error, "SQLite's log could not be copied into the file; it stays for the next opening");
     }
     // What is durable stays in the log; the next opening cuts off the rest.
-    store.cuts.lock().insert(relative(key), sync.durable_end());
+    if let Some(kept) = KeptLog::of(&conn, sync.durable_end()) {
+        store.cuts.lock().insert(relative(key), kept);
+    }
     connect::keep_files_on_close(&conn);
     close(key, conn, claim);
 }
@@ -357,21 +370,12 @@ fn close(key: &AgentKey, conn: Connection, claim: Claim) {
 }
 
 impl Inner {
-    /// Before a database is opened: a log beside it is from a stop that was not clean, and is thrown away: rule 1. Unless
-    /// this process has left it there itself; then what was lost is cut off. Returns the length of what is left.
-    pub(crate) fn settle_log(&self, key: &AgentKey, path: &Path) -> Result<Option<u64>, Error> {
-        let wal = wal_of(path);
+    /// Before a database is opened: a log beside it is from an earlier version and a stop that was not clean, and is thrown
+    /// away: rule 1. Returns the log that this process has kept, if it has.
+    pub(crate) fn settle_log(&self, key: &AgentKey, path: &Path) -> Result<Option<KeptLog>, Error> {
         let failed = |e| Error::io(&subject(key), "putting its log in order", e);
-        let file = relative(key);
-        let kept = self.cuts.lock().get(&file).copied();
-        match kept {
-            Some(end) if end > 0 => {
-                std::fs::OpenOptions::new().write(true).open(&wal).and_then(|log| log.set_len(end)).map_err(failed)?;
-            }
-            _ => std::fs::remove_file(&wal).or_else(absent_is_fine).map_err(failed)?,
-        }
-        self.cuts.lock().remove(&file);
-        Ok(kept.filter(|end| *end > 0))
+        std::fs::remove_file(wal_of(path)).or_else(absent_is_fine).map_err(failed)?;
+        Ok(self.cuts.lock().get(&relative(key)).cloned())
     }
 }
 

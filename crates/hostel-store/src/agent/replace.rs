@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
 
 use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
@@ -42,7 +43,7 @@ impl AgentDb {
     }
 
     /// First the record, then the files: in between, a start would delete them from the record.
-    fn record_end(&self, keeper: &Keeper) -> Result<(), Error> {
+    fn record_end(&self, keeper: &Arc<Keeper>) -> Result<(), Error> {
         keeper.accepts()?;
         let agent = identify(&self.key);
         let head = EntryHead {
@@ -56,7 +57,7 @@ impl AgentDb {
             page_size: 0,
             db_pages: 0,
         };
-        let sync = SyncHandle::new(self.key.clone());
+        let sync = SyncHandle::new(self.key.clone(), Some(keeper));
         let (_, ticket) = sync.committed(agent, 0, &keeper.dirt);
         keeper.journal.append(Entry::new(&head, std::iter::empty()), ticket);
         sync.sync()

@@ -1,12 +1,13 @@
 //! The transaction of a turn, from its first statement to its commit or its undoing.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hostel_journal::{CommitLog, Entry, EntryHead, Failure, Kind, points};
+use hostel_vfs::Log;
 use rusqlite::{Connection, TransactionState};
 
 use super::open::{Open, subject};
@@ -14,15 +15,14 @@ use crate::capture::{Capture, Frames};
 use crate::connect;
 use crate::durability::{Commit, SyncHandle};
 use crate::keeper::Keeper;
-use crate::layout::{identify, wal_of};
 use crate::{Error, ErrorKind};
 
 const INTRODUCE: &str = "/*hostel*/ INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)";
 
-/// SQLite's log is copied into the file when it has this many bytes and all of it is durable.
-const LONG: u64 = 1 << 20;
+/// SQLite's log, which is in memory, is copied into the file when it has this many bytes and all of it is durable.
+const LONG: u64 = 60 << 10;
 /// With this many, the turn waits until it is durable.
-const TOO_LONG: u64 = 8 << 20;
+const TOO_LONG: u64 = 1 << 20;
 
 /// Where the turn stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,16 +85,16 @@ impl Open {
         if self.sync.is_some() {
             return self.relieve_log();
         }
-        let (wal, length) = self.open_log(&path)?;
-        if length != 0 {
+        let log = self.open_log(&path)?;
+        if log.length() != 0 {
             return Err(
                 self.refuse(ErrorKind::Failed, "SQLite's log is not empty after opening; close it and try again")
             );
         }
-        let following = Capture::of_empty(wal, self.conn_mut());
+        let following = Capture::of_empty(log, self.conn_mut());
         self.capture = Some(following.map_err(|e| self.failed("beginning a turn", e))?);
         self.tide = self.tide_now();
-        self.sync = Some(SyncHandle::new(self.key.clone()));
+        self.sync = Some(SyncHandle::new(self.key.clone(), self.store.keeper.as_ref()));
         Ok(())
     }
 
@@ -119,16 +119,18 @@ impl Open {
         match connect::checkpoint(self.conn()) {
             Ok(Some(_)) => {}
             Ok(None) => return Ok(()),
-            // The log stays as it is, and with it all that was committed.
-            Err(error) if length < TOO_LONG => {
+            // The log stays as it is, and with it all that was committed; but it must not grow for ever.
+            Err(error) => {
                 tracing::warn!(agent = %self.key, %error, "SQLite's log could not be copied into the file");
+                let stuck = (length >= TOO_LONG).then(|| self.failed("copying its log into the file", error));
+                self.stuck = stuck;
                 return Ok(());
             }
-            Err(error) => return Err(self.failed("copying its log into the file", error)),
         }
+        self.stuck = None;
         sync.log_emptied();
         if let Some(keeper) = &self.store.keeper {
-            keeper.dirt.lock().copied(identify(&self.key));
+            keeper.dirt.lock().copied(self.agent);
         }
         self.tide = tide;
         if let Some(capture) = &mut self.capture {
@@ -152,22 +154,17 @@ impl Open {
     }
 
     /// The log exists as soon as SQLite has read the file, unless some tool has switched its journal mode.
-    fn open_log(&self, database: &Path) -> Result<(File, u64), Error> {
-        let path = wal_of(database);
-        let opened = File::open(&path).or_else(|e| {
-            if e.kind() != io::ErrorKind::NotFound {
-                return Err(e);
-            }
-            self.conn()
-                .execute_batch("PRAGMA journal_mode=WAL; SELECT 1 FROM sqlite_schema LIMIT 1;")
-                .map_err(io::Error::other)?;
-            // The switch is in the file itself, where the journal does not see it.
-            File::open(database)?.sync_all()?;
-            File::open(&path)
-        });
-        opened
-            .and_then(|file| file.metadata().map(|meta| (file, meta.len())))
-            .map_err(|e| Error::io(&subject(&self.key), "opening its log", e))
+    fn open_log(&self, database: &Path) -> Result<Arc<Log>, Error> {
+        if let Some(log) = hostel_vfs::log_of(self.conn()) {
+            return Ok(log);
+        }
+        let switched = self.conn().execute_batch("PRAGMA journal_mode=WAL; SELECT 1 FROM sqlite_schema LIMIT 1;");
+        switched.map_err(|e| self.failed("opening its log", e))?;
+        // The switch is in the file itself, where the journal does not see it.
+        let synced = File::open(database).and_then(|file| file.sync_all());
+        synced.map_err(|e| Error::io(&subject(&self.key), "opening its log", e))?;
+        hostel_vfs::log_of(self.conn())
+            .ok_or_else(|| self.refuse(ErrorKind::Failed, "SQLite has opened no log for it; close it and try again"))
     }
 
     /// Commits; on an error the caller rolls back.
@@ -180,6 +177,9 @@ impl Open {
         let wrote = self.conn().transaction_state(Some("main")).is_ok_and(|state| state == TransactionState::Write);
         if wrote {
             self.store.accepts()?;
+            if let Some(why) = &self.stuck {
+                return Err(why.again());
+            }
         }
         let committed = self.conn().prepare_cached("/*hostel*/ COMMIT").and_then(|mut s| s.raw_execute());
         committed.map_err(|e| self.failed("committing a turn", e))?;
@@ -192,21 +192,25 @@ impl Open {
 
     /// Hands what was just committed to the journal. If SQLite found that nothing had changed, the commit is the one before. If it cannot be read, it is as lost as if it could not be written.
     fn journal(&mut self, cause: &[u8]) -> Result<Option<Commit>, Error> {
-        let (Some(keeper), Some(capture), Some(sync)) = (&self.store.keeper, &mut self.capture, &self.sync) else {
+        let Some(mut capture) = self.capture.take() else { return Ok(Some(Commit::immediate())) };
+        let commit = self.journal_from(&mut capture, cause);
+        self.capture = Some(capture);
+        commit
+    }
+
+    fn journal_from(&self, capture: &mut Capture, cause: &[u8]) -> Result<Option<Commit>, Error> {
+        let (Some(keeper), Some(sync)) = (&self.store.keeper, &self.sync) else {
             return Ok(Some(Commit::immediate()));
         };
-        let keeper = std::sync::Arc::clone(keeper);
         match points::pass("capture").and_then(|()| capture.read_commit()) {
             Ok(None) => Ok(Some(sync.latest())),
             Ok(Some(frames)) => {
-                let agent = identify(&self.key);
-                let (number, ticket) = sync.committed(agent, capture.end(), &keeper.dirt);
-                let commit = Commit::pending(sync.clone(), number);
-                keeper.journal.append(self.entry(&keeper, cause, &frames), ticket);
+                let (number, ticket) = sync.committed(self.agent, frames.end, &keeper.dirt);
+                keeper.journal.append(self.entry(keeper, cause, &frames), ticket);
                 if points::armed("sabotage-gate") {
                     return Ok(Some(Commit::immediate()));
                 }
-                Ok(Some(commit))
+                Ok(Some(Commit::pending(sync.clone(), number)))
             }
             Err(error) => {
                 sync.fail(Failure { kind: error.kind(), message: error.to_string().into() });
@@ -216,10 +220,10 @@ impl Open {
     }
 
     /// The record of a commit. The first one has the whole database, so that the journal alone can bring it back: rule 8.
-    fn entry(&self, keeper: &Keeper, cause: &[u8], frames: &Frames) -> Entry {
+    fn entry(&self, keeper: &Keeper, cause: &[u8], frames: &Frames<'_>) -> Entry {
         let first = !self.before.created;
         let head = EntryHead {
-            agent: identify(&self.key),
+            agent: self.agent,
             namespace: self.key.namespace(),
             name: self.key.name(),
             epoch: keeper.journal.epoch(),

@@ -53,8 +53,7 @@ fn after_a_kill_agents_are_listed_and_no_log_of_sqlite_is_believed() {
     let mut a = disk.agent("a");
     keep(&mut a, "1");
     copy_all(disk.dir.path(), copy.path());
-    let log = super::database(copy.path(), "a-").with_extension("db-wal");
-    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    let log = super::leave_log(&super::database(copy.path(), "a-"), "CREATE TABLE ahead (x)");
 
     let store = Store::open(copy.path(), Options::default()).unwrap();
     assert_eq!(names(&store, None), ["a"]);
@@ -68,9 +67,11 @@ fn a_directory_from_before_the_journal_keeps_what_its_logs_hold() {
     let copy = tempfile::tempdir().unwrap();
     let mut a = disk.agent("a");
     keep(&mut a, "1");
+    a.close().unwrap();
     copy_all(&disk.dir.path().join("agents"), &copy.path().join("agents"));
+    super::leave_log(&super::database(copy.path(), "a-"), "UPDATE cf_agents_state SET state = '2'");
 
     let store = Store::open(copy.path(), Options::default()).unwrap();
     assert_eq!(names(&store, None), ["a"]);
-    assert_eq!(store.agent("counter", "a").unwrap().state().unwrap().as_deref(), Some("1"));
+    assert_eq!(store.agent("counter", "a").unwrap().state().unwrap().as_deref(), Some("2"));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use hostel_store::{AgentDb, Author, Cause, Error, Image, Moment, Options, Store, make_durable};
 
 use super::history::{dump, key, turns};
-use super::{Disk, copy_all, database, files, keep};
+use super::{Disk, copy_all, database, files, keep, leave_log};
 
 const RESTORE: Cause<'static> = Cause { event: "restore", what: "", author: Author::Operator };
 const FORK: Cause<'static> = Cause { event: "fork", what: "", author: Author::Operator };
@@ -164,15 +164,16 @@ fn a_kill_on_the_way_leaves_the_old_database_or_the_new_one() {
     let before = tempfile::tempdir().unwrap();
     copy_all(disk.dir.path(), before.path());
     a.replace(image, RESTORE).unwrap();
-    let wal = |root: &Path| database(root, "a-").with_extension("db-wal");
-    assert!(wal(before.path()).exists(), "the old database was in use");
+    let copy = before.path().join("a.db");
+    fs::copy(database(before.path(), "a-"), &copy).unwrap();
+    let old_log = leave_log(&copy, "CREATE TABLE old (x)");
 
     let state_in = |journal_of: &Path, agents_of: &Path, with_old_log: bool| {
         let there = tempfile::tempdir().unwrap();
         copy_all(&journal_of.join("journal"), &there.path().join("journal"));
         copy_all(&agents_of.join("agents"), &there.path().join("agents"));
         if with_old_log {
-            fs::copy(wal(before.path()), wal(there.path())).unwrap();
+            fs::copy(&old_log, database(there.path(), "a-").with_extension("db-wal")).unwrap();
         }
         let store = Store::open(there.path(), Options::default()).unwrap();
         let mut a = store.agent("counter", "a").unwrap();
