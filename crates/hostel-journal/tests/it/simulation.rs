@@ -64,8 +64,9 @@ fn schedule(seed: u64, sabotage: Sabotage, syncs_lie: bool, tally: &mut Tally) -
 
 /// Something is about to go wrong.
 fn arm(disk: &SimDisk, random: &mut Random, syncs_lie: bool) {
-    let faults = match random.below(2) {
+    let faults = match random.below(3) {
         0 => Faults { cut_at: Some(random.below(40)), ..Faults::default() },
+        1 => Faults { change_fails_at: Some(1 + random.below(40)), ..Faults::default() },
         _ => Faults { sync_fails_at: Some(1 + random.below(6)), ..Faults::default() },
     };
     disk.set_faults(Faults { syncs_lie, ..faults });
