@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use hostel::App;
+use hostel::{App, Options};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -70,4 +70,32 @@ async fn threat_32_what_strangers_write_never_begins_a_line_of_the_log() {
         assert!(own, "a line that no event began: {line:?}");
         assert!(!line.contains(char::is_control), "control characters in {line:?}");
     }
+}
+
+#[tokio::test]
+async fn warnings_about_a_busy_agents_state_come_once_in_a_while_and_name_it() {
+    let lines = Lines::default();
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(lines.clone()).with_ansi(false);
+    let _guard = tracing::subscriber::set_default(log.finish());
+    let options = Options { state_warn_bytes: 1000, ..Options::default() };
+    let app = App::new().agent::<hostel_conformance::MannersAgent>().options(options).in_memory();
+    let server = Server::start(app).await;
+    for name in ["one", "two"] {
+        let mut client = server.socket(&format!("/agents/manners-agent/{name}")).await;
+        for size in 2000..2010 {
+            assert_eq!(client.call("grow", json!([size])).await["result"], size);
+            client.send(&json!({"type": "cf_agent_state", "state": {"guessCount": 9}}).to_string()).await;
+        }
+        assert_eq!(client.call("guess", json!(["x"])).await["result"], false);
+    }
+    server.stop().await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for name in ["one", "two"] {
+        let agent = format!("agent=manners-agent/{name} ");
+        let count = |what: &str| text.lines().filter(|line| line.contains(&agent) && line.contains(what)).count();
+        let counts = ["a state is large", "code=\"state_keys_dropped\"", "code=\"state_fields_kept\""].map(count);
+        assert_eq!(counts, [1, 1, 1], "{text}");
+    }
+    assert!(text.contains("\"title\", \"notes\"") && text.contains("setState({ ...state"), "{text}");
 }
