@@ -40,7 +40,7 @@ pub(crate) struct Look {
 
 impl Look {
     /// Whether state, tables and file agree.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let counts = [self.entries, self.copies, self.same, self.from + self.after.len() as u64];
         let last = self.after.last().is_none_or(|last| *last == self.last);
         counts.iter().all(|count| *count == self.count) && last && self.sound == "ok"

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::account::{Account, Claim, Look, Told};
 use crate::faults::Faults;
+use crate::fork::{self, Fork};
 use crate::note::Note;
 use crate::say;
 use crate::server::Server;
@@ -39,6 +40,8 @@ pub(crate) struct Ledger {
     sent: AtomicU64,
     answered: AtomicU64,
     shown: AtomicU64,
+    /// Forks that were acknowledged since the last comparison.
+    forks: Mutex<Vec<Fork>>,
     /// How often a request was answered with which code.
     codes: Mutex<BTreeMap<String, u64>>,
 }
@@ -53,6 +56,7 @@ impl Ledger {
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             shown: AtomicU64::new(0),
+            forks: Mutex::default(),
             codes: Mutex::default(),
         }
     }
@@ -80,6 +84,16 @@ impl Ledger {
     pub(crate) fn note_refused(&self, reason: &Reason) {
         let code = reason.code.clone().unwrap_or_else(|| reason.message.clone());
         *self.codes.lock().entry(code).or_default() += 1;
+    }
+
+    /// Somebody was told that a fork was made, or what is in it.
+    pub(crate) fn forked(&self, fork: Fork) {
+        if !self.is_frozen() {
+            self.answered.fetch_add(1, Ordering::SeqCst);
+            let mut forks = self.forks.lock();
+            forks.retain(|other| other.name != fork.name);
+            forks.push(fork);
+        }
     }
 
     /// A socket was closed for this reason, which begins with a code.
@@ -169,12 +183,26 @@ impl Ledger {
         let notes = (0..self.notes.len()).filter(|at| all || self.notes[*at].is_touched());
         let whom: Vec<Who> = ledgers.map(Who::Ledger).chain(notes.map(Who::Note)).collect();
         let compared = stream::iter(whom).map(|who| self.compare_one(server, who)).buffer_unordered(AT_A_TIME);
-        compared
-            .fold(Faults::default(), async |mut sum, faults| {
-                sum += faults;
-                sum
-            })
-            .await
+        let sum = compared.fold(Faults::default(), async |mut sum, faults| {
+            sum += faults;
+            sum
+        });
+        let mut sum = sum.await;
+        sum += self.compare_forks(server).await;
+        sum
+    }
+
+    async fn compare_forks(&self, server: &Server) -> Faults {
+        let mut faults = Faults::default();
+        let forks = std::mem::take(&mut *self.forks.lock());
+        for fork in forks {
+            let compared = async { fork.compare(&fork::look(&server.forked(&fork.name)?).await?) };
+            if let Err(error) = compared.await {
+                say(&format!("{}: {error:#}", fork.name));
+                faults.lost += 1;
+            }
+        }
+        faults
     }
 
     async fn compare_one(&self, server: &Server, who: Who) -> Faults {

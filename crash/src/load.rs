@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hostel_client::{Call, Client, Error, Event, Events, Options, Target};
+use hostel_client::{Call, Client, Error, Event, Events, Options, Target, http};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     account::{Claim, Told},
+    fork::{self, Fork},
     ledger::{Ledger, Who},
     note::text_of,
     rng::Rng,
@@ -46,6 +47,12 @@ impl Load {
             let Ok(target) = server.agent(who) else { continue };
             if rng.below(2) == 0 {
                 set.spawn(observe(target.clone(), Arc::clone(ledger), who, stop.clone()));
+            }
+            if let (Who::Ledger(at), 0) = (who, rng.below(8)) {
+                let name = format!("fork-{round}-{client}");
+                if let Ok((make, forked)) = server.fork(at, &name) {
+                    set.spawn(make_fork(make, forked, name, Arc::clone(ledger)));
+                }
             }
             let writer = Writer { target, ledger: Arc::clone(ledger), who, stop: stop.clone(), rng };
             set.spawn(writer.run(format!("{round}-{client}")));
@@ -194,6 +201,18 @@ fn filler(random: u64) -> u64 {
 fn entered(answer: &Value, op: String) -> Claim {
     let born = answer["born"].as_str().unwrap_or_default().to_owned();
     Claim { born, n: answer["count"].as_u64().unwrap_or(0), op, kind: Told::Answered }
+}
+
+/// Forks an agent at a random moment of the round, and looks at the fork.
+async fn make_fork(make: Target, forked: Target, name: String, ledger: Arc<Ledger>) {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    if !http::get(&make, &Options::default()).await.is_ok_and(|answer| answer.status == 200) {
+        return;
+    }
+    ledger.forked(Fork { name: name.clone(), shown: None });
+    if let Ok(look) = fork::look(&forked).await {
+        ledger.forked(Fork { name, shown: Some((look.born, look.count)) });
+    }
 }
 
 /// A second socket that only looks.

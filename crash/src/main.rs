@@ -5,6 +5,7 @@ mod account;
 mod disk;
 mod faults;
 mod field;
+mod fork;
 mod kills;
 mod ledger;
 mod load;

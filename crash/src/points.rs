@@ -48,6 +48,9 @@ pub(crate) const POINTS: &[Point] = &[
     // A segment is handed over to history; its records are there, and it is about to be removed.
     point("archive", 2),
     point("archived", 2),
+    // A whole database is in the journal, its file about to take the place of the one before; it has.
+    point("replace", 1),
+    point("replaced", 1),
     // The end of an agent is in the journal, its file still there.
     point("destroy", 3),
     // At the start: the journal is read and durable; the files are up to date, and the journal still there.

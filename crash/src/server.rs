@@ -119,6 +119,16 @@ impl Plan {
 }
 
 impl Server {
+    /// The address that makes a fork of an agent, and that of the fork.
+    pub(crate) fn fork(&self, at: usize, name: &str) -> anyhow::Result<(Target, Target)> {
+        Ok((self.target(&format!("/fork/crash-{at}/{name}"))?, self.forked(name)?))
+    }
+
+    /// The address of a fork.
+    pub(crate) fn forked(&self, name: &str) -> anyhow::Result<Target> {
+        Ok(Target::parse(&format!("ledger-agent/{name}"), &self.base)?)
+    }
+
     fn target(&self, path: &str) -> anyhow::Result<Target> {
         Ok(Target::parse(&format!("{}{path}", self.base), &self.base)?)
     }

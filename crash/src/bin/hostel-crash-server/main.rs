@@ -8,8 +8,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use hostel::{
-    Admission, App, Limits, Options, StorageOptions,
-    axum::{Router, routing::get},
+    Admission, AgentId, App, Edge, Limits, Moment, Options, StorageOptions,
+    axum::{Router, extract::Path, http::StatusCode, routing::get},
 };
 
 use tracing_subscriber::EnvFilter;
@@ -65,5 +65,14 @@ fn app(flags: &Flags) -> App {
         .options(options)
         .storage(storage)
         .admission(Admission::any())
-        .routes(|_| Router::new().route("/healthz", get(|| async { POINTS })))
+        .routes(|edge| routes(edge.clone()))
+}
+
+/// `/fork/<agent>/<name>` makes a fork, which puts a whole database in its place.
+fn routes(edge: Edge) -> Router {
+    let fork = move |Path((agent, name)): Path<(String, String)>| async move {
+        let forked = edge.node().fork(&AgentId::new("LedgerAgent", &agent), &name, Moment::Now).await;
+        forked.map_or_else(|error| (StatusCode::CONFLICT, error.to_string()), |_| (StatusCode::OK, String::new()))
+    };
+    Router::new().route("/healthz", get(|| async { POINTS })).route("/fork/{agent}/{name}", get(fork))
 }
