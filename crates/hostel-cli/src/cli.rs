@@ -1,18 +1,21 @@
 //! What can be written on the command line.
 
+mod operate;
 mod past;
+mod server;
+mod talk;
 mod travel;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use hostel_client::{Options, Target, TlsOptions};
-use serde_json::Value;
+use clap::{Parser, Subcommand};
 
 use crate::settings::Settings;
 
+pub(crate) use operate::{AgentsArgs, AgentsCommand, DoctorArgs};
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
+pub(crate) use server::{Place, ServerArgs};
+pub(crate) use talk::{CallArgs, ConnectArgs, StateCommand};
 pub(crate) use travel::{BackupArgs, ExportArgs, ImportArgs, VerifyArgs};
 
 const EXAMPLES: &str = "\
@@ -164,219 +167,16 @@ Examples:
     Doctor(DoctorArgs),
 }
 
-/// Which server, and how to reach it.
-#[derive(Debug, Args)]
-pub(crate) struct ServerArgs {
-    /// The server that agents are looked for at; a path in it replaces the prefix `agents`.
-    #[arg(long, value_name = "URL", env = "HOSTEL_URL", default_value = "http://127.0.0.1:8787")]
-    pub(crate) url: String,
-    /// Connect as a page of this origin would.
-    #[arg(long, value_name = "ORIGIN")]
-    pub(crate) origin: Option<String>,
-    /// A header to send, as in `--header 'Cookie: a=b'`. Repeatable.
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(crate) headers: Vec<Header>,
-    /// A PEM file of certificate authorities to trust besides the well-known ones.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Take any certificate.
-    #[arg(long)]
-    pub(crate) insecure: bool,
-}
-
-pub(crate) type Header = (http::HeaderName, http::HeaderValue);
-
-fn header(text: &str) -> Result<Header, String> {
-    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
-    let name = name.trim().parse().map_err(|_| format!("{name:?} is no header name"))?;
-    let value = value.trim().parse().map_err(|_| "the value cannot be sent in a header".to_owned())?;
-    Ok((name, value))
-}
-
-impl ServerArgs {
-    pub(crate) fn options(&self) -> Options {
-        Options {
-            origin: self.origin.clone(),
-            headers: self.headers.clone(),
-            tls: TlsOptions { ca_file: self.ca_file.clone(), insecure: self.insecure },
-            ..Options::default()
-        }
-    }
-
-    /// The address of `text`, which is a URL or an `agent/name`.
-    pub(crate) fn target(&self, text: &str) -> Result<Target, hostel_client::Error> {
-        Ok(Target::parse(text, &self.url)?)
-    }
-
-    /// The address of a path of the server itself.
-    pub(crate) fn path(&self, path: &str) -> Result<Target, hostel_client::Error> {
-        let url = match self.url.contains("://") {
-            true => self.url.clone(),
-            false => format!("http://{}", self.url),
-        };
-        Ok(Target::parse(&url, "")?.with_path(path))
-    }
-}
-
-/// Where agents are: at a server, or in a directory that none runs on.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// Open this data directory, of a server that is stopped, instead of asking a running one.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConnectArgs {
-    /// A URL, or an agent and its name such as coder-agent/default.
-    pub(crate) target: String,
-    /// Print messages as they are on the wire.
-    #[arg(long)]
-    pub(crate) raw: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CallArgs {
-    /// A URL, or an agent and its name such as coder-agent/default.
-    pub(crate) target: String,
-    /// The method, as clients call it: getProjectContext.
-    pub(crate) method: String,
-    /// Its arguments, each a JSON value; text needs quotes of its own: '"text"'.
-    #[arg(value_name = "JSON", value_parser = json, allow_negative_numbers = true)]
-    pub(crate) args: Vec<Value>,
-    /// How many seconds to wait for the result, in a stream for each piece.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
-    pub(crate) timeout: Duration,
-    /// A key under which the server remembers the result: repeating the call does not do its work twice.
-    #[arg(long, value_name = "KEY")]
-    pub(crate) idempotency_key: Option<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-fn json(text: &str) -> Result<Value, String> {
-    let hint = |error| format!("no JSON ({error}); text needs quotes of its own: '{}'", Value::from(text));
-    serde_json::from_str(text).map_err(hint)
-}
-
+/// A time in seconds, for several commands.
 fn seconds(text: &str) -> Result<Duration, String> {
     let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.filter(|time| !time.is_zero()).ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum StateCommand {
-    /// Print the state as JSON.
-    #[command(after_help = "\
-Examples:
-  hostel state get counter/a
-  hostel state get counter/a --version        with the version that set --if-version takes
-  hostel state get counter/a --safe           although its code crashes")]
-    Get {
-        /// A URL, or an agent and its name such as coder-agent/default.
-        target: String,
-        /// Read it from the agent's database without waking the agent's code.
-        #[arg(long)]
-        safe: bool,
-        /// Print an object of the version and the state.
-        #[arg(long, conflicts_with = "safe")]
-        version: bool,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
-    /// Replace the whole state.
-    #[command(after_help = "\
-Examples:
-  hostel state set counter/a '{\"count\": 5}'
-  hostel state set counter/a '{\"count\": 6}' --if-version 5d8a2c6b0f1e4a37
-  hostel state get counter/a | hostel state set counter/b -")]
-    Set {
-        /// A URL, or an agent and its name such as coder-agent/default.
-        target: String,
-        /// The new state as JSON, or - to read it from stdin.
-        state: String,
-        /// Only while the state has this version, which `state get --version` prints; then print the new one.
-        #[arg(long, value_name = "VERSION")]
-        if_version: Option<String>,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
-    /// Print the state now and after each change, one JSON value a line.
-    #[command(after_help = "\
-Example:
-  hostel state watch counter/a")]
-    Watch {
-        /// A URL, or an agent and its name such as coder-agent/default.
-        target: String,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AgentsArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<AgentsCommand>,
-    /// List the agents of this class.
-    pub(crate) class: Option<String>,
-    /// How many agents to list.
-    #[arg(long, value_name = "N", default_value = "100")]
-    pub(crate) limit: usize,
-    /// Go on after this name.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) after: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AgentsCommand {
-    /// Let a quarantined agent start again at once.
-    Clear {
-        /// The agent and its name, such as coder-agent/default.
-        agent: String,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
-    /// The URL that the client uses, or an agent and its name such as coder-agent/default.
-    #[arg(required_unless_present = "listen", conflicts_with = "listen")]
-    pub(crate) target: Option<String>,
-    /// Wait for clients instead and tell each what it does wrong.
-    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:8787")]
-    pub(crate) listen: Option<String>,
-    /// Also check that the server explains frames of another protocol.
-    #[arg(long)]
-    pub(crate) dialect_check: bool,
-    /// Send this frame, as the client does, and see what the server makes of it.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) frame: Option<String>,
-    /// The path after the instance name is meant.
-    #[arg(long)]
-    pub(crate) allow_sub_path: bool,
-    /// How many seconds each step may take.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
-    pub(crate) timeout: Duration,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use serde_json::Value;
 
     use super::*;
 

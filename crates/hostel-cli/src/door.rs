@@ -7,7 +7,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::Stream;
 use hostel_client::http::{Answer, head};
-use hostel_client::{Error, Target, dial};
+use hostel_client::{Error, Options, Target, dial};
 use hostel_protocol::Code;
 use http::{Method, Response};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -31,8 +31,11 @@ pub(crate) enum Sent {
 }
 
 /// The door of one server.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Door<'a>(pub(crate) &'a ServerArgs);
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    base: Target,
+    options: Options,
+}
 
 /// An answer that said yes. Its connection ends with it.
 #[derive(Debug)]
@@ -47,24 +50,34 @@ impl Drop for Granted {
     }
 }
 
-impl Door<'_> {
+impl Door {
+    /// The door of the server that is named by `--url`.
+    pub(crate) fn of(server: &ServerArgs) -> anyhow::Result<Self> {
+        Ok(Self { base: server.path("/")?, options: server.options() })
+    }
+
+    /// The door of the server that an agent is at, which its URL may say.
+    pub(crate) fn to(agent: &str, server: &ServerArgs) -> anyhow::Result<Self> {
+        Ok(Self { base: server.target(agent)?, options: server.options() })
+    }
+
     /// The JSON at a path.
-    pub(crate) async fn get(self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.ask(Method::GET, path, Sent::Nothing).await?.json().await
     }
 
     /// The JSON that a posted JSON is answered with.
-    pub(crate) async fn post(self, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         self.ask(Method::POST, path, Sent::Json(body)).await?.json().await
     }
 
     /// Any request; a refusal is an error.
-    pub(crate) async fn ask(self, method: Method, path: &str, body: Sent) -> anyhow::Result<Granted> {
-        let (target, options) = (self.0.path(path)?, self.0.options());
-        let stream = dial::open(&target, &options).await?;
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Sent) -> anyhow::Result<Granted> {
+        let target = self.base.with_path(path);
+        let stream = dial::open(&target, &self.options).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Http)?;
         let connection = tokio::spawn(connection).abort_handle();
-        let request = request(head(&target, &options), method, &target, body)?;
+        let request = request(head(&target, &self.options), method, &target, body)?;
         let answer = sender.send_request(request).await.map_err(broken)?;
         if answer.status().is_success() {
             return Ok(Granted { body: answer.into_body(), connection });

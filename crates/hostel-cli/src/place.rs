@@ -21,15 +21,12 @@ impl Who {
     /// Reads `agent/name` or a URL.
     pub(crate) fn parse(text: &str, server: &ServerArgs) -> anyhow::Result<Self> {
         let target = server.target(text)?;
-        let base = server.path("")?;
-        let prefix = match base.path().trim_matches('/') {
-            "" => "agents".to_owned(),
-            prefix => prefix.to_owned(),
-        };
-        match route(target.path(), &prefix) {
-            Route::Agent(AgentPath { agent, name, .. }) => Ok(Self { class: kebab(agent), name: name.to_owned() }),
-            Route::NoMatch(_) => Err(Usage(format!("{} is not the path of an agent", target.path())).into()),
-        }
+        // A whole URL may be of another server than the one whose prefix is known.
+        let found = [&*server.prefix()?, "agents"].into_iter().find_map(|prefix| match route(target.path(), prefix) {
+            Route::Agent(AgentPath { agent, name, .. }) => Some(Self { class: kebab(agent), name: name.to_owned() }),
+            Route::NoMatch(_) => None,
+        });
+        Ok(found.ok_or_else(|| Usage(format!("{} is not the path of an agent", target.path())))?)
     }
 
     /// A path below the agent at the operator's door.
@@ -51,17 +48,17 @@ pub(crate) fn directory(dir: &Path) -> anyhow::Result<Offline> {
 
 /// The past of one agent.
 #[derive(Debug)]
-pub(crate) enum Past<'a> {
-    Server(Door<'a>, Who),
+pub(crate) enum Past {
+    Server(Door, Who),
     Directory(Offline, Who),
 }
 
-impl<'a> Past<'a> {
-    pub(crate) fn of(agent: &str, place: &'a Place) -> anyhow::Result<Self> {
+impl Past {
+    pub(crate) fn of(agent: &str, place: &Place) -> anyhow::Result<Self> {
         let who = Who::parse(agent, &place.server)?;
         Ok(match &place.data {
             Some(dir) => Self::Directory(directory(dir)?, who),
-            None => Self::Server(Door(&place.server), who),
+            None => Self::Server(Door::to(agent, &place.server)?, who),
         })
     }
 
@@ -108,4 +105,35 @@ impl<'a> Past<'a> {
 
 pub(crate) fn refusable<T>(answer: Result<T, hostel_server::Refused>) -> anyhow::Result<T> {
     Ok(answer.map_err(Refused::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        server: ServerArgs,
+    }
+
+    fn who(text: &str, url: &str) -> Option<String> {
+        let Only { server } = Only::parse_from(["x", "--url", url]);
+        Who::parse(text, &server).ok().map(|who| who.door("state"))
+    }
+
+    #[test]
+    fn an_agent_is_found_by_its_name_or_its_url_below_any_prefix() {
+        let door = |name: &str| Some(format!("/_hostel/agents/coder-agent/{name}/state"));
+        assert_eq!(who("CoderAgent/a", "127.0.0.1:1"), door("a"));
+        assert_eq!(who("coder-agent/a", "http://h/api/v1"), door("a"));
+        assert_eq!(who("ws://h/api/v1/coder-agent/a", "http://h/api/v1/"), door("a"));
+        // The name is the one in the path, encoded once more to be a part of another.
+        assert_eq!(who("coder-agent/my room", "http://h"), door("my%2520room"));
+        assert_eq!(who("ws://other/agents/coder-agent/a", "http://h/api/v1"), door("a"));
+        assert_eq!(who("ws://h/elsewhere/coder-agent/a", "http://h"), None);
+        assert_eq!(who("coder-agent", "http://h"), None);
+    }
 }

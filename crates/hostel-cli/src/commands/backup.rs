@@ -46,7 +46,7 @@ pub(super) async fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let dir = std::path::absolute(&args.dir)?;
     let done = match &args.place.data {
         Some(data) => offline(data, &dir)?,
-        None => ask(Door(&args.place.server), &dir).await?,
+        None => ask(&Door::of(&args.place.server)?, &dir).await?,
     };
     if args.json {
         output::line(&done.to_string())?;
@@ -75,7 +75,7 @@ fn offline(data: &Path, dir: &Path) -> anyhow::Result<Value> {
     refusable(data.backup(dir, &mut |at| progress.step(at.doing, (at.done, at.of), at.bytes)))
 }
 
-async fn ask(door: Door<'_>, dir: &Path) -> anyhow::Result<Value> {
+async fn ask(door: &Door, dir: &Path) -> anyhow::Result<Value> {
     let mut progress = Progress::new();
     let mut answer = door.ask(Method::POST, "/_hostel/backup", Sent::Json(json!({"dir": dir}))).await?;
     let mut text = Vec::new();

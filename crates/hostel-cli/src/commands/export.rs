@@ -47,7 +47,7 @@ async fn download(args: &ExportArgs, who: &Who, out: &mut Out) -> anyhow::Result
         Form::DurableObject => "format=durable-object".to_owned(),
         Form::Export { history } => format!("history={history}"),
     };
-    let door = Door(&args.place.server);
+    let door = Door::to(&args.agent, &args.place.server)?;
     let mut answer = door.ask(Method::GET, &who.door(&format!("export?{query}")), Sent::Nothing).await?;
     while let Some(bytes) = answer.next().await? {
         out.write_all(&bytes)?;

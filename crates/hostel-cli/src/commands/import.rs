@@ -97,7 +97,7 @@ async fn upload(args: &ImportArgs, who: Option<Who>) -> anyhow::Result<Value> {
     let format = if args.durable_object { "&format=durable-object" } else { "" };
     let path = format!("/_hostel/import?replace={}{format}{name}", args.replace);
     let body = Sent::File(Box::pin(pieces(open(&args.file).await?)));
-    Door(&args.place.server).ask(Method::POST, &path, body).await?.json().await
+    Door::of(&args.place.server)?.ask(Method::POST, &path, body).await?.json().await
 }
 
 type Source = Box<dyn AsyncRead + Send + Unpin>;

@@ -40,14 +40,14 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The last turn, to go back to, if there is one. An agent in trouble is restored although nobody can say.
-async fn newest(past: &Past<'_>) -> Option<i64> {
+async fn newest(past: &Past) -> Option<i64> {
     let page: Page = serde_json::from_value(past.history(None, 1, false).await.ok()?).ok()?;
     page.turns.first().filter(|turn| !turn.ended).map(|turn| turn.turn)
 }
 
 /// Shows what would change and asks. The moment meant, by its number, and the last turn until now: `10m ago` would be
 /// another moment after the answer.
-async fn asked(past: &Past<'_>, at: &str, delta: &Delta) -> anyhow::Result<Option<(i64, Option<i64>)>> {
+async fn asked(past: &Past, at: &str, delta: &Delta) -> anyhow::Result<Option<(i64, Option<i64>)>> {
     let (then, now) = match past.difference("now", at, ROWS).await {
         Ok(difference) => {
             let difference: Difference = serde_json::from_value(difference)?;
@@ -71,7 +71,7 @@ async fn asked(past: &Past<'_>, at: &str, delta: &Delta) -> anyhow::Result<Optio
 
 const LOOK: &str = "`hostel diff AGENT now..MOMENT` if you want to see what it would change";
 
-fn show(past: &Past<'_>, delta: &Delta, difference: &Difference) -> anyhow::Result<()> {
+fn show(past: &Past, delta: &Delta, difference: &Difference) -> anyhow::Result<()> {
     let (now, then) = (delta.point(difference.from), delta.point(difference.to));
     output::line(&format!("{} would go back from {now} to {then}:", past.who()))?;
     for line in delta.lines(difference) {

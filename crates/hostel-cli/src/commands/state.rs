@@ -4,14 +4,15 @@ use std::io::Read as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use hostel_client::{Client, Error, Event, Options, Warning, http};
-use hostel_protocol::name::{AgentPath, Route, kebab, route};
+use hostel_client::{Client, Error, Event, Options, Warning};
 use hostel_protocol::server::ServerFrame;
 use serde_json::{Value, json};
 
 use crate::cli::{ServerArgs, StateCommand};
+use crate::door::Door;
 use crate::failure::{Refused, Usage};
 use crate::output;
+use crate::place::Who;
 
 pub(super) async fn run(command: &StateCommand) -> anyhow::Result<ExitCode> {
     match command {
@@ -48,25 +49,13 @@ async fn get_versioned(target: &str, server: &ServerArgs) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Through the server's own door, which does not wake the agent.
+/// Through the operator's door, which does not wake the agent.
 async fn get_safe(target: &str, server: &ServerArgs) -> anyhow::Result<()> {
-    let target = server.target(target)?;
-    let (agent, name) = agent_and_name(target.path())?;
-    let door = target.with_path(&format!("/_hostel/agents/{}/{name}/state", kebab(&agent)));
-    let answer = http::get(&door, &server.options()).await?;
-    if answer.status != 200 {
-        return Err(Refused::answer(&answer).into());
-    }
-    let state = answer.json().and_then(|mut found| Some(found.get_mut("state")?.take()));
+    let who = Who::parse(target, server)?;
+    let mut found = Door::to(target, server)?.get(&who.door("state")).await?;
+    let state = found.get_mut("state").map(Value::take);
     output::line(&state.unwrap_or(Value::Null).to_string())?;
     Ok(())
-}
-
-fn agent_and_name(path: &str) -> anyhow::Result<(String, String)> {
-    match route(path, "agents") {
-        Route::Agent(AgentPath { agent, name, .. }) => Ok((agent.to_owned(), name.to_owned())),
-        Route::NoMatch(_) => Err(Usage(format!("{path} is not the path of an agent")).into()),
-    }
 }
 
 async fn set(target: &str, state: &str, if_version: Option<&str>, server: &ServerArgs) -> anyhow::Result<()> {

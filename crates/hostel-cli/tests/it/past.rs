@@ -111,6 +111,20 @@ async fn a_restore_that_nobody_can_be_asked_about_needs_a_yes() {
 }
 
 #[tokio::test]
+async fn an_agent_can_be_named_by_its_url() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(dir.path(), &["--prefix", "api/v1"]).await;
+    let url = server.ws("/api/v1/coder-agent/a");
+    let set = run(&["state", "set", &url, r#"{"repoOwner":"first"}"#]).await;
+    assert_eq!(set.code, 0, "{set:?}");
+    let elsewhere = "http://127.0.0.1:1/api/v1";
+    let ran = run(&["history", &url, "--json", "--url", elsewhere]).await;
+    assert_eq!(turns(&json(&ran)).len(), 1);
+    let ran = run(&["history", AGENT, "--json", "--url", &format!("{}/api/v1", server.url())]).await;
+    assert_eq!(turns(&json(&ran)).len(), 1);
+}
+
+#[tokio::test]
 async fn a_difference_is_shown_by_json_pointers() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path()).await;

@@ -1,0 +1,87 @@
+//! Which server is meant, or which directory in its place.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hostel_client::{Options, Target, TlsOptions};
+
+/// Which server, and how to reach it.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The server that agents are looked for at; a path in it replaces the prefix `agents`.
+    #[arg(long, value_name = "URL", env = "HOSTEL_URL", default_value = "http://127.0.0.1:8787")]
+    pub(crate) url: String,
+    /// Connect as a page of this origin would.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+    /// A header to send, as in `--header 'Cookie: a=b'`. Repeatable.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<Header>,
+    /// A PEM file of certificate authorities to trust besides the well-known ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Take any certificate.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+pub(crate) type Header = (http::HeaderName, http::HeaderValue);
+
+fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    let name = name.trim().parse().map_err(|_| format!("{name:?} is no header name"))?;
+    let value = value.trim().parse().map_err(|_| "the value cannot be sent in a header".to_owned())?;
+    Ok((name, value))
+}
+
+impl ServerArgs {
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            origin: self.origin.clone(),
+            headers: self.headers.clone(),
+            tls: TlsOptions { ca_file: self.ca_file.clone(), insecure: self.insecure },
+            ..Options::default()
+        }
+    }
+
+    /// The address of `text`, which is a URL or an `agent/name`.
+    pub(crate) fn target(&self, text: &str) -> Result<Target, hostel_client::Error> {
+        Ok(Target::parse(text, &self.full_url())?)
+    }
+
+    /// The address of a path of the server itself.
+    pub(crate) fn path(&self, path: &str) -> Result<Target, hostel_client::Error> {
+        Ok(self.base()?.with_path(path))
+    }
+
+    /// What stands before an agent and its name in a path of this server.
+    pub(crate) fn prefix(&self) -> Result<String, hostel_client::Error> {
+        let base = self.base()?;
+        Ok(match base.path().trim_matches('/') {
+            "" => "agents".to_owned(),
+            prefix => prefix.to_owned(),
+        })
+    }
+
+    fn base(&self) -> Result<Target, hostel_client::Error> {
+        Ok(Target::parse(&self.full_url(), "")?)
+    }
+
+    /// `localhost:8787` is as good as with its scheme.
+    fn full_url(&self) -> String {
+        match self.url.contains("://") {
+            true => self.url.clone(),
+            false => format!("http://{}", self.url),
+        }
+    }
+}
+
+/// Where agents are: at a server, or in a directory that none runs on.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Open this data directory, of a server that is stopped, instead of asking a running one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
