@@ -42,8 +42,8 @@ pub(crate) struct Ledger {
     shown: AtomicU64,
     /// Forks that were acknowledged since the last comparison.
     forks: Mutex<Vec<Fork>>,
-    /// How often a request was answered with which code.
-    codes: Mutex<BTreeMap<String, u64>>,
+    /// How often a request was answered with which code, and in which words the first time.
+    codes: Mutex<BTreeMap<String, (u64, String)>>,
 }
 
 impl Ledger {
@@ -82,8 +82,8 @@ impl Ledger {
     }
 
     pub(crate) fn note_refused(&self, reason: &Reason) {
-        let code = reason.code.clone().unwrap_or_else(|| reason.message.clone());
-        *self.codes.lock().entry(code).or_default() += 1;
+        let code = reason.code.clone().unwrap_or_else(|| "no code".to_owned());
+        self.codes.lock().entry(code).or_insert_with(|| (0, reason.message.clone())).0 += 1;
     }
 
     /// Somebody was told that a fork was made, or what is in it.
@@ -98,12 +98,12 @@ impl Ledger {
 
     /// A socket was closed for this reason, which begins with a code.
     pub(crate) fn note_closed(&self, reason: &str) {
-        let code = reason.split(':').next().unwrap_or(reason);
-        *self.codes.lock().entry(code.to_owned()).or_default() += 1;
+        let (code, message) = reason.split_once(": ").unwrap_or((reason, ""));
+        self.codes.lock().entry(code.to_owned()).or_insert_with(|| (0, message.to_owned())).0 += 1;
     }
 
-    /// How often a request was answered with which code, since the last question.
-    pub(crate) fn take_codes(&self) -> BTreeMap<String, u64> {
+    /// How often a request was answered with which code, and in which words the first time, since the last question.
+    pub(crate) fn take_codes(&self) -> BTreeMap<String, (u64, String)> {
         std::mem::take(&mut self.codes.lock())
     }
 

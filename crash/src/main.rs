@@ -142,8 +142,8 @@ async fn run(flags: &Flags, series: Series, rng: Rng) -> anyhow::Result<u8> {
         (Series::PowerCuts(_), _) => bail!("no disk to cut the power of"),
     };
     say(&format!("{series:?} in {:.1} s: {}", begun.elapsed().as_secs_f64(), field.ledger.totals()));
-    for (code, times) in field.ledger.take_codes() {
-        say(&format!("refused {times} times: {code}"));
+    for (code, (times, first)) in field.ledger.take_codes() {
+        say(&format!("refused {times} times: {code}, first: {first}"));
     }
     say(&format!("{series:?}: {}", field.faults));
     Ok(verdict(&field, come_to, place))

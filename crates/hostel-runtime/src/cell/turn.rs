@@ -319,7 +319,7 @@ impl Cell {
         let ended = self.destroy_stored(core);
         let (code, reason) = match &ended {
             Ok(()) => (close::GOING_AWAY, "Durable Object destroyed".to_owned()),
-            Err(error) => (close::TRY_AGAIN_LATER, error.message().to_owned()),
+            Err(error) => (close::TRY_AGAIN_LATER, error.to_refusal(Code::StorageFailed).close_reason()),
         };
         deliveries.extend(peers.into_iter().map(|peer| Delivery::Close(peer, code, reason.clone())));
         ended
