@@ -23,6 +23,7 @@ Examples:
   hostel                                      serve agents on http://127.0.0.1:8787
   hostel call coder-agent/default getProjectContext
   hostel connect coder-agent/default
+  hostel restore coder-agent/default --at '10m ago'
   hostel doctor ws://localhost:8787/agents/coder-agent/default
 
 Exit codes: 0 done; 1 the server, the agent or the connection said no; 2 the command line or the
@@ -121,7 +122,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   hostel export counter/a
-  hostel export counter/a -o - --no-history | ssh other hostel import - --as counter/b
+  hostel export counter/a -o - --no-history | ssh other hostel import -
   hostel export counter/a --durable-object -o a.sqlite")]
     Export(ExportArgs),
     /// Make an agent out of an exported file.

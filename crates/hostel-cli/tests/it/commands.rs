@@ -196,7 +196,7 @@ async fn a_reader_that_goes_away_is_no_failure() {
 
 #[tokio::test]
 async fn every_command_has_a_help_text_with_an_example() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 18] = [
         &["serve"],
         &["connect"],
         &["call"],
@@ -204,6 +204,14 @@ async fn every_command_has_a_help_text_with_an_example() {
         &["state", "set"],
         &["state", "watch"],
         &["agents"],
+        &["history"],
+        &["diff"],
+        &["restore"],
+        &["fork"],
+        &["export"],
+        &["import"],
+        &["backup"],
+        &["verify"],
         &["types"],
         &["config"],
         &["doctor"],
