@@ -93,16 +93,23 @@ fn hand_over(archive: &Archive<SimDisk>, extent: Extent, sabotage: Sabotage) -> 
 
 /// What a process does at its start.
 pub(super) fn recover(disk: &SimDisk, trust: Trust) -> io::Result<Recovered> {
-    recover_with(disk, trust, Sabotage::default())
+    recover_with(disk, trust, Sabotage::default(), &mut |_| {})
 }
 
-fn recover_with(disk: &SimDisk, trust: Trust, sabotage: Sabotage) -> io::Result<Recovered> {
+/// `found` hears what is durable from here on, even if this start is interrupted later.
+fn recover_with(
+    disk: &SimDisk,
+    trust: Trust,
+    sabotage: Sabotage,
+    found: &mut dyn FnMut(&Scan),
+) -> io::Result<Recovered> {
     let archive = Archive::new(disk.clone(), |_: &str| FOREVER);
     archive.make_ready()?;
     let lease_store = LocalLease(disk.clone());
     let lease = lease_store.acquire()?;
     let scan = scan_trusting(disk, trust, &mut |_| {}).map_err(io::Error::other)?;
     settle(disk, &scan)?;
+    found(&scan);
     let replayed = replay(disk, &FileBases(disk.clone()), &scan, &base_of, &mut |_, _| {})?;
     let lease = Lease {
         epoch: lease.epoch.max(scan.epoch + 1),
@@ -304,7 +311,8 @@ impl Node {
     /// A new process on the same disk: recovers and compares with the model. `Err` for a recovery that the disk refused.
     pub(super) fn restart(&mut self) -> io::Result<Result<(), String>> {
         let trust = if self.sabotage.checksums_ignored { Trust::Blind } else { Trust::Checksums };
-        let recovered = recover_with(&self.disk, trust, self.sabotage)?;
+        let found = &mut |scan: &Scan| self.expected.found_at_start(scan);
+        let recovered = recover_with(&self.disk, trust, self.sabotage, found)?;
         self.log = recovered.log;
         let retention = self.retention;
         self.archive = Archive::new(self.disk.clone(), move |_: &str| retention);
@@ -320,7 +328,6 @@ impl Node {
         if let Err(why) = self.compare() {
             return Ok(Err(why));
         }
-        self.expected.found_at_start(&recovered.scan);
         Ok(self.check_history())
     }
 
