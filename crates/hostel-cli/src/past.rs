@@ -25,6 +25,8 @@ pub(crate) struct Turn {
     pub(crate) time_ms: i64,
     pub(crate) cause: Cause,
     #[serde(default)]
+    pub(crate) whole: bool,
+    #[serde(default)]
     pub(crate) ended: bool,
     pub(crate) changes: Option<Changes>,
 }

@@ -25,8 +25,7 @@ impl Turns {
     fn cells(&self, turn: &Turn) -> Cells {
         let changes = turn.changes.as_ref().map(changes).unwrap_or_default();
         let gone = if turn.ended { "the agent ended".to_owned() } else { changes };
-        let cells =
-            [format!("#{}", turn.turn), self.when.show(turn.time_ms), what(&turn.cause), author(&turn.cause), gone];
+        let cells = [format!("#{}", turn.turn), self.when.show(turn.time_ms), what(turn), author(&turn.cause), gone];
         cells.map(|cell| harmless(&cell).replace('\n', " "))
     }
 
@@ -40,8 +39,10 @@ impl Turns {
     }
 }
 
-fn what(cause: &Cause) -> String {
-    match (cause.event.as_str(), cause.what.as_str()) {
+fn what(turn: &Turn) -> String {
+    match (turn.cause.event.as_str(), turn.cause.what.as_str()) {
+        // Where old turns were merged into the database as it was after them, nobody's cause is left.
+        ("", _) if turn.whole => "older turns, merged".to_owned(),
         ("", _) => "unknown".to_owned(),
         (event, "") => event.to_owned(),
         (event, what) => format!("{event} {what}"),
@@ -93,13 +94,15 @@ mod tests {
                 "tables": [{"name": "notes", "added": 2, "removed": 0, "changed": 1}], "note": null}},
             {"turn": 7, "time_ms": 1_795_356_191_000_i64, "cause": cause("restore", "", "operator"), "changes": null},
             {"turn": -1, "time_ms": 0, "cause": cause("", "", ""), "ended": true, "changes": null},
+            {"turn": -2, "time_ms": 0, "cause": cause("", "", ""), "whole": true, "changes": null},
         ], "next": null, "oldest": -1});
         assert_eq!(
             lines(page),
             [
-                "#1042  2026-11-22 16:03:11  call increment  connection 9f3c  count, label · table notes +2 ~1",
-                "   #7  2026-11-22 16:03:11  restore         operator",
-                "  #-1  1970-01-01 02:00:00  unknown         -                the agent ended",
+                "#1042  2026-11-22 16:03:11  call increment       connection 9f3c  count, label · table notes +2 ~1",
+                "   #7  2026-11-22 16:03:11  restore              operator",
+                "  #-1  1970-01-01 02:00:00  unknown              -                the agent ended",
+                "  #-2  1970-01-01 02:00:00  older turns, merged  -",
             ]
         );
     }
