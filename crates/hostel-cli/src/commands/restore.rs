@@ -25,8 +25,11 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     }
     let delta = Delta { when: When::new(args.utc), paint: Paint::stdout() };
     let (at, undo) = match args.yes {
+        true if is_now(&args.at) => (args.at.clone(), None),
         true => (args.at.clone(), newest(&past).await),
         false => match asked(&past, &args.at, &delta).await? {
+            // The present is not a turn that could be gone back to, where it is the first to be kept whole.
+            Some(_) if is_now(&args.at) => (args.at.clone(), None),
             Some((at, now)) => (at.to_string(), now),
             None => return Err(Told.into()),
         },
@@ -37,6 +40,10 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         output::note(&format!("undo: hostel restore {} --at {undo}", past.who()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_now(at: &str) -> bool {
+    at.trim().eq_ignore_ascii_case("now")
 }
 
 /// The last turn, to go back to, if there is one. An agent in trouble is restored although nobody can say.

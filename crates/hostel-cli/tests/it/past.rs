@@ -248,3 +248,19 @@ async fn a_class_without_history_says_so_and_how_to_keep_some() {
     let ran = server.run(&["history", AGENT]).await;
     assert!(ran.stderr.starts_with("history_off: ") && ran.stderr.contains("fix: set history_age"), "{ran:?}");
 }
+
+#[tokio::test]
+async fn history_that_is_switched_on_later_begins_with_a_restore_to_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(dir.path(), &["--history-age", "off"]).await;
+    set(&server, AGENT, "first").await;
+    assert_eq!(server.terminate().await, Some(0));
+    let server = Server::start(dir.path()).await;
+    let ran = server.run(&["restore", AGENT, "--at", "now", "--yes"]).await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    let kept = numbers(&server, AGENT).await[0].to_string();
+    set(&server, AGENT, "second").await;
+    let ran = server.run(&["restore", AGENT, "--at", &kept, "--yes"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(owner(&server, AGENT).await, "first");
+}
