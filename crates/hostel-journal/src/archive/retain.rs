@@ -35,6 +35,10 @@ impl<D: Disk> Archive<D> {
     pub(super) fn retain(&self, namespace: &str, now_ms: i64) -> io::Result<u64> {
         self.go_on()?;
         let (_, replaced) = sort_out(&self.disk.list(&dir(namespace))?);
+        if !replaced.is_empty() {
+            // What replaces them may have its name in memory alone: the process that gave it was killed, or its sync failed.
+            self.disk.sync_dir(&dir(namespace))?;
+        }
         self.remove(namespace, &replaced)?;
         self.sweep(namespace)?;
         let facts = self.facts(namespace)?;
@@ -123,11 +127,12 @@ fn expired(facts: &[Fact], retention: Retention, now_ms: i64) -> Vec<FileName> {
 fn joinable(facts: &[Fact], retention: Retention) -> Option<Vec<FileName>> {
     let most = (retention.bytes / PART).min(LARGEST);
     let span = i64::try_from(retention.age.as_millis() / u128::from(PART)).unwrap_or(i64::MAX);
-    let is_whole = |fact: &&Fact| matches!(fact.name, FileName::Turns { .. }) && !fact.damaged;
-    let turns: Vec<&Fact> = facts.iter().filter(is_whole).collect();
+    let turns: Vec<&Fact> = facts.iter().filter(|fact| matches!(fact.name, FileName::Turns { .. })).collect();
     let mut small = 4 << 10;
     while small <= most {
-        for run in turns.chunk_by(|a, b| a.bytes <= small && b.bytes <= small) {
+        // Never across what cannot be read: by its name the joined file would replace it, and nobody would know of the gap.
+        let fits_in = |fact: &Fact| !fact.damaged && fact.bytes <= small;
+        for run in turns.chunk_by(|a, b| fits_in(a) && fits_in(b)) {
             let mut bytes = 0;
             let fits = |fact: &&&Fact| {
                 bytes += fact.bytes;

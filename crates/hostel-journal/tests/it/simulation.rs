@@ -121,6 +121,8 @@ const FOUND: &[u64] = &[
     2741,
     // A segment was handed over, the process killed before that was durable, younger ones removed, the power cut.
     17933,
+    // A base of images had its name, but the sync of that had failed; what it replaces was removed, the power cut.
+    4522,
 ];
 
 #[test]
