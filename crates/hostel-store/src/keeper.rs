@@ -1,13 +1,14 @@
 //! Keeps the journal of a data directory: recovery at the start, retirement on the way, a clean end.
 
 mod historian;
+mod rounds;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use hostel_journal::{
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 
 use self::historian::Historian;
+use self::rounds::Rounds;
 use crate::layout::{identify, relative};
 use crate::lock::DirLock;
 use crate::{AgentKey, Error, ErrorKind, Options};
@@ -77,9 +79,7 @@ pub(crate) struct Keeper {
     bases: FileBases<LocalDisk>,
     historian: Historian,
     lease: LocalLease<LocalDisk>,
-    /// A sync of the agents' files failed: what the disk holds of them is unknown, so the journal is needed whole until
-    /// the next start has laid every page anew.
-    doubtful: AtomicBool,
+    rounds: Rounds,
     checkpoint_bytes: u64,
     checkpoint_after: Duration,
     /// Held for reading while somebody copies files, for writing while segments leave the journal.
@@ -134,7 +134,7 @@ impl Keeper {
             bases,
             historian,
             lease: lease_store,
-            doubtful: AtomicBool::new(false),
+            rounds: Rounds::default(),
             checkpoint_bytes: options.checkpoint_bytes,
             checkpoint_after: options.checkpoint_after,
             held: RwLock::default(),
@@ -219,20 +219,8 @@ impl Keeper {
         }
     }
 
-    /// A failed sync is final: the kernel may forget the pages and call the file clean.
     fn sync_bases(&self) -> io::Result<()> {
-        if self.doubtful.load(Ordering::Acquire) {
-            return Err(io::Error::other(
-                "an earlier sync of the agents' files failed; restart to have them written anew",
-            ));
-        }
-        let (agents, bases) = self.dirt.lock().due();
-        if let Err(error) = points::pass("checkpoint").and_then(|()| self.bases.make_durable(&bases)) {
-            self.doubtful.store(true, Ordering::Release);
-            return Err(error);
-        }
-        self.dirt.lock().synced(&agents);
-        Ok(())
+        self.rounds.sync(&self.dirt, &self.bases)
     }
 
     /// As long as what is returned is there, nothing leaves the journal, and nothing changes in history.
@@ -262,7 +250,7 @@ impl Keeper {
 
     /// Something of the agents' files is in doubt: the journal is kept whole.
     pub(crate) fn doubt(&self) {
-        self.doubtful.store(true, Ordering::Release);
+        self.rounds.doubt();
     }
 
     /// Finishes what is queued, and leaves a directory that needs no recovery if everything is in the agents' files.
