@@ -71,6 +71,37 @@ fn a_file_that_cannot_be_read_at_all_leaves_a_gap_that_no_image_crosses() {
     assert!(keeps_some().records("n", id(1)).unwrap().is_empty(), "no image of it is known");
 }
 
+/// One life of the log, with its own count of an agent's turns.
+fn live_once(disk: &SimDisk, epoch: u64) {
+    let tail = Tail { lsn: 2 * (epoch - 1), ..Tail::default() };
+    let mut log = Log::begin(disk.clone(), LogOptions { segment_bytes: 0 }, epoch, tail, 10 * epoch, epoch).unwrap();
+    let kind = if epoch == 1 { Kind::Create } else { Kind::Commit };
+    let turns = [entry_in(epoch, 1, "n", kind, 2 * epoch - 1), entry_in(epoch, 2, "n", Kind::Create, 2 * epoch)];
+    log.append(turns.iter()).unwrap();
+    log.end(None, |_, extent| archive(disk).take_over(&extent.path(), extent.id, extent.end)).unwrap();
+    archive(disk).tend(0).unwrap();
+}
+
+#[test]
+fn files_on_both_sides_of_one_that_cannot_be_read_are_never_joined_over_it() {
+    let disk = SimDisk::default();
+    (1..=5).for_each(|epoch| live_once(&disk, epoch));
+    let lost = format!("history/n/{}", disk.list("history/n").unwrap()[4]);
+    let length = disk.read(&lost).unwrap().len();
+    disk.overwrite(&lost, 20, 0xff);
+    disk.overwrite(&lost, length - 100, 0xff);
+    (6..=9).for_each(|epoch| live_once(&disk, epoch));
+    archive(&disk).tend(0).unwrap();
+    let listing = archive(&disk).listing(&[], "n", id(1)).unwrap();
+    assert_eq!(turns(&listing.records), [1, 3, 5, 7, 11, 13, 15, 17]);
+    assert!(listing.records[4].broken);
+    assert_eq!(listing.damage.len(), 1);
+    let keeps_some = Archive::new(disk.clone(), |_: &str| Retention { age: Duration::from_millis(20), ..FOREVER });
+    keeps_some.tend(80).unwrap();
+    assert!(keeps_some.records("n", id(1)).unwrap().is_empty(), "no image of it is known");
+    assert_eq!(turns(&keeps_some.records("n", id(2)).unwrap()), [18]);
+}
+
 #[test]
 fn damage_in_a_segment_that_was_handed_over_costs_what_is_damaged() {
     // In the record's header, and in its body.
