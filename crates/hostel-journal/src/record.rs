@@ -103,7 +103,7 @@ impl Entry {
     }
 
     /// The packed body.
-    pub(crate) fn body(&self) -> &[u8] {
+    pub fn body(&self) -> &[u8] {
         &self.body
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Nothing here stops an agent: what is read while the server runs is a copy of the file plus what the journal holds of it.
 
-mod admit;
+pub(crate) mod admit;
 pub(crate) mod backup;
 mod chronicle;
 mod durable_object;

@@ -11,7 +11,7 @@ use super::{AgentDb, Slot};
 use crate::durability::{SyncHandle, sync_dir};
 use crate::keeper::Keeper;
 use crate::layout::{identify, relative, wal_of};
-use crate::{Cause, Error, ErrorKind, Image, schema};
+use crate::{Cause, Error, ErrorKind, Image};
 
 /// An image is one record of the journal, which holds no more.
 const LARGEST: u64 = (1 << 30) - (16 << 20);
@@ -23,7 +23,8 @@ impl AgentDb {
     ///
     /// # Errors
     ///
-    /// `storage_corrupt` if the image is not this agent's (see [`Image::rename_to`]) or no whole database, `history_off` in
+    /// `storage_corrupt` if the image is not this agent's, its tables of ours are not as we make them (see
+    /// [`Image::rename_to`]) or it is no whole database, `history_off` in
     /// memory, `storage_full` if it is larger than a record may be, and if the journal or the file system refuses. The
     /// database is as it was then, except if the error says that a restart is due: then the image is in the journal,
     /// durably, and could not be put in place.
@@ -50,6 +51,7 @@ impl AgentDb {
     }
 
     fn check_image(&self, image: &Image) -> Result<(), Error> {
+        image.check_ours()?;
         if image.identity()?.as_ref() != Some(&self.key) {
             let message = format!("{}: the image is of another agent; rename it first", self.subject());
             return Err(Error::new(ErrorKind::Corrupt, message));
@@ -61,14 +63,6 @@ impl AgentDb {
                 image.bytes()
             );
             return Err(Error::new(ErrorKind::Full, message));
-        }
-        let (version, newest) = (image.look(schema::version_of)?, schema::newest(schema::STEPS));
-        if version == 0 || version > newest {
-            let message = format!(
-                "{}: the image has schema version {version}, this build knows 1 to {newest}; use a version at least as new as the one that made it",
-                self.subject()
-            );
-            return Err(Error::new(ErrorKind::Schema, message));
         }
         image.page_size().map(drop)
     }

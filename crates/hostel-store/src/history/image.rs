@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::scratch::Scratch;
 use crate::error::Blame;
-use crate::{AgentKey, Error, ErrorKind, connect};
+use crate::portable::admit;
+use crate::{AgentKey, Error, ErrorKind, connect, schema};
 
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 const ALARM: &str = "SELECT alarm_ms FROM hostel_meta";
@@ -97,11 +98,28 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// `storage_schema` or `storage_corrupt` if Hostel's own tables in it are not as this build makes them: an imported
+    /// history may hold anything. If the file cannot be written.
     pub fn rename_to(&mut self, key: &AgentKey) -> Result<(), Error> {
+        self.check_ours()?;
         self.change(|conn| {
             conn.execute(RENAME, [key.namespace(), key.name()])?;
             conn.execute("DELETE FROM hostel_idempotency", []).map(drop)
+        })
+    }
+
+    /// Whether what is ours in it is as we make it, so that our own statements do in it what they say, and nothing else.
+    pub(crate) fn check_ours(&self) -> Result<(), Error> {
+        let (version, newest) = (self.look(schema::version_of)?, schema::newest(schema::STEPS));
+        if version == 0 || version > newest {
+            let message = format!(
+                "{SUBJECT}: it has schema version {version}, this build knows 1 to {newest}; use a version at least as new as the one that made it"
+            );
+            return Err(Error::new(ErrorKind::Schema, message));
+        }
+        self.look(|conn| Ok(admit::as_made(conn)))?.map_err(|why| {
+            let message = format!("{SUBJECT}: {why}; it cannot become an agent's, take that of another moment");
+            Error::new(ErrorKind::Corrupt, message)
         })
     }
 
@@ -146,8 +164,9 @@ impl Image {
 /// Opens a file that nobody changes: no lock, no log, nothing beside it.
 pub(crate) fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(look_uri(path), flags)?;
+    let mut conn = Connection::open_with_flags(look_uri(path), flags)?;
     connect::distrust(&conn)?;
+    admit::bound(&mut conn)?;
     Ok(conn)
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::history::Scratch;
@@ -20,10 +22,22 @@ pub(super) struct Claim<'a> {
 const OURS: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
     WHERE lower(substr(name, 1, 7)) = 'hostel_' OR lower(substr(tbl_name, 1, 7)) = 'hostel_'";
 const STATE: &str = "SELECT type, coalesce(sql, '') FROM sqlite_schema WHERE lower(name) = 'cf_agents_state'";
-const STATE_COLUMNS: &str = "SELECT group_concat(name) FROM pragma_table_info('cf_agents_state')";
+const STATE_COLUMNS: &str = "SELECT group_concat(name || ' ' || pk) FROM pragma_table_xinfo('cf_agents_state')";
 /// Triggers run with our own statements too.
 const TRIGGERS: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = 'cf_agents_state' LIMIT 1";
+/// What a foreign key does, it does in our own statements, and with it the triggers of the table that it is in.
+const REFERRING: &str = "SELECT tables.name FROM sqlite_schema AS tables, pragma_foreign_key_list(tables.name) AS keys
+    WHERE tables.type = 'table'
+    AND (lower(substr(keys.\"table\", 1, 7)) = 'hostel_' OR lower(keys.\"table\") = 'cf_agents_state') LIMIT 1";
+/// No value in a database from elsewhere is longer, nor may an expression in it make a longer one.
+const LONGEST_VALUE: i32 = 256 << 20;
+/// `LIKE` and `GLOB` take as long as text times pattern. A pattern for a UUID has 288 bytes.
+const LONGEST_PATTERN: i32 = 512;
+/// Instructions of SQLite's machine between two looks at the clock.
+const OPS_PER_LOOK: i32 = 1000;
+/// What is declared in a file may not keep us longer.
+const LONGEST_TIME: Duration = Duration::from_secs(600);
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 
 /// Checks a database and brings it into the mode in which ours are. The error is a part of a sentence.
@@ -38,12 +52,27 @@ pub(super) fn check(file: &Scratch, claim: &Claim<'_>) -> Result<(), String> {
 
 /// Opens a file of ours that holds somebody else's database.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open(path)?;
+    let mut conn = Connection::open(path)?;
     connect::distrust(&conn)?;
+    bound(&mut conn)?;
     conn.execute_batch(
         "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;",
     )?;
     Ok(conn)
+}
+
+/// Puts bounds to what the expressions in a file may cost: checks, indexes and views are run by those who only look.
+pub(crate) fn bound(conn: &mut Connection) -> rusqlite::Result<()> {
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)?;
+    let begun = Instant::now();
+    conn.progress_handler(OPS_PER_LOOK, Some(move || begun.elapsed() > LONGEST_TIME))
+}
+
+/// Whether what is ours in a database is as we make it, and nothing hangs on it. Only looks.
+pub(crate) fn as_made(conn: &Connection) -> Result<(), String> {
+    let version = schema::version_of(conn).map_err(said)?;
+    check_schema(conn, version)
 }
 
 /// SQLite's own check of everything: pages, indexes, values.
@@ -109,11 +138,15 @@ pub(super) fn check_state_table(conn: &Connection) -> Result<(), String> {
         conn.query_row(STATE, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(said)?.unwrap_or_default();
     let columns: Option<String> = conn.query_row(STATE_COLUMNS, [], |row| row.get(0)).map_err(said)?;
     let is_virtual = sql.get(..14).is_some_and(|head| head.eq_ignore_ascii_case("CREATE VIRTUAL"));
-    if kind != "table" || is_virtual || columns.as_deref() != Some("id,state") {
-        return Err("cf_agents_state is not a table with the columns id and state".to_owned());
+    if kind != "table" || is_virtual || columns.as_deref() != Some("id 1,state 0") {
+        return Err("cf_agents_state is not a table with the columns id, its primary key, and state".to_owned());
     }
-    match conn.query_row(TRIGGERS, [], |row| row.get::<_, String>(0)).optional().map_err(said)? {
-        Some(name) => Err(format!("the trigger {} hangs on cf_agents_state; drop it", name.escape_debug())),
+    let first = |sql| conn.query_row(sql, [], |row| row.get::<_, String>(0)).optional().map_err(said);
+    if let Some(name) = first(TRIGGERS)? {
+        return Err(format!("the trigger {} hangs on cf_agents_state; drop it", name.escape_debug()));
+    }
+    match first(REFERRING)? {
+        Some(name) => Err(format!("the table {} refers to one of Hostel's own; drop it", name.escape_debug())),
         None => Ok(()),
     }
 }

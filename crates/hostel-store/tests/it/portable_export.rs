@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use hostel_journal::record::{ALIGN, HEADER, Header};
+use hostel_journal::{Entry, EntryHead, Kind};
 use hostel_store::{
     AgentKey, Author, Cause, ExportOptions, HistoryOptions, Image, Options, Retention, SqlValue, Store, make_durable,
 };
@@ -85,6 +87,82 @@ fn refused(store: &Store, tar: &[u8]) -> String {
     let error = store.unpack(&mut &*tar).unwrap_err();
     assert_eq!(error.code(), "export_invalid", "{error}");
     error.to_string()
+}
+
+/// The members with others in the place of `database` and `history`, and a manifest that fits them.
+fn forge(good: &[(String, Vec<u8>)], database: Vec<u8>, history: Vec<u8>, turns: u64) -> Vec<u8> {
+    let mut manifest: serde_json::Value = serde_json::from_slice(&good[0].1).unwrap();
+    for (at, bytes) in [&database, &history].into_iter().enumerate() {
+        let sum = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(bytes));
+        manifest["members"][at]["sha256"] = sum.into();
+        manifest["members"][at]["bytes"] = bytes.len().into();
+    }
+    manifest["members"][1]["turns"] = turns.into();
+    let mut forged = good.to_vec();
+    (forged[0].1, forged[1].1, forged[2].1) = (manifest.to_string().into_bytes(), database, history);
+    pack(&forged)
+}
+
+/// The bytes of a database after some SQL.
+fn changed(database: &[u8], sql: &str) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().write_all(database).unwrap();
+    let conn = rusqlite::Connection::open(file.path()).unwrap();
+    conn.execute_batch(sql).unwrap();
+    conn.close().unwrap();
+    std::fs::read(file.path()).unwrap()
+}
+
+/// A history of one turn, which leaves this database behind. The other facts are those of the first turn of `like`.
+fn history_of(database: &[u8], like: &[u8]) -> Vec<u8> {
+    let header = Header::decode(&like[32..32 + HEADER], 0).unwrap();
+    let pages = database.chunks_exact(4096);
+    let head = EntryHead {
+        agent: header.agent,
+        namespace: "counter",
+        name: "a",
+        epoch: header.epoch,
+        kind: Kind::Create,
+        time_ms: header.time_ms,
+        cause: b"",
+        page_size: 4096,
+        db_pages: pages.len() as u32,
+    };
+    let entry = Entry::new(&head, (1..).zip(pages));
+    let body = entry.body();
+    let header = Header {
+        kind: Kind::Create,
+        body_len: body.len() as u32,
+        body_crc: crc32fast::hash(body),
+        page_size: head.page_size,
+        db_pages: head.db_pages,
+        ..header
+    };
+    let mut history = [&like[..16], &1_u64.to_le_bytes(), &[0; 8], &header.encode(0), body].concat();
+    history.resize(32 + (history.len() - 32).next_multiple_of(ALIGN), 0);
+    history
+}
+
+#[test]
+fn a_database_in_an_imported_history_is_believed_no_more_than_the_one_beside_it() {
+    let (here, there) = (Disk::new(), Disk::new());
+    busy(&here, "a");
+    let good = members(&export(&here.store, &key("a")));
+    let on = |table: &str, does: &str| format!("CREATE TRIGGER x AFTER UPDATE ON {table} BEGIN {does}; END;");
+    for (sql, why) in [
+        (on("cf_agents_state", "DELETE FROM t"), "the trigger x"),
+        (on("hostel_meta", "DELETE FROM t"), "not as Hostel makes them"),
+        ("CREATE TABLE child (k REFERENCES hostel_idempotency (key) ON DELETE CASCADE)".to_owned(), "the table child"),
+    ] {
+        let hostile = changed(&good[1].1, &format!("{sql}; PRAGMA journal_mode=WAL"));
+        install(&there.store, &forge(&good, good[1].1.clone(), history_of(&hostile, &good[2].1), 1));
+        let mut past = there.store.image(&key("a"), hostel_store::Moment::Turn(-1)).unwrap();
+        let error = past.rename_to(&key("b")).unwrap_err();
+        assert!(error.code() == "storage_corrupt" && error.to_string().contains(why), "{error}");
+        let error = there.agent("a").replace(past, Cause { event: "", what: "", author: Author::Operator });
+        assert_eq!(error.unwrap_err().code(), "storage_corrupt");
+        assert_eq!(rows(&there.store, "a").len(), 20);
+    }
 }
 
 #[test]
@@ -269,6 +347,12 @@ fn a_database_that_is_not_the_agents_or_not_as_hostel_makes_it_is_refused() {
     check("CREATE TRIGGER x AFTER UPDATE ON hostel_meta BEGIN DELETE FROM t; END", "not as Hostel makes them");
     check("ALTER TABLE hostel_meta ADD COLUMN extra", "not as Hostel makes them");
     check("CREATE TABLE hostel_more (n)", "not as Hostel makes them");
+    check("DROP TABLE cf_agents_state; CREATE TABLE cf_agents_state (id TEXT, state TEXT)", "its primary key");
+    check("CREATE TABLE child (k REFERENCES hostel_idempotency (key) ON DELETE CASCADE)", "the table child");
+    let pattern = "_".repeat(600);
+    check(&format!("CREATE TABLE slow (v CHECK (v NOT LIKE '{pattern}')); INSERT INTO slow VALUES (1)"), "too complex");
+    let long = "CREATE TABLE slow (v CHECK (length(zeroblob(300000000 + v)))); INSERT INTO slow VALUES (0)";
+    check(long, "too big");
     check("DROP TABLE cf_agents_state; CREATE VIEW cf_agents_state AS SELECT 1 AS id, 2 AS state", "cf_agents_state");
     check("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 't'", "the database");
 }

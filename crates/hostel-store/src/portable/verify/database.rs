@@ -21,7 +21,9 @@ pub(super) struct Looked {
 /// Checks the file `path`, which stands for the one at `place` below the data directory.
 pub(super) fn check(path: &Path, place: &str) -> Looked {
     let mut looked = Looked::default();
-    if let Err(error) = open_to_look(path).and_then(|conn| look(&conn, place, &mut looked)) {
+    // What is here already may be as large as it is: this takes the time it takes.
+    let open = || open_to_look(path).and_then(|mut conn| conn.progress_handler(0, None::<fn() -> bool>).map(|()| conn));
+    if let Err(error) = open().and_then(|conn| look(&conn, place, &mut looked)) {
         looked.wrong.push(format!("SQLite says: {error}"));
     }
     looked
