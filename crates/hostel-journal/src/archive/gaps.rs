@@ -70,8 +70,12 @@ impl Gaps {
 
     /// Whether something is missing between two records of an agent that follow each other in what is there.
     pub(super) fn between(&self, before: &Header, after: &Header) -> bool {
+        if before.lsn.cast_signed() < 0 && after.lsn.cast_signed() >= 0 {
+            // What was brought from elsewhere ends where an image of it was installed; no turn from here goes on with it.
+            return true;
+        }
         if before.epoch == after.epoch {
-            return after.seq != before.seq + 1;
+            return before.seq.checked_add(1) != Some(after.seq);
         }
         let inside = |lsn: Lsn| (before.lsn.cast_signed()..after.lsn.cast_signed()).contains(&lsn.cast_signed());
         let concerns = |gap: &Gap| gap.agent.is_none_or(|agent| agent == after.agent) && inside(gap.lsn);
@@ -98,6 +102,32 @@ fn parse(line: &str) -> Option<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Kind;
+
+    #[test]
+    fn a_turn_from_elsewhere_may_have_any_number_and_none_from_here_goes_on_with_it() {
+        let header = |lsn: i64, seq| Header {
+            body_len: 0,
+            body_crc: 0,
+            lsn: lsn.cast_unsigned(),
+            batch: 0,
+            epoch: 3,
+            seq,
+            agent: AgentId(9),
+            prev_agent: AgentId(0),
+            prev_mark: 0,
+            agent_mark: 0,
+            time_ms: 0,
+            db_pages: 1,
+            page_size: 512,
+            kind: Kind::Commit,
+        };
+        let gaps = Gaps::default();
+        assert!(!gaps.between(&header(-2, 4), &header(-1, 5)));
+        assert!(gaps.between(&header(-2, u64::MAX), &header(-1, 0)));
+        assert!(gaps.between(&header(-1, 4), &header(7, 5)));
+        assert!(gaps.between(&header(-1, 4), &Header { epoch: 4, ..header(7, 1) }));
+    }
 
     #[test]
     fn a_line_comes_back_and_a_damaged_one_does_not() {
