@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
@@ -61,20 +62,27 @@ impl Porter {
 
     fn tell(&self) {
         let news = self.news.lock().as_mut().map(std::mem::take);
-        news.into_iter().flatten().for_each(|(done, outcome)| done(outcome));
+        news.into_iter().flatten().for_each(pass_on);
     }
 
     /// The event loop is gone, or the node is: nobody will come for what is left here.
     fn stop(&self, store: &Store) {
         store.gather(None);
         let news = self.news.lock().take();
-        news.into_iter().flatten().for_each(|(done, outcome)| done(outcome));
+        news.into_iter().flatten().for_each(pass_on);
     }
 
     /// Has the tasks notice that the node is gone.
     pub(crate) fn dismiss(&self) {
         self.settled.notify_one();
         self.gathered.notify_one();
+    }
+}
+
+/// Tells one of them. If that panics, it is no reason to leave the others, who are of other agents, without an answer.
+fn pass_on((done, outcome): News) {
+    if catch_unwind(AssertUnwindSafe(|| done(outcome))).is_err() {
+        tracing::error!("whoever was told that a commit is durable, or lost, panicked; the others are told");
     }
 }
 
@@ -130,5 +138,28 @@ async fn write_gathered(node: Guard, bell: Arc<Notify>) {
         bell.notified().await;
         let Some(node) = node.0.upgrade() else { return };
         node.store.write_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_one_who_is_told_leaves_nobody_else_without_an_answer() {
+        let (porter, (told, hears)) = (Porter::default(), mpsc::channel());
+        let tells = |n: u32| -> Done {
+            let told = told.clone();
+            Box::new(move |outcome| told.send((n, outcome.is_ok())).unwrap())
+        };
+        porter.carry(tells(1), Ok(()));
+        porter.carry(Box::new(|_| panic!("as a test of the next one")), Ok(()));
+        porter.carry(tells(2), Ok(()));
+        porter.tell();
+        porter.carry(tells(3), Ok(()));
+        porter.tell();
+        assert_eq!(hears.try_iter().collect::<Vec<_>>(), [(1, true), (2, true), (3, true)]);
     }
 }
