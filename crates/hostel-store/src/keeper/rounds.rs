@@ -45,7 +45,7 @@ impl Rounds {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::cell::Cell;
 
     use super::*;
@@ -53,7 +53,7 @@ mod tests {
     use crate::layout::identify;
 
     /// Calls back while files are synced.
-    struct During<F>(F);
+    pub(in crate::keeper) struct During<F>(pub(in crate::keeper) F);
 
     impl<F: Fn() -> io::Result<()>> SnapshotStore for During<F> {
         fn lay(&self, _: &str, _: u32, _: u32, _: bool, _: &[(u32, Vec<u8>)]) -> io::Result<()> {
