@@ -64,6 +64,33 @@ impl Capture {
         Ok(Self { log, announced, at: 0, header: None })
     }
 
+    /// Follows `log`, the log of `conn`, from `end` on, where it ends with a commit.
+    pub(crate) fn of_kept(log: Arc<Log>, end: u64, conn: &mut Connection) -> io::Result<Self> {
+        let mut capture = Self::of_empty(log, conn).map_err(io::Error::other)?;
+        let header = capture.begin()?;
+        capture.check(&header, end)?;
+        capture.at = end;
+        Ok(capture)
+    }
+
+    /// Whether the log consists of whole commits and ends at `end`.
+    fn check(&self, header: &LogHeader, end: u64) -> io::Result<()> {
+        let (mut at, mut whole) = (HEADER as u64, false);
+        while at < end {
+            let frame = self.log.read(at..at + FRAME_HEADER as u64)?;
+            if word(&frame, 0) == 0 || frame[8..16] != header.salts {
+                return Err(damaged("a frame is not of this log"));
+            }
+            whole = word(&frame, 4) != 0;
+            at += header.frame() as u64;
+        }
+        if whole && at == end && self.log.length() == end {
+            Ok(())
+        } else {
+            Err(damaged("it does not end with a commit"))
+        }
+    }
+
     /// Where the log ends, as far as it was read.
     pub(crate) fn end(&self) -> u64 {
         self.at

@@ -66,14 +66,21 @@ pub(crate) fn distrust(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map(drop)
 }
 
-/// Copies SQLite's log into the file and empties it. To be done only when all of it is durable in the journal. Returns how
-/// many frames the log had; `None` if it could not be done now.
-pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<Option<u64>> {
+/// Copies SQLite's log into the file and empties it. To be done only when all of it is durable in the journal. Returns
+/// whether it could be done now.
+pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
     let _stops_here = points::pass("copy");
     let mut copying = conn.prepare_cached("/*hostel*/ PRAGMA wal_checkpoint(TRUNCATE)")?;
-    let outcome = copying.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    let busy: i64 = copying.query_row([], |row| row.get(0))?;
     let _stops_here = points::pass("copied");
-    Ok((outcome.0 == 0).then(|| u64::try_from(outcome.1).unwrap_or(0)))
+    Ok(busy == 0)
+}
+
+/// Copies as much of SQLite's log into the file as can be copied now, and leaves the log. Returns how many frames the log
+/// has; of one that is emptied, SQLite would say none.
+pub(crate) fn copy_counting(conn: &Connection) -> rusqlite::Result<u64> {
+    let counted = conn.query_row("/*hostel*/ PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1))?;
+    Ok(u64::try_from(counted).unwrap_or(0))
 }
 
 /// Makes the coming close leave file and log exactly as they are.

@@ -108,6 +108,13 @@ impl SyncHandle {
         }))
     }
 
+    /// The same for a database whose log, kept from before, ends at `end` with a durable commit.
+    pub(crate) fn going_on(key: AgentKey, keeper: Option<&Arc<Keeper>>, end: u64) -> Self {
+        let handle = Self::new(key, keeper);
+        handle.0.state.lock().durable_end = end;
+        handle
+    }
+
     /// Counts one more commit; the ticket goes to the journal with it.
     pub(crate) fn committed(&self, agent: AgentId, log_end: u64, dirt: &Arc<Mutex<Dirt>>) -> (u64, Box<dyn Ticket>) {
         let mut state = self.0.state.lock();
@@ -245,6 +252,9 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
     use super::{Failure, make_durable};
     use crate::{Options, Store};
 
@@ -269,6 +279,42 @@ mod tests {
         agent.set_state("2").unwrap();
         make_durable(&agent.commit().unwrap().unwrap()).unwrap();
         assert_eq!(agent.state().unwrap().as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_commit_that_is_being_written_when_a_later_one_fails_is_not_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (mut a, mut b) = (store.agent("counter", "a").unwrap(), store.agent("counter", "b").unwrap());
+        let set = |agent: &mut crate::AgentDb, state: &str| {
+            agent.set_state(state).unwrap();
+            agent.commit().unwrap().unwrap()
+        };
+        make_durable(&set(&mut a, "4")).unwrap();
+        store.gather(Some(Arc::new(|| ())));
+        // Both in one batch, which is written, and told in this order: `b` keeps the journal from telling of `a`.
+        let ((told, hears), (lets_go, waits)) = (mpsc::channel(), mpsc::channel::<()>());
+        store.submit(set(&mut b, "1"), move |_| {
+            told.send(()).unwrap();
+            waits.recv().unwrap();
+        });
+        set(&mut a, "5");
+        store.write_now();
+        hears.recv().unwrap();
+        a.sync_handle().unwrap().fail(Failure { kind: std::io::ErrorKind::Other, message: "6 cannot be read".into() });
+
+        let rebuilding = thread::spawn(move || {
+            a.rebuild().unwrap();
+            a
+        });
+        // Whether it waits cannot be seen; if it does not, it is done by then.
+        (0..100_000).take_while(|_| !rebuilding.is_finished()).for_each(|_| thread::yield_now());
+        lets_go.send(()).unwrap();
+        let mut a = rebuilding.join().unwrap();
+        store.gather(None);
+        assert_eq!(a.state().unwrap().as_deref(), Some("5"), "as in the journal");
+        make_durable(&set(&mut a, "6")).unwrap();
+        assert_eq!(a.state().unwrap().as_deref(), Some("6"));
     }
 
     #[test]

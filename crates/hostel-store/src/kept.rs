@@ -6,6 +6,8 @@ use std::sync::Arc;
 use hostel_vfs::{Log, Offer};
 use rusqlite::Connection;
 
+use crate::capture::Capture;
+
 /// Such a log, and how much of it is durable in the journal.
 #[derive(Clone, Debug)]
 pub(crate) struct KeptLog {
@@ -23,6 +25,16 @@ impl KeptLog {
     /// Has the next opening begin with it: with what is durable of it.
     pub(crate) fn offer(&self) -> io::Result<Offer> {
         self.log.offer(self.end)
+    }
+
+    /// Follows it from its end on; `conn` was opened with it.
+    pub(crate) fn follow(&self, conn: &mut Connection) -> io::Result<Capture> {
+        Capture::of_kept(Arc::clone(&self.log), self.end, conn)
+    }
+
+    /// Where it ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
     }
 
     /// How many frames it has, of a database with such pages.

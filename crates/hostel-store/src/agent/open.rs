@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hostel_journal::AgentId;
+use hostel_journal::{AgentId, CommitLog};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::query::forbid_attaching;
@@ -246,30 +246,54 @@ impl Open {
     }
 
     /// The log was kept by the last close because it could not be copied or has a lost end, which is cut off by now. All
-    /// that is left of it is durable in the journal, so it may go into the file.
+    /// that is left of it is durable in the journal, so it may go into the file. If the file cannot take it now either (a
+    /// full disk), the database goes on with it.
     fn take_over(&mut self, path: &Path, kept: &KeptLog) -> Result<(), Error> {
-        let taken = self.conn().execute_batch("SELECT count(*) FROM sqlite_schema").and_then(|()| {
-            let page_size: u32 = self.conn().query_row("PRAGMA page_size", [], |row| row.get(0))?;
-            Ok((connect::checkpoint(self.conn())?, kept.frames(page_size)))
-        });
-        let problem = match taken {
-            Ok((Some(found), expected)) if found == expected => {
+        let read = self.conn().execute_batch("SELECT count(*) FROM sqlite_schema");
+        let page_size = read.and_then(|()| self.conn().query_row("PRAGMA page_size", [], |row| row.get(0)));
+        let page_size: u32 = page_size.map_err(|e| {
+            connect::keep_files_on_close(self.conn());
+            opening(&self.key, path, e)
+        })?;
+        let counted = connect::copy_counting(self.conn());
+        if counted.as_ref().is_ok_and(|found| *found != kept.frames(page_size)) {
+            return Err(self.unreadable());
+        }
+        match counted.and_then(|_| connect::checkpoint(self.conn())) {
+            Ok(true) => {
                 if let Some(keeper) = &self.store.keeper {
-                    keeper.dirt.lock().copied(identify(&self.key));
+                    keeper.dirt.lock().copied(self.agent);
                 }
                 return Ok(());
             }
-            Ok(_) => self.refuse(
-                ErrorKind::Failed,
-                "what SQLite's log held of it is not readable any more; restart the server to have it restored from the journal",
-            ),
-            Err(e) => opening(&self.key, path, e),
-        };
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(agent = %self.key, %error, "SQLite's log could not be copied into the file; it stays in memory");
+            }
+        }
+        self.go_on_with(kept)
+    }
+
+    /// As if it had never been closed.
+    fn go_on_with(&mut self, kept: &KeptLog) -> Result<(), Error> {
+        let Ok(capture) = kept.follow(self.conn_mut()) else { return Err(self.unreadable()) };
+        self.capture = Some(capture);
+        self.sync = Some(SyncHandle::going_on(self.key.clone(), self.store.keeper.as_ref(), kept.end()));
+        // The next turn tries again.
+        self.tide = self.tide_now().wrapping_sub(1);
+        Ok(())
+    }
+
+    /// What the log should hold is in the journal alone, and perhaps half in the file.
+    fn unreadable(&self) -> Error {
         connect::keep_files_on_close(self.conn());
         if let Some(keeper) = &self.store.keeper {
             keeper.doubt();
         }
-        Err(problem)
+        self.refuse(
+            ErrorKind::Failed,
+            "what SQLite's log held of it is not readable any more; restart the server to have it restored from the journal",
+        )
     }
 
     /// Closes without tidying up and gives the claim back, for the replacement of the files.
@@ -340,8 +364,14 @@ impl Open {
 /// Closes a database that was written. Its log is copied into the file only if all of it is durable: rule 3.
 fn close_written(store: &Arc<Inner>, key: &AgentKey, sync: &SyncHandle, conn: Connection, claim: Claim) {
     let durable = sync.sync();
+    if durable.is_err()
+        && let Some(keeper) = &store.keeper
+    {
+        // A commit before the one that was lost may be on its way into the journal at this moment.
+        keeper.journal.flush();
+    }
     let copied = match &durable {
-        Ok(()) => connect::checkpoint(&conn).map(|frames| frames.is_some()),
+        Ok(()) => connect::checkpoint(&conn),
         Err(_) => Ok(false),
     };
     if matches!(copied, Ok(true)) {

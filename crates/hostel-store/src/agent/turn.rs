@@ -98,7 +98,7 @@ impl Open {
         Ok(())
     }
 
-    fn tide_now(&self) -> u64 {
+    pub(super) fn tide_now(&self) -> u64 {
         self.store.keeper.as_ref().map_or(0, |keeper| keeper.tide.load(Ordering::Acquire))
     }
 
@@ -117,8 +117,8 @@ impl Open {
             return Ok(());
         }
         match connect::checkpoint(self.conn()) {
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(()),
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
             // The log stays as it is, and with it all that was committed; but it must not grow for ever.
             Err(error) => {
                 tracing::warn!(agent = %self.key, %error, "SQLite's log could not be copied into the file");
