@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use hostel_journal::record::{ALIGN, Body, HEADER, Header};
-use hostel_journal::{AgentId, Kind, Past};
+use hostel_journal::{AgentId, Kind, Past, Trail};
 
 use crate::history::Scratch;
 use crate::layout::identify;
@@ -78,40 +79,68 @@ fn check_record(header: &Header, body: &[u8]) -> io::Result<()> {
 /// Gathers what journal and history hold of an agent up to a turn; `None` if that is nothing. Bodies are taken over as they are.
 pub(super) fn collect(inner: &Inner, key: &AgentKey, up_to: i64) -> io::Result<Option<Chronicle>> {
     let Some(keeper) = &inner.keeper else { return Ok(None) };
-    let records = {
-        let _paused = keeper.pause_retirement();
-        let mut records = keeper.listing(key)?.whole()?;
-        records.retain(|past| up_to == 0 || past.turn() <= up_to);
-        // A turn and the image that replaces it have one number: the turn says more.
-        records.sort_by_key(|past| (past.turn(), past.base));
-        records.dedup_by_key(|past| past.turn());
-        records
-    };
-    if records.is_empty() {
-        return Ok(None);
-    }
+    let live = keeper.journal.log().live();
+    let trail = keeper.archive().trail(&live, key.namespace(), identify(key))?;
     let (scratch, file) = Scratch::create(&inner.layout)?;
-    write(file, &records)?;
-    Ok(Some(Chronicle { scratch, turns: records.len() as u64 }))
+    let turns = write(file, &trail, up_to)?;
+    Ok((turns > 0).then_some(Chronicle { scratch, turns }))
 }
 
-fn write(file: File, records: &[Past]) -> io::Result<()> {
+/// Writes one turn after the other; an agent may have millions. Returns how many.
+fn write(file: File, trail: &Trail, up_to: i64) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(256 << 10, file);
-    out.write_all(&head(records.len() as u64))?;
-    for past in records {
-        let body = past.packed()?;
-        let header = Header {
-            prev_agent: AgentId(0),
-            prev_mark: 0,
-            agent_mark: 0,
-            batch: past.header.lsn,
-            ..past.header.clone()
-        };
-        out.write_all(&header.encode(SALT))?;
-        out.write_all(&body)?;
-        out.write_all(&[0; ALIGN][..filling(body.len())])?;
+    out.write_all(&head(0))?;
+    let (mut last, mut seqs, mut turns) = (None, Seqs::default(), 0);
+    let damage = trail.walk(i64::MIN, &mut |past| {
+        if up_to != 0 && past.turn() > up_to {
+            return Ok(ControlFlow::Break(()));
+        }
+        // A turn and the image that replaces it have one number: the turn says more.
+        if last.replace(past.turn()) != Some(past.turn()) {
+            write_turn(&mut out, &past, seqs.next(&past))?;
+            turns += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if let Some(what) = damage.first() {
+        return Err(malformed(what));
     }
-    out.flush()
+    out.seek(SeekFrom::Start(0))?;
+    out.write_all(&head(turns))?;
+    out.flush().map(|()| turns)
+}
+
+fn write_turn(out: &mut impl Write, past: &Past, seq: u64) -> io::Result<()> {
+    let body = past.packed()?;
+    let header = Header {
+        prev_agent: AgentId(0),
+        prev_mark: 0,
+        agent_mark: 0,
+        batch: past.header.lsn,
+        seq,
+        ..past.header.clone()
+    };
+    out.write_all(&header.encode(SALT))?;
+    out.write_all(&body)?;
+    out.write_all(&[0; ALIGN][..filling(body.len())])
+}
+
+/// Counts the turns of each epoch anew. Where one is known to be missing a number is left out: the list of what is missing
+/// stays here, and nobody elsewhere may carry an image across.
+#[derive(Debug, Default)]
+struct Seqs {
+    epoch: Option<u64>,
+    last: u64,
+}
+
+impl Seqs {
+    fn next(&mut self, past: &Past) -> u64 {
+        if self.epoch.replace(past.header.epoch) != Some(past.header.epoch) {
+            self.last = 0;
+        }
+        self.last += 1 + u64::from(past.broken);
+        self.last
+    }
 }
 
 fn head(count: u64) -> [u8; HEAD] {

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use hostel_journal::{Kind, Past, read_live};
@@ -27,18 +28,17 @@ pub(crate) fn of(inner: &Inner, key: &AgentKey) -> Result<Image, Error> {
     keeper.check(key)?;
     let failed = |e| Error::io(&format!("agent {key}"), "copying its database", e);
     let (scratch, file) = Scratch::create(&inner.layout).map_err(failed)?;
-    let live = {
+    let (turn, time_ms) = {
         let _paused = keeper.pause_retirement();
         let found = copy_base(inner, key, &file).map_err(failed)?;
         let live = live_records(keeper, key).map_err(failed)?;
         if !lay(&file, &live, found).map_err(failed)? {
             return Err(absent(key));
         }
-        live
-    };
-    let (turn, time_ms) = match live.last() {
-        Some(last) => (last.turn(), last.header.time_ms),
-        None => last_turn(keeper, key),
+        match live.last() {
+            Some(last) => (last.turn(), last.header.time_ms),
+            None => last_turn(keeper, key).map_err(failed)?,
+        }
     };
     let image = Image::new(scratch, turn, time_ms);
     match image.identity()? {
@@ -100,8 +100,45 @@ fn lay(file: &File, records: &[Past], found: bool) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The last turn that history knows of.
-fn last_turn(keeper: &Keeper, key: &AgentKey) -> (i64, i64) {
-    let records = keeper.archive().records(key.namespace(), identify(key)).unwrap_or_default();
-    records.last().map_or((0, 0), |last| (last.turn(), last.header.time_ms))
+/// The last turn that history knows of, whatever is damaged before it; all zeros if it knows of none.
+fn last_turn(keeper: &Keeper, key: &AgentKey) -> io::Result<(i64, i64)> {
+    let mut last = (0, 0);
+    let trail = keeper.archive().trail(&[], key.namespace(), identify(key))?;
+    trail.walk(i64::MIN, &mut |past| {
+        last = (past.turn(), past.header.time_ms);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::{AgentKey, ExportOptions, HistoryQuery, Options, Store, make_durable};
+
+    #[test]
+    fn damage_in_an_old_turn_does_not_hide_which_was_the_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut a = store.agent("counter", "a").unwrap();
+        for n in 0..5 {
+            a.set_state(&n.to_string()).unwrap();
+            make_durable(&a.commit().unwrap().unwrap()).unwrap();
+        }
+        drop((a, store));
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        store.inner.keeper.as_ref().unwrap().archive().tend(0).unwrap();
+        let key = AgentKey::new("counter", "a");
+        let last = store.history(&key, &HistoryQuery::default()).unwrap().turns[0].turn;
+        let file = fs::read_dir(dir.path().join("history/counter")).unwrap().next().unwrap().unwrap().path();
+        let mut bytes = fs::read(&file).unwrap();
+        // The header of the first turn, behind what the file says of itself.
+        bytes[128 + 40] ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let exported = store.export(&key, ExportOptions { history: false }, &mut Vec::new()).unwrap();
+        assert_eq!(exported.turn, last);
+        let error = store.export(&key, ExportOptions::default(), &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("is damaged"), "{error}");
+    }
 }

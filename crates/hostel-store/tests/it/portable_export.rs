@@ -223,6 +223,30 @@ fn an_import_has_every_row_and_its_history_comes_before_its_first_turn_here() {
 }
 
 #[test]
+fn no_image_is_carried_across_a_gap_that_was_known_where_the_history_comes_from() {
+    let (here, there) = (Disk::new(), Disk::new());
+    keep(&mut here.agent("a"), "1");
+    keep(&mut here.agent("a"), "2");
+    let here = here.reopen();
+    keep(&mut here.agent("a"), "3");
+    keep(&mut here.agent("a"), "4");
+    let turns = here.store.history(&key("a"), &hostel_store::HistoryQuery::default()).unwrap().turns;
+    let gap = format!("all {}", turns[2].turn);
+    std::fs::create_dir_all(here.dir.path().join("history")).unwrap();
+    let line = format!("{gap} {:08x}\n", crc32fast::hash(gap.as_bytes()));
+    std::fs::write(here.dir.path().join("history/gaps.list"), line).unwrap();
+    let image = |store: &Store, turn| store.image(&key("a"), hostel_store::Moment::Turn(turn)).map(drop);
+    assert_eq!(image(&here.store, turns[0].turn).unwrap_err().code(), "history_gone");
+    install(&there.store, &export(&here.store, &key("a")));
+    for gone in [-2, -1] {
+        assert_eq!(image(&there.store, gone).unwrap_err().code(), "history_gone");
+    }
+    image(&there.store, -3).unwrap();
+    let page = there.store.history(&key("a"), &hostel_store::HistoryQuery::default()).unwrap();
+    assert_eq!(page.damage, ["what was between turn #-3 and turn #-2 is lost"]);
+}
+
+#[test]
 fn without_a_history_nothing_of_the_past_leaves() {
     let disk = Disk::new();
     busy(&disk, "a");
