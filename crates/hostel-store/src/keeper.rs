@@ -1,5 +1,6 @@
 //! Keeps the journal of a data directory: recovery at the start, retirement on the way, a clean end.
 
+mod damaged;
 mod historian;
 mod rounds;
 
@@ -14,21 +15,20 @@ use std::time::{Duration, Instant};
 
 use hostel_journal::replay::{FileBases, replay};
 use hostel_journal::scan::{Scan, ScanError, scan, settle};
-use hostel_journal::seams::{Lease, LeaseStore, LocalLease, SnapshotStore};
+use hostel_journal::seams::{Lease, LeaseStore, LocalLease};
 use hostel_journal::{
-    AgentId, Archive, CommitLog, Disk, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, points,
+    AgentId, Archive, CommitLog, Health, Journal, Ledger, LocalDisk, Log, LogOptions, Lsn, Tail, points,
 };
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 
+use self::damaged::Damaged;
 use self::historian::Historian;
 use self::rounds::Rounds;
-use crate::layout::{identify, relative};
+use crate::layout::relative;
 use crate::lock::DirLock;
 use crate::{AgentKey, Error, ErrorKind, Options};
 
 const SUBJECT: &str = "the journal";
-/// Agents that the journal could not bring up to date, one a line.
-const DAMAGED: &str = "journal/damaged";
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
 
@@ -75,7 +75,7 @@ pub(crate) struct Keeper {
     pub(crate) dirt: Arc<Mutex<Dirt>>,
     /// Rises when agents that are open should copy their logs into their files.
     pub(crate) tide: AtomicU64,
-    damaged: Mutex<HashMap<AgentId, String>>,
+    damaged: Damaged,
     bases: FileBases<LocalDisk>,
     historian: Historian,
     lease: LocalLease<LocalDisk>,
@@ -105,7 +105,7 @@ impl Keeper {
         let (bases, lease_store) = (FileBases(disk.clone()), LocalLease(disk.clone()));
         let lease = lease_store.acquire().map_err(failed("taking its lease"))?;
         let mut scan = read(&disk)?;
-        let mut damaged = read_damaged(&disk).map_err(failed("reading the list of damaged agents"))?;
+        let mut damaged = damaged::read(&disk).map_err(failed("reading the list of damaged agents"))?;
         // What comes after a gap must never be laid over what was before it.
         let before = scan.records.len();
         scan.records.retain(|agent, _| !damaged.contains_key(agent));
@@ -130,7 +130,7 @@ impl Keeper {
             journal,
             dirt: Arc::default(),
             tide: AtomicU64::new(0),
-            damaged: Mutex::new(damaged),
+            damaged: Damaged::new(damaged),
             bases,
             historian,
             lease: lease_store,
@@ -151,28 +151,12 @@ impl Keeper {
 
     /// Refuses an agent whose part of the journal is damaged.
     pub(crate) fn check(&self, key: &AgentKey) -> Result<(), Error> {
-        let damaged = self.damaged.lock();
-        if damaged.is_empty() {
-            return Ok(());
-        }
-        let Some(why) = damaged.get(&identify(key)) else { return Ok(()) };
-        let message = format!(
-            "agent {key}: {why}; its file was left as it is. Restore it from a backup, or accept the file as it is by removing its line from {DAMAGED} while the server is stopped"
-        );
-        Err(Error::new(ErrorKind::Corrupt, message))
+        self.damaged.check(key)
     }
 
     /// An agent whose part of the journal was damaged is whole again, in its file and in the journal.
     pub(crate) fn healed(&self, key: &AgentKey) -> io::Result<()> {
-        let mut damaged = self.damaged.lock();
-        let mut rest = damaged.clone();
-        if rest.remove(&identify(key)).is_none() {
-            return Ok(());
-        }
-        self.bases.make_durable(&[relative(key)])?;
-        write_damaged(&self.bases.0, &rest)?;
-        *damaged = rest;
-        Ok(())
+        self.damaged.healed(key, &self.bases, &self.bases.0)
     }
 
     /// What is kept of turns whose records have left the journal.
@@ -337,7 +321,7 @@ fn recover(
         damaged.insert(stuck.agent, stuck.why.clone());
     }
     if !done.stuck.is_empty() {
-        write_damaged(disk, damaged)?;
+        damaged::write(disk, damaged)?;
     }
     Ok(!done.stuck.is_empty())
 }
@@ -363,29 +347,4 @@ fn clear(
         Some(_) => historian::put_aside(disk, *id),
         None => Log::remove(disk, *id),
     })
-}
-
-fn read_damaged(disk: &LocalDisk) -> io::Result<HashMap<AgentId, String>> {
-    let file = match disk.open(DAMAGED) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
-        file => file?,
-    };
-    let text = String::from_utf8_lossy(&hostel_journal::disk::read_all(&file)?).into_owned();
-    let entry = |line: &str| {
-        let (id, why) = line.split_once(' ')?;
-        Some((AgentId(u128::from_str_radix(id, 16).ok()?), why.to_owned()))
-    };
-    Ok(text.lines().filter_map(entry).collect())
-}
-
-fn write_damaged(disk: &LocalDisk, damaged: &HashMap<AgentId, String>) -> io::Result<()> {
-    use hostel_journal::DiskFile;
-    const NEW: &str = "journal/damaged.new";
-    let lines: String = damaged.iter().map(|(id, why)| format!("{:032x} {why}\n", id.0)).collect();
-    disk.remove(NEW)?;
-    let file = disk.create(NEW, 0)?;
-    file.write_at(0, lines.as_bytes())?;
-    file.sync()?;
-    disk.rename(NEW, DAMAGED)?;
-    disk.sync_dir(hostel_journal::DIR)
 }
