@@ -18,6 +18,7 @@ use crate::durability::{Commit, SyncHandle};
 use crate::store::Inner;
 use crate::{AgentKey, Cause, Error};
 
+pub(crate) use install::LARGEST as LARGEST_IMAGE;
 pub(crate) use open::EMPTY;
 use open::Open;
 pub(crate) use turn::now_ms;

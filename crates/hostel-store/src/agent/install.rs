@@ -14,7 +14,7 @@ use crate::layout::{identify, relative, wal_of};
 use crate::{Cause, Error, ErrorKind, Image};
 
 /// An image is one record of the journal, which holds no more.
-const LARGEST: u64 = (1 << 30) - (16 << 20);
+pub(crate) const LARGEST: u64 = (1 << 30) - (16 << 20);
 
 impl AgentDb {
     /// Puts an image in the place of the database, whatever that was: absent, damaged or in use until now. It is a turn of

@@ -14,7 +14,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::admit::{self, Claim, said};
-use super::{export, snapshot};
+use super::{export, snapshot, unpack};
 use crate::error::Blame;
 use crate::history::{Image, Scratch};
 use crate::layout::wal_of;
@@ -37,12 +37,16 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `export_invalid` with the reason if it is neither, is damaged, or is an agent's already; if it cannot be read; if there is no room.
+    /// `export_invalid` with the reason if it is neither, is damaged, or is an agent's already; `storage_full` if there is no room for
+    /// it; if it cannot be read.
     pub fn import_durable_object(&self, from: &Path, key: &AgentKey) -> Result<Image, Error> {
         key.check(&self.inner.options)?;
         let failed = |e| Error::io("a Durable Object", "reading it", e);
+        let (object, log) = lengths(from).map_err(failed)?;
+        let is_database = is_database(from).map_err(failed)?;
+        unpack::room(&self.inner, object.saturating_add(log), if is_database { object } else { 0 })?;
         let (scratch, mut file) = Scratch::create(&self.inner.layout).map_err(failed)?;
-        if is_database(from).map_err(failed)? {
+        if is_database {
             io::copy(&mut File::open(from).map_err(failed)?, &mut file).map_err(failed)?;
             copy_log(from, scratch.path()).map_err(failed)?;
         } else {
@@ -82,6 +86,15 @@ fn is_database(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     File::open(path)?.take(16).read_to_end(&mut head)?;
     Ok(head == b"SQLite format 3\0")
+}
+
+/// Bytes of the file, and of the log beside it.
+fn lengths(path: &Path) -> io::Result<(u64, u64)> {
+    let log = match fs::metadata(wal_of(path)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+        log => log?.len(),
+    };
+    Ok((fs::metadata(path)?.len(), log))
 }
 
 /// The log beside a file that workerd did not close is part of the database.

@@ -10,6 +10,7 @@ use super::admit::{self, Claim};
 use super::chronicle::Chronicle;
 use super::manifest::{self, DATABASE, HISTORY, MANIFEST, Manifest, Member, invalid};
 use super::sums;
+use crate::agent::LARGEST_IMAGE;
 use crate::history::{Image, Scratch};
 use crate::store::Inner;
 use crate::{AgentKey, Error, ErrorKind, Store};
@@ -54,7 +55,9 @@ impl Store {
         };
         let key = AgentKey::new(&*manifest.namespace, &*manifest.name);
         key.check(&inner.options).map_err(|e| invalid(e.to_string()))?;
-        room(inner, &manifest)?;
+        let wanted = manifest.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.bytes));
+        let wanted = wanted.ok_or_else(|| invalid("its members claim an impossible size"))?;
+        room(inner, wanted, manifest.members[0].bytes)?;
         let database = member(inner, &mut entries, &manifest.members[0])?;
         let history = match manifest.members.get(1) {
             Some(named) => {
@@ -88,10 +91,9 @@ fn next<'a, R: Read>(entries: &mut tar::Entries<'a, R>, name: &str) -> Result<ta
     Ok(entry)
 }
 
-/// Refuses what the disk or an agent's allowance has no room for, before the first byte.
-fn room(inner: &Inner, manifest: &Manifest) -> Result<(), Error> {
-    let wanted = manifest.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.bytes));
-    let wanted = wanted.ok_or_else(|| invalid("its members claim an impossible size"))?;
+/// Refuses what the disk, the journal or an agent's allowance has no room for, before the first byte: `wanted` bytes, of which
+/// the database has `database`.
+pub(super) fn room(inner: &Inner, wanted: u64, database: u64) -> Result<(), Error> {
     let free = inner.keeper.as_ref().map_or(0, |keeper| keeper.journal.log().disk().free());
     if wanted > free.saturating_sub(LEAVE_FREE) {
         let message = format!(
@@ -99,12 +101,15 @@ fn room(inner: &Inner, manifest: &Manifest) -> Result<(), Error> {
         );
         return Err(Error::new(ErrorKind::Full, message));
     }
-    let most = inner.options.max_pages.map_or(u64::MAX, |pages| u64::from(pages) * 4096);
-    if manifest.members[0].bytes > most {
+    if database > LARGEST_IMAGE {
         let message = format!(
-            "{DATABASE} has {} bytes, an agent here may have {most}; raise the allowance",
-            manifest.members[0].bytes
+            "the database has {database} bytes, and the journal takes at most {LARGEST_IMAGE} at once; delete what is not needed and try again"
         );
+        return Err(Error::new(ErrorKind::Full, message));
+    }
+    let most = inner.options.max_pages.map_or(u64::MAX, |pages| u64::from(pages) * 4096);
+    if database > most {
+        let message = format!("the database has {database} bytes, an agent here may have {most}; raise the allowance");
         return Err(Error::new(ErrorKind::Full, message));
     }
     Ok(())

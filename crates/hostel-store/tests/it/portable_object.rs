@@ -177,6 +177,29 @@ fn what_is_no_object_is_refused_with_a_reason() {
 }
 
 #[test]
+fn an_object_for_which_there_is_no_room_is_refused_before_a_byte_of_it_is_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let object = dir.path().join("object.sqlite");
+    let refused = |why: &str| {
+        let error = disk.store.import_durable_object(&object, &key()).unwrap_err();
+        assert!(error.code() == "storage_full" && error.to_string().contains(why), "{error}");
+    };
+    let lengthen = |path: &Path, bytes| {
+        // Nothing of it takes any room here.
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    std::fs::copy(fixture(), &object).unwrap();
+    lengthen(&object.with_extension("sqlite-wal"), 1 << 43);
+    refused("no room");
+    std::fs::remove_file(object.with_extension("sqlite-wal")).unwrap();
+    lengthen(&object, 1 << 30);
+    refused("at most");
+    assert!(super::files(&disk.dir.path().join("tmp")).is_empty());
+}
+
+#[test]
 fn a_text_that_never_ends_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("endless.sql");
