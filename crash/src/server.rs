@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -53,7 +53,7 @@ impl Plan {
 
     /// Starts the program on a free port, and does not wait.
     pub(crate) fn spawn(&self) -> anyhow::Result<Server> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
+        let listen = free_address()?.to_string();
         let log = fs::File::options().create(true).append(true).open(&self.log)?;
         let child = Command::new(&self.program)
             .args(["--listen", &listen, "--data"])
@@ -178,6 +178,10 @@ impl Server {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// A port on a loopback address of this process alone: another harness on the same machine must not get hold of a port in
+/// the moment between a server's end and its clients' noticing it.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, 1 + high, middle, low.clamp(1, 254));
+    Ok(TcpListener::bind((address, 0))?.local_addr()?)
 }
