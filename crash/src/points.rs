@@ -1,6 +1,7 @@
 //! The end of the process at chosen points, each of them at its n-th pass.
 
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -146,15 +147,27 @@ pub(crate) async fn run(field: &mut Field, rounds: u32, points: &[Point]) -> any
 /// A life of the server with something armed; `false` if the armed point was not come to.
 async fn until_it_ends(field: &mut Field, spec: &str) -> anyhow::Result<bool> {
     match field.plan.armed(spec).try_start().await? {
-        Started::Not(_) => Ok(true),
-        Started::Up(mut server) => {
-            let mut load = field.load(&server);
-            let hit = wait(&mut server, |server| Ok(server.ended()?.is_some())).await?;
-            server.kill().await;
-            load.end().await;
+        Started::Not(mut server) => {
+            let hit = was_killed(&mut server)?;
+            if !hit {
+                say(&format!("with {spec} the server did not start: {}", field.plan.last_words()));
+            }
             Ok(hit)
         }
+        Started::Up(mut server) => {
+            let mut load = field.load(&server);
+            wait(&mut server, |server| Ok(server.ended()?.is_some())).await?;
+            let hit = was_killed(&mut server);
+            server.kill().await;
+            load.end().await;
+            hit
+        }
     }
+}
+
+/// A point ends the process as `kill -9` does; one that ended otherwise (a port that was taken) never came to it.
+fn was_killed(server: &mut Server) -> anyhow::Result<bool> {
+    Ok(server.ended()?.is_some_and(|status| status.signal().is_some()))
 }
 
 /// Waits for something about the server, for as long as a round may last.
