@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
@@ -77,8 +78,8 @@ impl ZramDisk {
 impl Drop for ZramDisk {
     fn drop(&mut self) {
         let _mended = self.mend();
-        let unmounted = Command::new("umount").arg(&self.mount).output();
-        if unmounted.is_ok_and(|output| output.status.success()) {
+        let unmount = || Command::new("umount").arg(&self.mount).output().is_ok_and(|output| output.status.success());
+        if soon(unmount) {
             let _gone = fs::write(Path::new(CONTROL).join("hot_remove"), &self.id);
         }
     }
@@ -121,6 +122,17 @@ impl Brake {
 
 impl Drop for Brake {
     fn drop(&mut self) {
-        let _gone = fs::remove_dir(&self.group);
+        let _gone = soon(|| fs::remove_dir(&self.group).is_ok());
     }
+}
+
+/// Tries again for a while: a server that was killed a moment ago may still have its files open.
+fn soon(mut done: impl FnMut() -> bool) -> bool {
+    (0..100).any(|_| {
+        let done = done();
+        if !done {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        done
+    })
 }
