@@ -2,7 +2,7 @@
 # Measures what durable writes cost, beside the published Agents SDK, in one run, and prints a table.
 #
 #   bench/durable.sh             1, 16, 256 and 10,000 agents, one and 16 calls in flight; history on and off; recovery
-#   bench/durable.sh --quick     shorter and once, in about two minutes
+#   bench/durable.sh --quick     shorter, in about three minutes
 #   bench/durable.sh --no-peer   without the Agents SDK (it needs Node and npm packages)
 #   bench/durable.sh --million   also 1,000,000 agents, each written once, and a restart; takes long and about 30 GB
 #
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 rounds=3 seconds=3 peer=yes million=no
 for flag in "$@"; do
   case $flag in
-    --quick) rounds=1 seconds=1 ;;
+    --quick) rounds=2 seconds=2 ;;
     --no-peer) peer=no ;;
     --million) million=yes ;;
     *) echo "unknown flag $flag; see the head of bench/durable.sh" >&2; exit 2 ;;
