@@ -74,7 +74,7 @@ struct Measured {
     calls: f64,
     wall: f64,
     cpu: Option<f64>,
-    /// Bytes written by the server, and flushes of all disks.
+    /// Flushes of all disks, and bytes written to them.
     disk: Option<(f64, f64)>,
 }
 
@@ -83,7 +83,7 @@ async fn measure(flags: &Flags, done: &Done, seconds: f64) -> anyhow::Result<Mea
     done.measuring.set(true);
     let process = flags.pid.map(Process::new);
     let cpu = || process.map(Process::cpu).transpose();
-    let disk = || process.map(|process| anyhow::Ok((process.written()?, process::flushes()?))).transpose();
+    let disk = || process.map(|_| process::disks()).transpose();
     let (calls, begun, cpu_before, disk_before) = (done.calls.get(), Instant::now(), cpu()?, disk()?);
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
     let used = cpu()?.zip(cpu_before).map(|(after, before)| (after - before).as_secs_f64());
@@ -101,7 +101,7 @@ fn report(report: Report, measured: &Measured, latencies: &Histogram) -> Report 
     };
     // A call without a write leaves the disk alone.
     let report = match measured.disk.filter(|_| report.scenario.starts_with("increments")) {
-        Some((bytes, flushes)) => report
+        Some((flushes, bytes)) => report
             .with("disk flushes/s", flushes / measured.wall)
             .with("increments per flush", measured.calls / flushes.max(1.0))
             .with("bytes written each", bytes / measured.calls.max(1.0)),

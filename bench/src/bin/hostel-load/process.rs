@@ -35,13 +35,6 @@ impl Process {
         Ok((bytes("VmRSS").context("no VmRSS")?, bytes("RssAnon").context("no RssAnon")?))
     }
 
-    /// Bytes that it caused to be written to disks.
-    pub(crate) fn written(self) -> anyhow::Result<f64> {
-        let io = fs::read_to_string(format!("/proc/{}/io", self.0)).context("the server's writes cannot be seen")?;
-        let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-        bytes.and_then(|bytes| bytes.parse().ok()).context("an unknown form of /proc/PID/io")
-    }
-
     /// How many files it has open whose path has `part` in it.
     pub(crate) fn files(self, part: &str) -> anyhow::Result<usize> {
         let open = fs::read_dir(format!("/proc/{}/fd", self.0)).context("the server's files cannot be seen")?;
@@ -50,12 +43,15 @@ impl Process {
     }
 }
 
-/// How often disks were told to make durable what they hold, by all processes together. The kernel counts it in the
-/// sixteenth figure of a disk (`Documentation/admin-guide/iostats.rst`).
-pub(crate) fn flushes() -> anyhow::Result<f64> {
+/// What all disks did for all processes together: how often they were told to make durable what they hold, and bytes
+/// written. (What the kernel charges to a process counts whole folios of the page cache, however little of one was written.)
+/// The figures of a disk are the sixteenth and the seventh (`Documentation/admin-guide/iostats.rst`).
+pub(crate) fn disks() -> anyhow::Result<(f64, f64)> {
     let stats = fs::read_to_string("/proc/diskstats").context("the disks cannot be seen")?;
-    let real = stats.lines().filter(|line| !line.contains(" loop") && !line.contains(" ram"));
-    Ok(real.filter_map(|line| line.split_whitespace().nth(18)?.parse::<f64>().ok()).sum())
+    let real = stats.lines().filter(|line| !line.contains(" loop") && !line.contains("ram"));
+    let figure = |line: &str, at: usize| line.split_whitespace().nth(at)?.parse::<f64>().ok();
+    let figures = real.map(|line| (figure(line, 18).unwrap_or(0.0), figure(line, 9).unwrap_or(0.0) * 512.0));
+    Ok(figures.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1)))
 }
 
 #[cfg(test)]
@@ -67,6 +63,6 @@ mod tests {
         let me = Process::new(std::process::id());
         let (resident, anonymous) = me.memory().unwrap();
         assert!(resident > anonymous && anonymous > 0.0);
-        assert!(me.cpu().is_ok() && me.written().is_ok() && flushes().is_ok());
+        assert!(me.cpu().is_ok() && disks().is_ok());
     }
 }
