@@ -8,6 +8,7 @@ use crate::{
     call::Stub,
     handler::{Hooks, Method},
     state::StateField,
+    task::{Task, TaskOrders},
     typescript::TypeBook,
 };
 
@@ -35,11 +36,16 @@ pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 
     const FIELDS: &'static [StateField] = &[];
     /// Every method, callable or not.
     const METHODS: &'static [Method<Self>];
+    /// Every task.
+    const TASKS: &'static [Task<Self>] = &[];
     /// The hooks.
     const HOOKS: Hooks<Self> = Hooks::NONE;
 
     /// What other agents and the application hold to call this one.
     type Stub: From<Stub> + Send;
+
+    /// What the agent itself holds to order runs of its tasks.
+    type Tasks: From<TaskOrders>;
 
     /// The state's TypeScript type.
     fn state_type(_book: &mut TypeBook) -> String {

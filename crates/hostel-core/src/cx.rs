@@ -20,6 +20,7 @@ use crate::{
     id::AgentId,
     sql::{IntoParams, Rows},
     state,
+    task::{Schedule, ScheduleId, TaskOrders},
 };
 
 /// What an agent of class `A` can do besides changing its own fields.
@@ -128,6 +129,30 @@ impl<A> Cx<A> {
         self.host.alarm()
     }
 
+    /// What waits for its time, soonest first; then what is queued, in its order.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn schedules(&self) -> Result<Vec<Schedule>> {
+        self.host.schedules()
+    }
+
+    /// One of [`Cx::schedules`].
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn schedule(&self, id: &ScheduleId) -> Result<Option<Schedule>> {
+        Ok(self.schedules()?.into_iter().find(|schedule| schedule.id == *id))
+    }
+
+    /// Takes a run back. `false` if there was none with this id. One that is running goes on.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn cancel(&self, id: &ScheduleId) -> Result<bool> {
+        self.host.cancel(id)
+    }
+
     /// The time, from the host's clock.
     pub fn now(&self) -> Timestamp {
         self.host.now()
@@ -197,6 +222,12 @@ impl<A> Cx<A> {
 }
 
 impl<A: Agent> Cx<A> {
+    /// Orders runs of the agent's own tasks, one method a task. What is ordered in a turn is kept with the turn, or not at
+    /// all; it survives restarts.
+    pub fn tasks(&self) -> A::Tasks {
+        TaskOrders::new(Arc::clone(&self.host)).into()
+    }
+
     /// Changes the agent as one turn, from an async method. The change is committed when this returns; replies,
     /// broadcasts and calls that follow wait until it is durable.
     ///

@@ -1,6 +1,6 @@
 //! Agent classes without their type: what a runtime holds to drive any of them.
 
-use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use crate::{
     BoxFuture, Cx,
@@ -11,6 +11,7 @@ use crate::{
     handler::{Handler, MethodKind, Mode},
     host::Host,
     state::StateField,
+    task::Declared,
     typescript::{Signature, TypeBook},
 };
 
@@ -29,6 +30,8 @@ pub struct ClassInfo {
     pub fields: &'static [StateField],
     /// Methods, in the order of [`Event::Call`]'s index.
     pub methods: Arc<[MethodInfo]>,
+    /// Tasks, in the order of [`Event::Task`]'s index.
+    pub tasks: Arc<[TaskInfo]>,
 }
 
 impl ClassInfo {
@@ -36,6 +39,24 @@ impl ClassInfo {
     pub fn method(&self, name: &str) -> Option<usize> {
         self.methods.iter().position(|method| method.name == name)
     }
+
+    /// The index of the task with this name.
+    pub fn task(&self, name: &str) -> Option<usize> {
+        self.tasks.iter().position(|task| task.name == name)
+    }
+}
+
+/// What is known of a task.
+#[derive(Debug, Clone)]
+pub struct TaskInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Documentation.
+    pub doc: &'static str,
+    /// When it runs without anybody asking.
+    pub declared: &'static [Declared],
+    /// How long a run that waits may take.
+    pub timeout: Duration,
 }
 
 /// What is known of a method.
@@ -126,9 +147,14 @@ impl<A: Agent> ClassOf<A> {
             options: A::OPTIONS,
             fields: A::FIELDS,
             methods: A::METHODS.iter().map(method_info).collect(),
+            tasks: A::TASKS.iter().map(task_info).collect(),
         };
         Self(info, PhantomData)
     }
+}
+
+fn task_info<A>(task: &crate::task::Task<A>) -> TaskInfo {
+    TaskInfo { name: task.name, doc: task.doc, declared: task.declared, timeout: task.timeout }
 }
 
 fn method_info<A>(method: &crate::Method<A>) -> MethodInfo {
@@ -170,6 +196,7 @@ macro_rules! dispatch {
             Event::Validate(source) => $go(hooks.validate_state_change, source, unit $(, $extra)*),
             Event::StateChanged(source) => $go(hooks.on_state_changed, source, unit $(, $extra)*),
             Event::Alarm => $go(hooks.on_alarm, (), unit $(, $extra)*),
+            Event::Task { task, args } => $go(Some(<$agent>::TASKS[task].handler), args, unit $(, $extra)*),
             Event::Call { method, args, stream } => match (&<$agent>::METHODS[method].kind, stream) {
                 (MethodKind::Plain(handler), _) => $go(Some(*handler), args, Output::Reply $(, $extra)*),
                 (MethodKind::Streaming(handler), Some(stream)) => {
@@ -246,6 +273,7 @@ impl<A: Agent> Class for ClassOf<A> {
             Event::Validate(_) => hooks.validate_state_change.map(|h| h.mode()),
             Event::StateChanged(_) => hooks.on_state_changed.map(|h| h.mode()),
             Event::Alarm => hooks.on_alarm.map(|h| h.mode()),
+            Event::Task { task, .. } => A::TASKS.get(*task).map(|task| task.handler.mode()),
             Event::Call { method, .. } => match A::METHODS.get(*method)?.kind {
                 MethodKind::Plain(handler) => Some(handler.mode()),
                 MethodKind::Streaming(handler) => Some(handler.mode()),

@@ -47,6 +47,13 @@ pub enum Event {
     StateChanged(Source),
     /// The low-level wake-up is due.
     Alarm,
+    /// A task is due.
+    Task {
+        /// Index into the class's tasks.
+        task: usize,
+        /// Arguments.
+        args: Args,
+    },
     /// A method call.
     Call {
         /// Index into the class's methods.

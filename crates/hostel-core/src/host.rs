@@ -19,6 +19,7 @@ use crate::{
     id::AgentId,
     reply::Reply,
     sql::{Rows, SqlValue},
+    task::{Order, Schedule, ScheduleId},
 };
 
 /// What a turn does to the outside. Held back until the turn's writes are durable, dropped when the turn fails.
@@ -100,6 +101,21 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// A storage code.
     fn set_alarm(&self, at: Option<Timestamp>) -> Result<()>;
+    /// Keeps a run of a task for its time. Belongs to the turn.
+    ///
+    /// # Errors
+    /// `invalid_arguments` if there is no such time or task, or a storage code.
+    fn order(&self, order: Order) -> Result<ScheduleId>;
+    /// What waits for its time, soonest first; then the queue, in its order.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn schedules(&self) -> Result<Vec<Schedule>>;
+    /// Takes a run back. `false` if there was none with this id. One that is running goes on.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn cancel(&self, id: &ScheduleId) -> Result<bool>;
     /// Resolves when everything the agent has committed so far is durable.
     fn durable(&self) -> BoxFuture<Result<()>>;
     /// Wall-clock time.

@@ -20,9 +20,11 @@ pub mod handler;
 pub mod host;
 pub mod id;
 pub mod reply;
+pub mod schedule;
 pub mod sql;
 pub mod state;
 pub mod stream;
+pub mod task;
 pub mod typescript;
 
 pub use agent::{Agent, ClassOptions};
@@ -36,9 +38,11 @@ pub use event::Source;
 pub use handler::{Handler, Hooks, Method, MethodKind};
 pub use id::AgentId;
 pub use reply::Reply;
+pub use schedule::{Cron, Missed, When};
 pub use sql::{Row, Rows, SqlValue};
 pub use state::{Access, StateField};
 pub use stream::Stream;
+pub use task::{Declared, Retry, Run, Schedule, ScheduleId, Task, TaskOrders};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;

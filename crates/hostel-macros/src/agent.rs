@@ -12,8 +12,9 @@ use crate::{
     function,
     hook::{self, Hook},
     method::{self, Method},
-    options::{AgentOptions, CallableOptions},
+    options::{AgentOptions, CallableOptions, TaskOptions},
     stub,
+    task::{self, Task},
 };
 
 /// `#[agent(options)] item`.
@@ -31,9 +32,9 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     quote!(#block #written #errors)
 }
 
-/// `#[callable] fn ..` that no `#[agent]` block has taken off.
-pub(crate) fn callable_alone(item: &TokenStream) -> TokenStream {
-    let message = "`#[callable]` marks a method of an `impl` block that has `#[agent]` above it";
+/// `#[callable] fn ..` or `#[task] fn ..` that no `#[agent]` block has taken off.
+pub(crate) fn mark_alone(word: &str, item: &TokenStream) -> TokenStream {
+    let message = format!("`#[{word}]` marks a method of an `impl` block that has `#[agent]` above it");
     let place = syn::parse2::<ImplItemFn>(item.clone()).map(|function| function.sig.ident.into_token_stream());
     with_error(item, &Error::new_spanned(place.unwrap_or_else(|_| item.clone()), message))
 }
@@ -64,6 +65,7 @@ fn read_block(item: TokenStream) -> syn::Result<(Ident, ItemImpl)> {
 #[derive(Default)]
 struct Members {
     methods: Vec<Method>,
+    tasks: Vec<Task>,
     hooks: Vec<TokenStream>,
     closed: Vec<ImplItemFn>,
 }
@@ -91,9 +93,28 @@ impl Members {
                     self.closed.push(function.clone());
                 }
             }
-            ([mark], Some(hook)) => return Err(callable_hook(mark, hook)),
-            ([mark], None) => self.methods.push(Method::read(function, &CallableOptions::parse(mark)?)?),
-            ([_, second, ..], _) => return Err(Error::new_spanned(second, "one `#[callable]` is enough")),
+            ([mark, ..], Some(hook)) => return Err(marked_hook(mark, hook)),
+            (marks, None) => self.add_marked(function, marks)?,
+        }
+        Ok(())
+    }
+
+    /// A function may be open to clients and be a task: two words, two doors.
+    fn add_marked(&mut self, function: &ImplItemFn, marks: &[Attribute]) -> syn::Result<()> {
+        let mut seen = Vec::new();
+        for mark in marks {
+            let word = word(mark);
+            if seen.contains(&word) {
+                return Err(Error::new_spanned(mark, format!("one `#[{word}]` is enough")));
+            }
+            match word {
+                "task" => self.tasks.push(Task::read(function, TaskOptions::parse(mark)?)?),
+                _ => self.methods.push(Method::read(function, &CallableOptions::parse(mark)?)?),
+            }
+            seen.push(word);
+        }
+        if !seen.contains(&"callable") {
+            self.closed.push(function.clone());
         }
         Ok(())
     }
@@ -125,9 +146,14 @@ impl Members {
         let hooks = hook::table(&self.hooks, home);
         let stub_name = stub::name(class);
         let stub = stub::expand(class, &class_path, &self.methods, home);
+        let tasks_name = task::name(class);
+        let tasks = task::expand(class, &class_path, &self.tasks, home);
+        let task_entries = self.tasks.iter().map(|task| task.entry(home));
         let head = quote_spanned!(class.span()=> impl #home::Agent for #class_path);
         quote! {
             #stub
+
+            #tasks
 
             const _: () = {
                 #[allow(unused_imports, reason = "not every class needs every fallback")]
@@ -141,9 +167,11 @@ impl Members {
                     #options
                     const FIELDS: &'static [#home::StateField] = #home::__private::FieldsProbe::<Self>::DECLARED;
                     const METHODS: &'static [#home::Method<Self>] = &[#(#methods),*];
+                    const TASKS: &'static [#home::Task<Self>] = &[#(#task_entries),*];
                     const HOOKS: #home::Hooks<Self> = #hooks;
 
                     type Stub = #stub_name;
+                    type Tasks = #tasks_name;
 
                     fn state_type(book: &mut #home::__private::TypeBook) -> ::std::string::String {
                         #home::__private::TypeProbe::<Self>::new().ts_state(book, #home::__private::FieldsProbe::<Self>::DECLARED)
@@ -163,14 +191,24 @@ impl Members {
     }
 }
 
-fn callable_hook(mark: &Attribute, hook: &Hook) -> Error {
-    let message = format!("`{}` is a hook: the host calls it, clients cannot; remove `#[callable]`", hook.name());
+fn marked_hook(mark: &Attribute, hook: &Hook) -> Error {
+    let message =
+        format!("`{}` is a hook: the host calls it, nobody else can; remove `#[{}]`", hook.name(), word(mark));
     Error::new_spanned(mark, message)
+}
+
+/// Which of our attributes it is.
+fn word(attr: &Attribute) -> &'static str {
+    match attr.path().segments.last() {
+        Some(last) if last.ident == "callable" => "callable",
+        Some(last) if last.ident == "task" => "task",
+        _ => "",
+    }
 }
 
 /// Takes our attributes off a function.
 fn take_marks(function: &mut ImplItemFn) -> Vec<Attribute> {
-    let ours = |attr: &Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "callable");
+    let ours = |attr: &Attribute| !word(attr).is_empty();
     let (marks, rest) = std::mem::take(&mut function.attrs).into_iter().partition(ours);
     function.attrs = rest;
     marks

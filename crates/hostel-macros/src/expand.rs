@@ -2,9 +2,12 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Path;
+use syn::{Path, spanned::Spanned};
 
-use crate::function::{Context, Form, Function};
+use crate::{
+    function::{Context, Form, Function},
+    types,
+};
 
 /// The call of the user's own function, as a `Returned`.
 pub(crate) fn call(function: &Function, arguments: Vec<TokenStream>, home: &Path) -> TokenStream {
@@ -20,6 +23,24 @@ pub(crate) fn call(function: &Function, arguments: Vec<TokenStream>, home: &Path
     let home = at(home, function.output_span());
     let wait = (function.form == Form::Task).then(|| quote!(.await));
     quote_spanned!(function.output_span()=> #home::__private::Returned(Self::#ident(#(#arguments),*)#wait).outcome())
+}
+
+/// Reads the arguments of `name`. Without parameters nothing is parsed, so that extra arguments do no harm, as in
+/// JavaScript.
+pub(crate) fn parse(function: &Function, name: &str) -> Option<TokenStream> {
+    let names = function.params.iter().map(|param| &param.ident);
+    let reads = function.params.iter().map(|param| {
+        let (ty, name) = (types::owned(&param.ty), &param.wire);
+        quote_spanned!(param.ty.span()=> __args.next::<#ty>(#name)?)
+    });
+    (!function.params.is_empty()).then(|| {
+        quote! {
+            let (#(#names,)*) = {
+                let mut __args = __args.reader(#name)?;
+                (#(#reads,)*)
+            };
+        }
+    })
 }
 
 /// The value of a call, for hooks and streaming methods.

@@ -19,6 +19,7 @@ mod options;
 mod serde_names;
 mod state;
 mod stub;
+mod task;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -40,6 +41,7 @@ use proc_macro::TokenStream;
 /// Functions in the block:
 ///
 /// - `#[callable]` opens a method to clients and other agents.
+/// - `#[task]` lets the agent have a method run later: `cx.tasks()` has a method for each.
 /// - Hooks are known by their names: `on_start`, `on_connect`, `on_message`, `on_close`, `on_error`, `on_request`,
 ///   `on_alarm`, `on_state_changed`, `validate_state_change`, `get_connection_tags`, `should_connection_be_readonly`,
 ///   `should_send_protocol_messages`. Parameters may be left out from the right, and taken by value or by reference.
@@ -84,5 +86,24 @@ pub fn state(item: TokenStream) -> TokenStream {
 /// | `cancel_on_disconnect` | the call ends when its caller leaves; by default it goes on |
 #[proc_macro_attribute]
 pub fn callable(_options: TokenStream, item: TokenStream) -> TokenStream {
-    agent::callable_alone(&item.into()).into()
+    agent::mark_alone("callable", &item.into()).into()
+}
+
+/// Lets the agent itself have a method of its `#[agent]` block run later: `cx.tasks().send_reminder(to).after(delay)`.
+/// Clients cannot call it, unless it is `#[callable]` as well.
+///
+/// Options, as in `#[task(cron = "0 9 * * MON-FRI", zone = "Europe/Berlin")]`:
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `every = "5m"` | every agent of the class runs it again and again, this long after the end of the run before |
+/// | `cron = ".."` | every agent of the class runs it by this expression |
+/// | `zone = ".."` | the time zone of `cron`, by its IANA name; UTC without |
+/// | `missed = ".."` | what becomes of missed runs: `"skip"`, `"once"` (the default) or `"all"` |
+/// | `timeout = "10m"` | how long an async run may take before it counts as failed; 15 minutes without |
+///
+/// What is declared is kept in step whenever the agent starts: never twice, and gone when the declaration is.
+#[proc_macro_attribute]
+pub fn task(_options: TokenStream, item: TokenStream) -> TokenStream {
+    agent::mark_alone("task", &item.into()).into()
 }

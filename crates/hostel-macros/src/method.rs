@@ -61,7 +61,7 @@ impl Method {
 
     fn kind(&self, home: &Path) -> TokenStream {
         let Self { function, stream, .. } = self;
-        let parse = self.parse();
+        let parse = expand::parse(function, &self.wire);
         let mut arguments: Vec<TokenStream> = function.params.iter().map(|param| param.pass(&param.ident)).collect();
         let args = if function.params.is_empty() { quote!(_) } else { quote!(__args) };
         let Some(stream) = stream else {
@@ -76,24 +76,6 @@ impl Method {
         let body = quote!(#parse let __stream = <#ty>::from(__stream); #value);
         let handler = expand::handler(function, &quote!((__stream, #args)), &body, home);
         quote!(#home::MethodKind::Streaming(#handler))
-    }
-
-    /// Reads the arguments. Without parameters nothing is parsed, so that extra arguments do no harm, as in JavaScript.
-    fn parse(&self) -> Option<TokenStream> {
-        let Self { function, wire, .. } = self;
-        let names = function.params.iter().map(|param| &param.ident);
-        let reads = function.params.iter().map(|param| {
-            let (ty, name) = (types::owned(&param.ty), &param.wire);
-            quote_spanned!(param.ty.span()=> __args.next::<#ty>(#name)?)
-        });
-        (!function.params.is_empty()).then(|| {
-            quote! {
-                let (#(#names,)*) = {
-                    let mut __args = __args.reader(#wire)?;
-                    (#(#reads,)*)
-                };
-            }
-        })
     }
 
     fn signature(&self, home: &Path) -> TokenStream {
@@ -179,7 +161,7 @@ fn stream_type(ty: &syn::Type) -> &syn::Type {
     }
 }
 
-fn check_argument(param: &Param) -> syn::Result<()> {
+pub(crate) fn check_argument(param: &Param) -> syn::Result<()> {
     if let Some(pattern) = &param.pattern {
         return Err(Error::new_spanned(
             pattern,

@@ -1,7 +1,7 @@
 //! The options of `#[agent(..)]` and `#[callable(..)]`.
 
 use proc_macro2::TokenStream;
-use syn::{LitBool, LitStr, Path, meta::ParseNestedMeta, parse::Parser};
+use syn::{Ident, LitBool, LitStr, Path, meta::ParseNestedMeta, parse::Parser};
 
 /// Options of a class.
 #[derive(Default)]
@@ -91,4 +91,105 @@ impl CallableOptions {
         }
         Ok(())
     }
+}
+
+/// Options of a task.
+#[derive(Default)]
+pub(crate) struct TaskOptions {
+    /// Its class has it run again and again.
+    pub(crate) every: Option<Period>,
+    /// Its class has it run by a cron expression.
+    pub(crate) cron: Option<LitStr>,
+    /// The time zone of that.
+    pub(crate) zone: Option<LitStr>,
+    /// The variant of `Missed`.
+    pub(crate) missed: Option<Ident>,
+    /// How long a run may take.
+    pub(crate) timeout: Option<Period>,
+}
+
+/// A stretch of time, as in `"90s"`.
+#[derive(Clone, Copy)]
+pub(crate) struct Period {
+    /// Its length.
+    pub(crate) millis: u64,
+}
+
+impl TaskOptions {
+    /// Reads a `#[task]` or `#[task(..)]` attribute.
+    pub(crate) fn parse(attr: &syn::Attribute) -> syn::Result<Self> {
+        let mut options = Self::default();
+        if !matches!(attr.meta, syn::Meta::Path(_)) {
+            attr.parse_nested_meta(|meta| options.set(&meta))?;
+        }
+        options.check(attr)?;
+        Ok(options)
+    }
+
+    /// Whether the class has it run without anybody asking.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.every.is_some() || self.cron.is_some()
+    }
+
+    fn set(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+        if meta.path.is_ident("every") {
+            self.every = Some(Period::read(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("cron") {
+            self.cron = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("zone") {
+            self.zone = Some(meta.value()?.parse()?);
+        } else if meta.path.is_ident("missed") {
+            self.missed = Some(missed(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("timeout") {
+            self.timeout = Some(Period::read(&meta.value()?.parse()?)?);
+        } else {
+            return Err(meta.error(
+                "unknown option of `#[task]`; it takes `every = \"5m\"`, or `cron = \"0 9 * * *\"` and \
+                 `zone = \"Europe/Berlin\"`, and `missed = \"skip\"` and `timeout = \"10m\"`",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check(&self, attr: &syn::Attribute) -> syn::Result<()> {
+        let fault = match self {
+            Self { every: Some(_), cron: Some(_), .. } => "a task runs `every` so often or by `cron`, not both",
+            Self { zone: Some(_), cron: None, .. } => "`zone` is the time zone of `cron`; there is none here",
+            Self { missed: Some(_), every: None, cron: None, .. } => {
+                "`missed` goes with `every` or `cron`; for a single run say it where that is ordered: `.missed(..)`"
+            }
+            _ => return Ok(()),
+        };
+        Err(syn::Error::new_spanned(attr, fault))
+    }
+}
+
+impl Period {
+    fn read(text: &LitStr) -> syn::Result<Self> {
+        let value = text.value();
+        let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let unit = match value[digits..].trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => 0_u64,
+        };
+        let millis = value[..digits].parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+        match millis {
+            Some(millis @ 1..) => Ok(Self { millis }),
+            _ => Err(syn::Error::new(text.span(), "a stretch of time is a number and ms, s, m, h or d, as in \"90s\"")),
+        }
+    }
+}
+
+fn missed(text: &LitStr) -> syn::Result<Ident> {
+    let variant = match text.value().as_str() {
+        "skip" => "Skip",
+        "once" => "Once",
+        "all" => "All",
+        _ => return Err(syn::Error::new(text.span(), "missed runs are \"skip\", \"once\" or \"all\"")),
+    };
+    Ok(Ident::new(variant, text.span()))
 }

@@ -70,7 +70,7 @@ fn expand_method(method: &Method, home: &Path) -> TokenStream {
 
 /// `Serialize` for the arguments, asked of whoever calls and not of the class: a type that only clients send needs none.
 /// (A bound without a lifetime would be checked here; `for<'a>` postpones it.)
-fn bounds(params: &[Param], home: &Path) -> Option<TokenStream> {
+pub(crate) fn bounds(params: &[Param], home: &Path) -> Option<TokenStream> {
     let own: Vec<TokenStream> = params
         .iter()
         .filter(|param| !is_known(&param.ty))

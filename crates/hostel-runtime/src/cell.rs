@@ -17,6 +17,7 @@ mod restore;
 mod state;
 mod sync;
 mod task;
+mod tasks;
 mod turn;
 
 use std::{
@@ -106,6 +107,12 @@ pub(crate) struct Cell {
     /// The wake-up as the node's register has it, durably: never later than any the agent may turn out to want.
     registered_alarm: AtomicI64,
     alarm_failures: AtomicU32,
+    /// A failing `on_alarm` is not run again before this.
+    alarm_not_before: AtomicI64,
+    /// Runs of tasks under way.
+    running: tasks::Running,
+    /// What the class declares is on order.
+    declared: AtomicBool,
     /// `on_alarm` is at work.
     ringing: AtomicBool,
     /// A turn has set the wake-up since `on_alarm` began.
@@ -174,6 +181,9 @@ impl Cell {
             wanted_alarm: AtomicI64::new(NO_ALARM),
             registered_alarm: AtomicI64::new(NO_ALARM),
             alarm_failures: AtomicU32::new(0),
+            alarm_not_before: AtomicI64::new(i64::MIN),
+            running: tasks::Running::default(),
+            declared: AtomicBool::new(false),
             ringing: AtomicBool::new(false),
             alarm_renewed: AtomicBool::new(false),
             weight: Weight::default(),

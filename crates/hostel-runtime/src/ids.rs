@@ -12,6 +12,13 @@ pub fn nanoid(length: usize) -> String {
     bytes.into_iter().map(|byte| ALPHABET[usize::from(byte & 63)] as char).collect()
 }
 
+/// A random number.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
 /// Fills `bytes` from the operating system.
 pub(crate) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system provides randomness");

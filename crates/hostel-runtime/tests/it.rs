@@ -22,5 +22,6 @@ mod it {
     mod state;
     mod stress;
     mod support;
+    mod tasks;
     mod turns;
 }

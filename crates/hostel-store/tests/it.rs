@@ -21,6 +21,7 @@ mod it {
     mod rebuild;
     mod replace;
     mod sql;
+    mod tasks;
     mod turns;
 
     use std::path::{Path, PathBuf};

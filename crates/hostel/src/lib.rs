@@ -79,14 +79,17 @@ pub use app::{App, Home, StartError};
 pub use hostel_core::{
     Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
     Error, Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue,
-    StateField, Stream, Stub, erased, typescript,
+    StateField, Stream, Stub, erased,
+    schedule::{Cron, Missed, When},
+    task::{Declared, Retry, Run, Schedule, ScheduleId, Task, TaskOrders},
+    typescript,
 };
 pub use hostel_edge::{
     Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
-pub use hostel_macros::{State, agent, callable};
+pub use hostel_macros::{State, agent, callable, task};
 pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
@@ -107,8 +110,8 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Source,
-        State, Stream, agent, callable,
+        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Schedule,
+        ScheduleId, Source, State, Stream, agent, callable, task,
     };
 }
 
@@ -119,3 +122,7 @@ struct ReadmeDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/writing-agents.md")]
 struct GuideDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/schedules.md")]
+struct SchedulesDoctests;

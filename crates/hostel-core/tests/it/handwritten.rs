@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hostel_core::{
-    Agent, Args, Cx, Error, Handler, Hooks, Method, MethodKind, Reply, Result, Stub,
+    Agent, Args, Cx, Error, Handler, Hooks, Method, MethodKind, Reply, Result, Stub, TaskOrders,
     erased::ClassOf,
     host::Effect,
     typescript::{Signature, TypeBook},
@@ -53,6 +53,7 @@ impl Agent for Counter {
     };
 
     type Stub = Stub;
+    type Tasks = TaskOrders;
 }
 
 impl Counter {

@@ -26,6 +26,7 @@ use hostel_core::{
     handler::Mode,
     host::{Caller, Effect, Host, OutgoingCall},
     stream::StreamHandle,
+    task::{Order, Schedule, ScheduleId},
 };
 use hostel_protocol::refusal::Code;
 use jiff::Timestamp;
@@ -92,6 +93,7 @@ pub(crate) struct SecondHost {
     connections: Mutex<Vec<Arc<ConnectionRecord>>>,
     undo: Mutex<Vec<(Arc<ConnectionRecord>, ConnectionChange)>>,
     alarm: Mutex<Option<Timestamp>>,
+    schedules: Mutex<Vec<Schedule>>,
     clock: Mutex<Timestamp>,
     next_key: AtomicU64,
     myself: Weak<SecondHost>,
@@ -127,6 +129,7 @@ impl SecondHost {
             connections: Mutex::default(),
             undo: Mutex::default(),
             alarm: Mutex::default(),
+            schedules: Mutex::default(),
             clock: Mutex::new(Timestamp::UNIX_EPOCH),
             next_key: AtomicU64::new(1),
             myself: myself.clone(),
@@ -329,6 +332,35 @@ impl Host for SecondHost {
 
     fn committed_state(&self) -> Result<Arc<str>> {
         Ok(lock(&self.committed).as_str().into())
+    }
+
+    fn order(&self, order: Order) -> Result<ScheduleId> {
+        let due = order.when.as_ref().map_or(Ok(self.now()), |when| when.first(self.now()))?;
+        let mut schedules = lock(&self.schedules);
+        let id = ScheduleId::new(format!("order-{}", schedules.len()));
+        schedules.push(Schedule {
+            id: id.clone(),
+            task: order.task.into(),
+            args: serde_json::value::RawValue::from_string(order.args)?,
+            when: order.when,
+            due,
+            key: order.key,
+            declared: false,
+            attempts: 0,
+            running: false,
+        });
+        Ok(id)
+    }
+
+    fn schedules(&self) -> Result<Vec<Schedule>> {
+        Ok(lock(&self.schedules).clone())
+    }
+
+    fn cancel(&self, id: &ScheduleId) -> Result<bool> {
+        let mut schedules = lock(&self.schedules);
+        let before = schedules.len();
+        schedules.retain(|schedule| schedule.id != *id);
+        Ok(schedules.len() < before)
     }
 
     fn alarm(&self) -> Result<Option<Timestamp>> {

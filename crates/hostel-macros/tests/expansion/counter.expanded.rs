@@ -11,6 +11,14 @@ impl Counter {
     fn on_connect(&self, connection: &Connection) -> Result<()> {
         connection.send_json(&self.count)
     }
+    #[doc = " Starts again."]
+    fn reset(&mut self) {
+        self.count = 0;
+    }
+    #[doc = " Adds `by` later."]
+    fn add(&mut self, by: i64) {
+        self.count += by;
+    }
     fn helper(&self) {}
 }
 #[doc = "Calls to an agent of the class [`Counter`]: values that do nothing until awaited."]
@@ -41,6 +49,34 @@ impl ::core::ops::Deref for CounterStub {
 impl ::core::convert::From<::hostel::Stub> for CounterStub {
     fn from(stub: ::hostel::Stub) -> Self {
         Self(stub)
+    }
+}
+#[doc = "Runs of the tasks of [`Counter`], to be given a time."]
+#[derive(Clone, Debug)]
+#[allow(dead_code, unreachable_pub, reason = "the class itself decides what is used")]
+pub struct CounterTasks(::hostel::TaskOrders);
+#[allow(
+    dead_code,
+    private_interfaces,
+    unreachable_pub,
+    clippy::extra_unused_lifetimes,
+    clippy::needless_lifetimes,
+    clippy::too_many_arguments,
+    reason = "the class's own signatures, repeated"
+)]
+impl CounterTasks {
+    #[doc = "Starts again."]
+    pub fn reset(&self) -> ::hostel::Run {
+        self.0.order("reset", &[(); 0])
+    }
+    #[doc = "Adds `by` later."]
+    pub fn add(&self, by: i64) -> ::hostel::Run {
+        self.0.order("add", &(by,))
+    }
+}
+impl ::core::convert::From<::hostel::TaskOrders> for CounterTasks {
+    fn from(orders: ::hostel::TaskOrders) -> Self {
+        Self(orders)
     }
 }
 const _: () = {
@@ -96,7 +132,37 @@ const _: () = {
                         .returns(::hostel::__private::TypeProbe::<()>::new().ts(book))
                 },
             },
+            ::hostel::Method::closed("reset"),
+            ::hostel::Method::closed("add"),
             ::hostel::Method::closed("helper"),
+        ];
+        const TASKS: &'static [::hostel::Task<Self>] = &[
+            ::hostel::Task {
+                name: "reset",
+                doc: "Starts again.",
+                handler: ::hostel::Handler::Turn(|__me, _, _| {
+                    ::hostel::__private::Returned(Self::reset(__me)).outcome().map(|_| ())
+                }),
+                declared: &[::hostel::Declared::Cron {
+                    text: "0 0 * * *",
+                    zone: ::core::option::Option::Some("Europe/Berlin"),
+                    missed: ::hostel::Missed::Once,
+                }],
+                timeout: ::hostel::Task::<Self>::TIMEOUT,
+            },
+            ::hostel::Task {
+                name: "add",
+                doc: "Adds `by` later.",
+                handler: ::hostel::Handler::Turn(|__me, _, __args| {
+                    let (by,) = {
+                        let mut __args = __args.reader("add")?;
+                        (__args.next::<i64>("by")?,)
+                    };
+                    ::hostel::__private::Returned(Self::add(__me, by)).outcome().map(|_| ())
+                }),
+                declared: &[],
+                timeout: ::hostel::Task::<Self>::TIMEOUT,
+            },
         ];
         const HOOKS: ::hostel::Hooks<Self> = ::hostel::Hooks {
             on_connect: Some(::hostel::Handler::Read(|__me, _, (connection, _)| {
@@ -105,6 +171,7 @@ const _: () = {
             ..::hostel::Hooks::NONE
         };
         type Stub = CounterStub;
+        type Tasks = CounterTasks;
         fn state_type(book: &mut ::hostel::__private::TypeBook) -> ::std::string::String {
             ::hostel::__private::TypeProbe::<Self>::new()
                 .ts_state(book, ::hostel::__private::FieldsProbe::<Self>::DECLARED)

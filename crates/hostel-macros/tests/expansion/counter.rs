@@ -16,5 +16,17 @@ impl Counter {
         connection.send_json(&self.count)
     }
 
+    /// Starts again.
+    #[task(cron = "0 0 * * *", zone = "Europe/Berlin")]
+    fn reset(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds `by` later.
+    #[task]
+    fn add(&mut self, by: i64) {
+        self.count += by;
+    }
+
     fn helper(&self) {}
 }

@@ -15,6 +15,7 @@ impl Agent for Game {
     const METHODS: &'static [Method<Self>] = &[];
 
     type Stub = Stub;
+    type Tasks = TaskOrders;
 }
 
 fn main() {}

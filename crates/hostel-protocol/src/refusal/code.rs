@@ -107,6 +107,9 @@ codes! {
     ConnectionReadonly "connection_readonly" 403 4400 None, "The connection is read-only";
     TurnTimeout "turn_timeout" 503 1013 Some(1), "The agent took too long";
     TurnPanicked "turn_panicked" 500 1011 None, "The agent's code panicked";
+    TaskUnknown "task_unknown" 404 4404 None, "The class has no such task";
+    TaskFailed "task_failed" 500 1011 None, "A task failed too often";
+    TaskTimeout "task_timeout" 504 1013 None, "A task took too long";
     NestedTurn "nested_turn" 500 1011 None, "The agent waited for itself";
     CallFailed "call_failed" 500 1011 None, "The method failed";
     CallTimeout "call_timeout" 504 1013 Some(1), "The call took too long";

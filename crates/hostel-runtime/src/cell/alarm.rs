@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Awake, Cell, NO_ALARM, cause,
+    tasks::Moments,
     turn::{Turn, asleep},
 };
 use crate::{gate::Delivery, storage};
@@ -28,54 +29,74 @@ impl Cell {
         self.node.block(|| self.node.register_alarm(self, at))
     }
 
-    /// The turn that asked for this wake-up has committed: sets the timer, and says what to do with the register once
+    /// The turn that asked for these has committed: sets the timer, and says what to do with the register once
     /// the turn is durable. Failing at that is harmless: we look too early.
-    pub(super) fn alarm_committed(&self, at: Option<i64>) -> Delivery {
-        self.alarm_renewed.store(at.is_some(), Ordering::Relaxed);
-        self.note_wanted(at);
-        self.node.set_timer(&self.id, at);
+    pub(super) fn moments_committed(&self, Moments { wake, look }: Moments) -> Delivery {
+        self.note_wanted(wake);
+        self.node.set_timer(&self.id, look);
         let cell = self.arc();
         Delivery::resolve(move |durable| {
-            if durable.is_ok() && !cell.is_registered(at) {
-                cell.shared().move_alarm_later(cell, at);
+            if durable.is_ok() && !cell.is_registered(wake) {
+                cell.shared().move_alarm_later(cell, wake);
             }
         })
     }
 
+    /// When the wake-up is to be rung: not while it is, and not too soon after it has failed.
+    pub(super) fn alarm_to_ring(&self, stored: Option<i64>) -> Option<i64> {
+        if self.ringing.load(Ordering::Relaxed) {
+            return None;
+        }
+        stored.map(|at| at.max(self.alarm_not_before.load(Ordering::Relaxed)))
+    }
+
     /// The register says it is time. The agent's database has the last word.
     pub(super) fn alarm_due(&self) {
-        if self.ringing.load(Ordering::Relaxed) {
-            // When it ends it looks at what is stored by then.
-            return;
-        }
         let now = self.node.clock.now().as_millisecond();
-        let mut due = Ok(None);
+        let mut seen = Ok(Moments::default());
         // Within a turn, so that no other turn sets a new wake-up meanwhile.
         self.turn(
             &Turn::own(Mode::Read),
-            |_| self.stored_alarm(),
-            |stored, deliveries| {
-                due = stored.map(|at| at.filter(|at| *at <= now).or_else(|| self.not_due(at, deliveries)));
+            |_| self.moments_now(),
+            |moments, deliveries| {
+                seen = moments.inspect(|moments| deliveries.extend(self.not_due(*moments, now)));
             },
         );
-        match due {
-            Ok(Some(at)) => self.ring(at),
-            Ok(None) => {}
+        match seen {
+            Ok(moments) if moments.is_due(now) => self.do_what_is_due(now),
+            Ok(_) => {}
+            Err(error) => self.retry_alarm(&error),
+        }
+    }
+
+    fn do_what_is_due(&self, now: i64) {
+        let begun = self.stored_alarm().and_then(|stored| {
+            if let (Some(at), true) = (stored, self.alarm_to_ring(stored).is_some_and(|at| at <= now)) {
+                self.ring(at);
+            }
+            self.run_due(now)
+        });
+        match begun.and_then(|()| self.moments_now()) {
+            Ok(moments) => self.node.set_timer(&self.id, moments.look),
+            // It may have been put out of memory by what it did.
+            Err(_) if !self.is_awake() => self.look_again(),
             Err(error) => self.retry_alarm(&error),
         }
     }
 
     /// Looked too early: sets the timer and the register right.
-    fn not_due(&self, at: Option<i64>, deliveries: &mut Vec<Delivery>) -> Option<i64> {
-        self.note_wanted(at);
-        self.node.set_timer(&self.id, at);
+    fn not_due(&self, moments: Moments, now: i64) -> Option<Delivery> {
+        if moments.is_due(now) {
+            return None;
+        }
+        self.note_wanted(moments.wake);
+        self.node.set_timer(&self.id, moments.look);
         let cell = self.arc();
-        deliveries.push(Delivery::resolve(move |durable| {
+        Some(Delivery::resolve(move |durable| {
             if durable.is_ok() {
-                cell.shared().move_alarm_later(cell, at);
+                cell.shared().move_alarm_later(cell, moments.wake);
             }
-        }));
-        None
+        }))
     }
 
     pub(crate) fn note_wanted(&self, at: Option<i64>) {
@@ -95,16 +116,19 @@ impl Cell {
     }
 
     /// What the database says, as the agent comes into memory.
-    pub(super) fn alarm_loaded(&self, at: Option<i64>) {
-        self.note_wanted(at);
-        self.note_registered(at);
-        self.ringing.store(false, Ordering::Relaxed);
-        // A wake-up that has failed has its timer already, and keeps its rhythm.
-        if let Some(at) = at
-            && self.alarm_failures.load(Ordering::Relaxed) == 0
-        {
+    pub(super) fn moments_loaded(&self, moments: Moments) {
+        self.note_wanted(moments.wake);
+        self.note_registered(moments.wake);
+        if let Some(at) = moments.look {
             self.node.ring_no_later(&self.id, at);
         }
+    }
+
+    /// Nothing is under way: the agent comes into memory.
+    pub(super) fn nothing_under_way(&self) {
+        self.ringing.store(false, Ordering::Relaxed);
+        self.running.clear();
+        self.declared.store(false, Ordering::Relaxed);
     }
 
     /// The agent was put out of memory in the middle of something: what it wanted to be woken for is looked at again.
@@ -145,15 +169,15 @@ impl Cell {
 
     fn clear_rung(&self, at: i64) {
         self.alarm_failures.store(0, Ordering::Relaxed);
+        self.alarm_not_before.store(i64::MIN, Ordering::Relaxed);
         let mut cleared = Ok(());
         let clear = |_: &mut Awake| {
             let stored = self.stored_alarm()?;
-            if self.alarm_renewed.load(Ordering::Relaxed) {
-                // The hook asked to be woken again: the timer that has just gone off is set anew.
-                self.node.set_timer(&self.id, stored);
-            } else if stored == Some(at) {
+            if !self.alarm_renewed.load(Ordering::Relaxed) && stored == Some(at) {
                 self.alarm_set(None);
             }
+            // If the hook asked to be woken again, the timer that has gone off is set anew.
+            self.scratch.lock().orders = true;
             Ok(())
         };
         let turn = Turn { cause: cause::ALARM, ..Turn::own(Mode::Read) };
@@ -169,6 +193,7 @@ impl Cell {
         let delay = (FIRST_RETRY_MS << failures).min(LONGEST_RETRY_MS);
         tracing::warn!(agent = %self.id, error = ?error, delay_ms = delay, "a wake-up failed and is tried again");
         let at = self.node.clock.now().as_millisecond().saturating_add(delay);
+        self.alarm_not_before.store(at, Ordering::Relaxed);
         self.node.ring_no_later(&self.id, at);
     }
 

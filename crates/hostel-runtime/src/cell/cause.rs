@@ -19,6 +19,9 @@ pub(super) const OWN: Cause<'static> = Cause { event: "update", what: "", author
 /// What the register of wake-ups has it do.
 pub(super) const ALARM: Cause<'static> = Cause { event: "alarm", what: "", author: Author::Schedule };
 
+/// What happens as an agent comes into memory.
+pub(super) const START: Cause<'static> = Cause { event: "start", what: "", author: Author::Agent };
+
 /// A client's state frame.
 pub(super) fn state_frame(client: &ConnectionRecord) -> Cause<'_> {
     Cause { event: "state", what: "", author: Author::Connection(&client.id) }
@@ -89,6 +92,11 @@ impl Why {
         Self { event: "update", what: "", by: By::Agent }
     }
 
+    /// Why a task runs.
+    pub(super) fn task(name: &'static str) -> Self {
+        Self { event: "task", what: name, by: By::Schedule }
+    }
+
     /// Why a hook runs.
     pub(super) fn hook(event: &Event, peer: Option<&Arc<Peer>>, caller: Option<By>) -> Self {
         let (name, what) = match event {
@@ -98,6 +106,7 @@ impl Why {
             Event::Close(..) => ("close", ""),
             Event::Request(request) => ("request", method_of(request.method())),
             Event::Alarm => ("alarm", ""),
+            Event::Task { .. } => ("task", ""),
             Event::StateChanged(_) | Event::Validate(_) => ("update", "on_state_changed"),
             Event::Error(_) => ("update", "on_error"),
             Event::Call { .. } => ("call", ""),
@@ -113,7 +122,7 @@ impl Why {
     /// The cause of a turn that async work makes on its way.
     fn update(&self) -> Cause<'_> {
         let what = match self.event {
-            "call" | "update" => self.what,
+            "call" | "task" | "update" => self.what,
             "start" => "on_start",
             "connect" => "on_connect",
             "message" => "on_message",

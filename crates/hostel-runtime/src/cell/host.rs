@@ -11,6 +11,7 @@ use hostel_core::{
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
     handler::Mode,
     host::{Caller, Effect, Host},
+    task::{Order, Schedule, ScheduleId},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -140,6 +141,19 @@ impl Host for Cell {
             self.alarm_set(at);
             Ok(())
         })
+    }
+
+    fn order(&self, order: Order) -> Result<ScheduleId> {
+        let mut order = Some(order);
+        self.as_turn(|| order.take().map_or_else(|| Err(nested()), |order| self.order_now(order)))
+    }
+
+    fn schedules(&self) -> Result<Vec<Schedule>> {
+        self.as_turn(|| self.schedules_now())
+    }
+
+    fn cancel(&self, id: &ScheduleId) -> Result<bool> {
+        self.as_turn(|| self.cancel_now(id))
     }
 
     fn durable(&self) -> BoxFuture<Result<()>> {

@@ -42,10 +42,11 @@ impl Cell {
         self.node.rebuild_if_due(&self.id)?;
         let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
         let stored = db.state().map_err(storage::error)?;
-        let alarm = db.alarm().map_err(storage::error)?;
+        self.nothing_under_way();
+        let moments = self.moments(&db)?;
         let awake = self.guarded(|| self.instantiate(stored))?;
         self.gate.heal();
-        self.alarm_loaded(alarm);
+        self.moments_loaded(moments);
         *self.store.lock() = Some(db);
         *core = Some(awake);
         drop(core);
@@ -79,6 +80,7 @@ impl Cell {
 
     /// Runs `on_start`; the job follows when it is done.
     fn start(&self, job: Job) -> Ready {
+        self.keep_declared_at_start();
         let event = Event::Start;
         match self.class.mode(&event) {
             None => self.is_started(job),

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::{
     Cell, Job,
     job::answer,
+    tasks::Moments,
     turn::{Awake, Scratch, Turn},
 };
 use crate::{gate::Delivery, storage};
@@ -54,7 +55,7 @@ impl Cell {
     /// Returns the state as it is stored now. On an error the agent goes on as it was.
     fn put_in_place(&self, with: Replacement) -> Result<Option<Arc<str>>> {
         let state: Option<Arc<str>> = with.image.state().map_err(storage::error)?.map(Into::into);
-        let alarm = with.image.alarm().map_err(storage::error)?;
+        let alarm = with.image.wake().map_err(storage::error)?;
         self.check_shape(&with, state.as_deref())?;
         let replaced = {
             let mut core = self.lock_core();
@@ -69,7 +70,7 @@ impl Cell {
         };
         self.forget_troubles();
         self.let_go_of(replaced);
-        let moved = self.alarm_committed(alarm);
+        let moved = self.moments_committed(Moments { wake: alarm, look: alarm });
         self.release(vec![moved]);
         Ok(state)
     }

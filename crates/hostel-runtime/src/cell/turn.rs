@@ -40,6 +40,8 @@ pub(crate) struct Scratch {
     pub(super) effects: Vec<Effect>,
     pub(super) undo: Vec<(Arc<ConnectionRecord>, ConnectionChange)>,
     pub(super) alarm: Option<Option<i64>>,
+    /// What is on order has changed.
+    pub(super) orders: bool,
     pub(super) push_state: bool,
     /// What the sender of a state frame has is not what was stored: it is sent the state like everybody else.
     pub(super) correct_sender: bool,
@@ -234,7 +236,10 @@ impl Cell {
     }
 
     fn commit(&self, new_state: Option<&Arc<str>>, cause: Cause<'_>) -> Result<(Option<Commit>, Option<Delivery>)> {
-        let alarm = self.scratch.lock().alarm;
+        let (alarm, mut orders) = {
+            let scratch = self.scratch.lock();
+            (scratch.alarm, scratch.orders)
+        };
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(asleep(self)) };
         if let Some(state) = new_state {
@@ -242,14 +247,24 @@ impl Cell {
         }
         if let Some(at) = alarm {
             db.set_alarm(at).map_err(storage::error)?;
-            self.register_earlier(at)?;
+            // A new wish is not held back by the failures of an old one.
+            self.alarm_not_before.store(i64::MIN, Ordering::Relaxed);
         }
         if db.is_writing() {
+            orders |= self.declare(db)?;
             db.set_cause(cause);
+        }
+        // Registered earlier than it is committed.
+        let moments = if alarm.is_some() || orders { Some(self.moments(db)?) } else { None };
+        if let Some(moments) = moments {
+            self.register_earlier(moments.wake)?;
         }
         let commit = db.commit().map_err(storage::error)?;
         drop(store);
-        Ok((commit, alarm.map(|at| self.alarm_committed(at))))
+        if let Some(alarm) = alarm {
+            self.alarm_renewed.store(alarm.is_some(), Ordering::Relaxed);
+        }
+        Ok((commit, moments.map(|moments| self.moments_committed(moments))))
     }
 
     /// Undoes everything the turn did: rows, alarm, connection records, effects, and the instance itself.
@@ -270,6 +285,7 @@ impl Cell {
         });
         // Destructors of the author's may have asked for something more.
         *self.scratch.lock() = Scratch::default();
+        self.declared.store(false, Ordering::Relaxed);
         if let Err(error) = fresh {
             tracing::error!(agent = %self.id, error = ?error, "the committed state could not be read back; the agent restarts");
             self.evict_later();

@@ -13,6 +13,8 @@ use crate::{AgentKey, Error, ErrorKind, connect, schema};
 
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 const ALARM: &str = "SELECT alarm_ms FROM hostel_meta";
+const HAS_TASKS: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'hostel_tasks')";
+const FIRST_TASK: &str = "SELECT min(due_ms) FROM hostel_tasks";
 pub(super) const STATE: &str = "SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
 const RENAME: &str = "INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)
     ON CONFLICT (id) DO UPDATE SET namespace = excluded.namespace, name = excluded.name, alarm_ms = NULL";
@@ -81,6 +83,19 @@ impl Image {
     pub fn alarm(&self) -> Result<Option<i64>, Error> {
         let read = |conn: &Connection| conn.query_row(ALARM, [], |row| row.get(0)).optional();
         self.look(read).map(Option::flatten)
+    }
+
+    /// When there is something to do for the agent: its wake-up, or the first of what it has on order.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn wake(&self) -> Result<Option<i64>, Error> {
+        let first = self.look(|conn| {
+            let exists: bool = conn.query_row(HAS_TASKS, [], |row| row.get(0))?;
+            if exists { conn.query_row(FIRST_TASK, [], |row| row.get(0)) } else { Ok(None) }
+        })?;
+        Ok(self.alarm()?.into_iter().chain(first).min())
     }
 
     /// Whose database it is, `None` if it does not say.

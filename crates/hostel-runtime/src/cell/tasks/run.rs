@@ -1,0 +1,256 @@
+//! Having done what is due.
+//!
+//! A task that is a turn is done and crossed off in one transaction: exactly once. One that waits is crossed off in the turn
+//! that follows its end: at least once, since a crash in between has it run again.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use hostel_core::{Args, Error, Missed, Result, event::Event, handler::Mode};
+use hostel_protocol::refusal::Code;
+use hostel_store::{AgentDb, TaskRow};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::{
+    super::{
+        Cell,
+        cause::Why,
+        turn::{Awake, Turn},
+    },
+    spec::Spec,
+};
+use crate::{ids, storage};
+
+/// Runs begun in one go, before others get their turn.
+const AT_ONCE: usize = 16;
+/// How long nothing is begun after the outcome of a run could not be kept.
+const STUCK_MS: i64 = 2_000;
+/// A run is missed when it is this late.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The runs under way.
+#[derive(Debug)]
+pub(in super::super) struct Running {
+    ids: Mutex<HashSet<String>>,
+    /// None begins before this: what became of the last ones could not be written down.
+    not_before: AtomicI64,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self { ids: Mutex::default(), not_before: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl Running {
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.ids.lock().contains(id)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.ids.lock().len()
+    }
+
+    pub(super) fn not_before(&self, at: i64) -> i64 {
+        at.max(self.not_before.load(Ordering::Relaxed))
+    }
+
+    /// None is under way any more: the agent was put out of memory.
+    pub(in super::super) fn clear(&self) {
+        self.ids.lock().clear();
+    }
+}
+
+/// Holds a run's place among those under way.
+struct Place {
+    cell: Arc<Cell>,
+    id: String,
+}
+
+impl Place {
+    fn take(cell: &Cell, id: &str) -> Self {
+        cell.running.ids.lock().insert(id.to_owned());
+        Self { cell: cell.arc(), id: id.to_owned() }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.cell.running.ids.lock().remove(&self.id);
+    }
+}
+
+impl Cell {
+    /// Begins what is due and not under way, as far as it goes before others get their turn.
+    pub(in super::super) fn run_due(&self, now: i64) -> Result<()> {
+        if self.running.not_before(now) > now {
+            return Ok(());
+        }
+        let limit = AT_ONCE + self.running.count();
+        let rows = self.look_into_db(|db| db.due_tasks(now, limit))?;
+        for row in rows.into_iter().filter(|row| !self.running.has(&row.id)).take(AT_ONCE) {
+            self.run_row(row, now);
+        }
+        Ok(())
+    }
+
+    fn run_row(&self, row: TaskRow, now: i64) {
+        let (index, spec) = match (self.class.info().task(&row.task), Spec::read(&row.spec)) {
+            (Some(index), Some(spec)) => (index, spec),
+            _ => return self.give_up(&row, Code::TaskUnknown.as_str(), "The class has no such task any more."),
+        };
+        if spec.missed() == Missed::Skip
+            && now.saturating_sub(row.due_ms) > GRACE.as_millis() as i64
+            && row.attempts == 0
+        {
+            tracing::info!(agent = %self.id, task = row.task, "a run was missed, and is left out");
+            return self.cross_off(&row, &spec, now);
+        }
+        let event = Event::Task { task: index, args: Args::from_json(row.args.clone()) };
+        match self.class.mode(&event) {
+            Some(Mode::Task) => self.run_beside_turns(index, event, row, spec),
+            Some(mode) => self.run_as_turn(mode, event, &row, &spec, now),
+            None => {}
+        }
+    }
+
+    fn run_as_turn(&self, mode: Mode, event: Event, row: &TaskRow, spec: &Spec, now: i64) {
+        let why = self.task_why(row);
+        let origin = self.origin(None);
+        let mut outcome = Ok(());
+        let work = |awake: &mut Awake| {
+            // A run before it in the same go may have taken it back.
+            if self.look_into_db(|db| db.task(&row.id))?.is_none() {
+                return Ok(());
+            }
+            awake.instance.run(&origin, event)?;
+            self.with_db(|db| advance(db, row, spec, now))
+        };
+        let turn = Turn { cause: why.cause(), ..Turn::own(mode) };
+        self.turn(&turn, work, |result, _| outcome = result);
+        if let Err(error) = outcome {
+            self.task_failed(row, spec, error);
+        }
+    }
+
+    fn run_beside_turns(&self, index: usize, event: Event, row: TaskRow, spec: Spec) {
+        let place = Place::take(self, &row.id);
+        let timeout = self.class.info().tasks[index].timeout;
+        let (id, cell) = (row.id.clone(), self.arc());
+        let overdue = (row.clone(), spec.clone());
+        let why = self.task_why(&row);
+        let task = self.start_task(why, self.origin(None), event, move |cell, outcome| {
+            drop(place);
+            let now = cell.node.clock.now().as_millisecond();
+            match outcome {
+                Ok(_) => cell.cross_off(&row, &spec, now),
+                Err(error) => cell.task_failed(&row, &spec, error),
+            }
+        });
+        let Some(task) = task else { return };
+        let clock = Arc::clone(&self.node.clock);
+        // Ends with the run, or ends it.
+        self.node.spawn(async move {
+            clock.sleep(timeout).await;
+            if cell.running.has(&id) && !task.is_finished() {
+                task.abort();
+                cell.task_failed(&overdue.0, &overdue.1, timed_out(&overdue.0, timeout));
+            }
+        });
+    }
+
+    fn task_why(&self, row: &TaskRow) -> Why {
+        let name = self.class.info().tasks.iter().find(|task| task.name == row.task).map_or("", |task| task.name);
+        Why::task(name)
+    }
+
+    /// A run has succeeded, or is left out.
+    fn cross_off(&self, row: &TaskRow, spec: &Spec, now: i64) {
+        self.own_turn(row, |_| self.with_db(|db| advance(db, row, spec, now)));
+    }
+
+    /// Tries again later, or gives the run up.
+    fn task_failed(&self, row: &TaskRow, spec: &Spec, error: Error) {
+        let attempts = row.attempts + 1;
+        let Some(wait) = spec.retry.retry().wait_after(attempts, ids::random()) else {
+            let code = error.code().unwrap_or(Code::TaskFailed).as_str();
+            let failed = TaskRow { attempts, ..row.clone() };
+            self.give_up(&failed, code, error.message());
+            return self.report("a task", error);
+        };
+        tracing::warn!(agent = %self.id, task = row.task, attempts, error = ?error, wait = ?wait, "a task failed and is tried again");
+        let now = self.node.clock.now().as_millisecond();
+        let due_ms = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let again = spec.at(spec.moment_ms.or(Some(row.due_ms)));
+        let keep = |_: &mut Awake| {
+            let row = TaskRow { due_ms, attempts, spec: again.to_json()?, ..row.clone() };
+            self.with_db(|db| if_there(db, &row.id, |db| db.put_task(&row).map_err(storage::error)))
+        };
+        self.own_turn(row, keep);
+    }
+
+    /// A run will not be done: it is kept, with the reason, where somebody can look at it, mend it and have it run again.
+    fn give_up(&self, row: &TaskRow, code: &str, reason: &str) {
+        tracing::error!(agent = %self.id, task = row.task, attempts = row.attempts, code, reason, "a run is given up");
+        let now = self.node.clock.now().as_millisecond();
+        self.own_turn(row, |_| {
+            self.with_db(|db| {
+                db.bury_task(row, code, reason, now).map_err(storage::error)?;
+                match Spec::read(&row.spec) {
+                    Some(spec) if self.class.info().task(&row.task).is_some() => advance(db, row, &spec, now),
+                    _ => db.remove_task(&row.id).map(drop).map_err(storage::error),
+                }
+            })
+        });
+    }
+
+    fn own_turn(&self, row: &TaskRow, work: impl FnOnce(&mut Awake) -> Result<()>) {
+        let why = self.task_why(row);
+        let turn = Turn { cause: why.cause(), ..Turn::own(Mode::Read) };
+        let mut outcome = Ok(());
+        self.turn(&turn, work, |result, _| outcome = result);
+        let Err(error) = outcome else { return };
+        tracing::error!(agent = %self.id, task = row.task, error = ?error, "what became of a run could not be written down; it is done again");
+        let soon = self.node.clock.now().as_millisecond().saturating_add(STUCK_MS);
+        self.running.not_before.store(soon, Ordering::Relaxed);
+        self.node.ring_no_later(&self.id, soon);
+    }
+}
+
+/// The next run, or none.
+fn advance(db: &mut AgentDb, row: &TaskRow, spec: &Spec, now: i64) -> Result<()> {
+    let next = next_run(row, spec, now)?;
+    if_there(db, &row.id, |db| match next {
+        None => db.remove_task(&row.id).map(drop).map_err(storage::error),
+        Some(due_ms) => {
+            let spec = spec.at(None).to_json()?;
+            db.put_task(&TaskRow { due_ms, spec, attempts: 0, ..row.clone() }).map_err(storage::error)
+        }
+    })
+}
+
+fn next_run(row: &TaskRow, spec: &Spec, now: i64) -> Result<Option<i64>> {
+    let Some(when) = spec.when()? else { return Ok(None) };
+    let (now, due) = (Timestamp::from_millisecond(now)?, spec.moment_ms.unwrap_or(row.due_ms));
+    let due = Timestamp::from_millisecond(due)?;
+    // Each missed run is made up for: the one after the one that is done may be long due.
+    let missed = when.overdue(due, now, spec.missed(), GRACE).get(1).copied().filter(|_| spec.missed() == Missed::All);
+    Ok(missed.or_else(|| when.next(now)).map(Timestamp::as_millisecond))
+}
+
+/// What was taken back meanwhile does not come back.
+fn if_there(db: &mut AgentDb, id: &str, change: impl FnOnce(&mut AgentDb) -> Result<()>) -> Result<()> {
+    if db.task(id).map_err(storage::error)?.is_none() { Ok(()) } else { change(db) }
+}
+
+fn timed_out(row: &TaskRow, timeout: Duration) -> Error {
+    Error::coded(Code::TaskTimeout, format!("The task {} did not end within {timeout:?}.", row.task))
+        .with_fix("have it do less at once, or give it more time: #[task(timeout = \"1h\")]")
+}

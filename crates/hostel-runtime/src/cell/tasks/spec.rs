@@ -1,0 +1,151 @@
+//! An order as text in the agent's database.
+
+use std::{borrow::Cow, time::Duration};
+
+use hostel_core::{
+    Cron, Error, Missed, Result, Retry, When,
+    task::{Order, Schedule, ScheduleId},
+};
+use hostel_store::{Queued, TaskRow};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// When and how a run is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Spec {
+    /// When; nothing for what is queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) when: Option<Kind>,
+    #[serde(default)]
+    missed: Policy,
+    #[serde(default)]
+    pub(super) retry: Tries,
+    /// For a repetition of a failed run: the moment that run was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) moment_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    AfterMs(u64),
+    AtMs(i64),
+    EveryMs(u64),
+    Cron { text: String, zone: Option<String> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Policy {
+    Skip,
+    #[default]
+    Once,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tries {
+    attempts: u32,
+    first_ms: u64,
+    longest_ms: u64,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Retry::default().into()
+    }
+}
+
+impl From<Retry> for Tries {
+    fn from(retry: Retry) -> Self {
+        Self { attempts: retry.attempts, first_ms: millis(retry.first), longest_ms: millis(retry.longest) }
+    }
+}
+
+impl Tries {
+    pub(super) fn retry(self) -> Retry {
+        let Self { attempts, first_ms, longest_ms } = self;
+        Retry { attempts, first: Duration::from_millis(first_ms), longest: Duration::from_millis(longest_ms) }
+    }
+}
+
+impl Spec {
+    pub(super) fn of(order: &Order) -> Self {
+        Self::new(order.when.as_ref(), order.missed, order.retry)
+    }
+
+    pub(super) fn new(when: Option<&When>, missed: Missed, retry: Retry) -> Self {
+        let missed = match missed {
+            Missed::Skip => Policy::Skip,
+            Missed::Once => Policy::Once,
+            Missed::All => Policy::All,
+        };
+        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None }
+    }
+
+    /// The same, for the run that is or was due at `moment_ms`.
+    pub(super) fn at(&self, moment_ms: Option<i64>) -> Self {
+        Self { moment_ms, ..self.clone() }
+    }
+
+    pub(super) fn read(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+
+    pub(super) fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+
+    pub(super) fn when(&self) -> Result<Option<When>> {
+        self.when.as_ref().map(Kind::when).transpose()
+    }
+
+    pub(super) fn missed(&self) -> Missed {
+        match self.missed {
+            Policy::Skip => Missed::Skip,
+            Policy::Once => Missed::Once,
+            Policy::All => Missed::All,
+        }
+    }
+}
+
+impl Kind {
+    fn of(when: &When) -> Self {
+        match when {
+            When::After(delay) => Self::AfterMs(millis(*delay)),
+            When::At(at) => Self::AtMs(at.as_millisecond()),
+            When::Every(period) => Self::EveryMs(millis(*period)),
+            When::Cron(cron) => Self::Cron { text: cron.text().to_owned(), zone: cron.zone().map(str::to_owned) },
+        }
+    }
+
+    fn when(&self) -> Result<When> {
+        Ok(match self {
+            Self::AfterMs(delay) => When::After(Duration::from_millis(*delay)),
+            Self::AtMs(at) => When::At(Timestamp::from_millisecond(*at)?),
+            Self::EveryMs(period) => When::Every(Duration::from_millis(*period)),
+            Self::Cron { text, zone } => When::Cron(Box::new(Cron::parse(text, zone.as_deref())?)),
+        })
+    }
+}
+
+/// A row as agents see it.
+pub(super) fn schedule(row: TaskRow, is_running: impl FnOnce(&str) -> bool) -> Result<Schedule> {
+    let spec = Spec::read(&row.spec).ok_or_else(|| Error::msg(format!("the order {} cannot be read", row.id)))?;
+    Ok(Schedule {
+        running: is_running(&row.id),
+        id: ScheduleId::new(row.id),
+        task: Cow::Owned(row.task),
+        args: RawValue::from_string(row.args)?,
+        when: if row.queued == Queued::No { spec.when()? } else { None },
+        due: Timestamp::from_millisecond(row.due_ms)?,
+        key: row.key,
+        declared: row.declared,
+        attempts: row.attempts,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
