@@ -34,4 +34,4 @@ pub use edge::{AgentHandle, Edge};
 pub use host::AgentHost;
 pub use limits::Limits;
 pub use request_id::RequestId;
-pub use router::{AgentRouter, Before, Cors, Lobby, RoutingRetry};
+pub use router::{AgentRouter, Annex, Before, Cors, Lobby, Plot, RoutingRetry};

@@ -1,5 +1,6 @@
 //! `routeAgentRequest` as a tower service.
 
+mod annex;
 mod cors;
 mod hooks;
 mod retry;
@@ -25,6 +26,7 @@ use tracing::Instrument;
 
 use self::hooks::Hook;
 pub use self::{
+    annex::{Annex, Plot},
     cors::Cors,
     hooks::{Before, Lobby},
     retry::RoutingRetry,
@@ -70,6 +72,7 @@ struct Options {
     before_request: Option<Hook>,
     before_deadline: Duration,
     retry: RoutingRetry,
+    annexes: Vec<Arc<dyn Annex>>,
 }
 
 /// Where a request goes.
@@ -88,6 +91,7 @@ impl AgentRouter {
             before_request: None,
             before_deadline: Duration::from_secs(30),
             retry: RoutingRetry::default(),
+            annexes: Vec::new(),
         };
         Self { edge, options: Arc::new(options) }
     }
@@ -148,6 +152,13 @@ impl AgentRouter {
         self.set(|options| options.retry = retry)
     }
 
+    /// Answers some of the requests below agents in their place; see [`Annex`]. The first one added that wants a request
+    /// gets it.
+    #[must_use]
+    pub fn annex(self, annex: impl Annex) -> Self {
+        self.set(|options| options.annexes.push(Arc::new(annex)))
+    }
+
     /// Answers a request that is for an agent; gives every other one back, untouched.
     ///
     /// # Errors
@@ -204,7 +215,7 @@ impl AgentRouter {
         Some(cors.for_request(&self.edge.admission, request.headers()))
     }
 
-    /// The order of decisions: site, agent, what the client believes, preflight, hook, agent host.
+    /// The order of decisions: site, agent, what the client believes, preflight, hook, annexes, agent host.
     async fn decide(&self, mut request: Request<Body>, id: &RequestId) -> Response<Body> {
         let kind = Kind::of(&request);
         let peer = request.extensions().get::<ConnInfo>().map(|info| info.peer.to_string());
@@ -285,11 +296,42 @@ impl AgentRouter {
             request.extensions_mut().insert(id.clone());
         }
         let kind = Kind::of(&request);
+        if let Some((annex, plot)) = self.annex_for(&request, &destination, &agent) {
+            kind.step("annex", format_args!("{annex:?} answers for {agent}"));
+            return annex.answer(request, plot).await;
+        }
         if self.options.retry.wake(&self.edge.node, &agent, props.clone()).await {
             kind.step("wake", &agent);
         }
         Address { id: agent, props }.write(&mut request);
         AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
+    }
+
+    /// The add-on that answers this request in the agent's place.
+    fn annex_for(
+        &self,
+        request: &Request<Body>,
+        destination: &Destination,
+        agent: &AgentId,
+    ) -> Option<(&dyn Annex, Plot)> {
+        if self.options.annexes.is_empty() {
+            return None;
+        }
+        let plot = self.plot(request, destination, agent)?;
+        let annex = self.options.annexes.iter().find(|annex| annex.wants(request, &plot))?;
+        Some((&**annex, plot))
+    }
+
+    fn plot(&self, request: &Request<Body>, destination: &Destination, agent: &AgentId) -> Option<Plot> {
+        let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else { return None };
+        let base = &request.uri().path()[..request.uri().path().len() - path.rest.len()];
+        Some(Plot {
+            agent: agent.clone(),
+            class: Arc::clone(&destination.binding.class),
+            base: base.trim_end_matches('/').to_owned(),
+            rest: path.rest.to_owned(),
+            props: self.options.props.clone(),
+        })
     }
 
     /// The request went with the hook, so there is no socket left to say it on.

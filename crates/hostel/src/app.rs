@@ -14,7 +14,7 @@ use hostel_core::{
     erased::{Class, ClassOf},
 };
 use hostel_edge::{
-    Admission, AgentRouter, Edge, Limits,
+    Admission, AgentRouter, Annex, Edge, Limits,
     listener::{self, Tls},
 };
 use hostel_runtime::{Collision, Node, Options};
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 type Service = Arc<dyn Any + Send + Sync>;
 type Routes = Box<dyn FnOnce(&Edge) -> Router + Send>;
 type Routing = Box<dyn FnOnce(AgentRouter) -> AgentRouter + Send>;
+type Annexing = Box<dyn FnOnce(&Edge, AgentRouter) -> AgentRouter + Send>;
 
 /// An application: its agent classes, where they live, and how they are reached.
 ///
@@ -62,6 +63,7 @@ pub struct App {
     admission: Admission,
     tls: Option<Tls>,
     routing: Option<Routing>,
+    annexes: Vec<Annexing>,
     routes: Option<Routes>,
     public_without_auth: bool,
 }
@@ -110,6 +112,7 @@ impl App {
             admission: Admission::default(),
             tls: None,
             routing: None,
+            annexes: Vec::new(),
             routes: None,
             public_without_auth: false,
         }
@@ -186,6 +189,12 @@ impl App {
         self
     }
 
+    /// Has some requests below agents answered in their place, before they are woken: see [`Annex`].
+    pub fn annex<T: Annex>(mut self, make: impl FnOnce(&Edge) -> T + Send + 'static) -> Self {
+        self.annexes.push(Box::new(|edge, router| router.annex(make(edge))));
+        self
+    }
+
     /// Adds routes of your own, which come before the agents'.
     pub fn routes(mut self, routes: impl FnOnce(&Edge) -> Router + Send + 'static) -> Self {
         self.routes = Some(Box::new(routes));
@@ -218,6 +227,7 @@ impl App {
         let edge = Edge::new(node).limits(self.limits, self.compression).admission(self.admission);
         let agents = edge.route_agent_request();
         let agents = self.routing.into_iter().fold(agents, |agents, change| change(agents));
+        let agents = self.annexes.into_iter().fold(agents, |agents, annex| annex(&edge, agents));
         let routes = self.routes.map_or_else(Router::new, |routes| routes(&edge));
         Ok(Home {
             service: routes.fallback_service(agents),
@@ -337,7 +347,7 @@ impl fmt::Debug for Home {
 
 #[cfg(test)]
 mod tests {
-    use hostel_edge::Before;
+    use hostel_edge::{Before, Plot};
     use hostel_macros::agent;
     use serde::{Deserialize, Serialize};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -378,6 +388,46 @@ mod tests {
     async fn an_agent_that_is_held_back_says_for_how_long() {
         let answer = ask(App::new().agent::<Faulty>(), "/agents/faulty/a", "agent_quarantined").await;
         assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    }
+
+    /// Says for whom it answers.
+    #[derive(Debug)]
+    struct About;
+
+    impl Annex for About {
+        fn wants(&self, _: &http::Request<axum::body::Body>, plot: &Plot) -> bool {
+            plot.rest == "about"
+        }
+
+        fn answer(
+            &self,
+            _: http::Request<axum::body::Body>,
+            plot: Plot,
+        ) -> hostel_core::BoxFuture<http::Response<axum::body::Body>> {
+            Box::pin(async move { http::Response::new(format!("{} at {}", plot.agent, plot.base).into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_annex_answers_what_it_wants_and_wakes_nobody() {
+        let app = || App::new().agent::<Faulty>().annex(|_| About);
+        let answer = ask(app(), "/agents/faulty/a/about?x", "HTTP/1.1 200").await;
+        assert!(answer.ends_with("faulty/a at /agents/faulty/a"), "{answer}");
+        let other = ask(app(), "/agents/faulty/a/about/this", "HTTP/1.1 503").await;
+        assert!(other.contains("agent_start_failed"), "{other}");
+    }
+
+    #[tokio::test]
+    async fn an_annex_is_not_reached_past_the_site_check() {
+        let app = App::new().agent::<Faulty>().admission(Admission::default()).annex(|_| About);
+        let home = app.in_memory().start().await.unwrap();
+        let request = http::Request::get("/agents/faulty/a/about").header("host", "evil.test");
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let answer = tower::ServiceExt::oneshot(home.service(), request).await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["x-hostel-code"]),
+            (403, &"host_refused".parse().unwrap())
+        );
     }
 
     #[tokio::test]

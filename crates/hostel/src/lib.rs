@@ -85,7 +85,8 @@ pub use hostel_core::{
     typescript,
 };
 pub use hostel_edge::{
-    Admission, AgentHandle, AgentHost, AgentRouter, Before, Cors, Edge, Limits, Lobby, RequestId, RoutingRetry,
+    Admission, AgentHandle, AgentHost, AgentRouter, Annex, Before, Cors, Edge, Limits, Lobby, Plot, RequestId,
+    RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
