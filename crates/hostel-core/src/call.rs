@@ -40,6 +40,7 @@ impl Stub {
             args: serde_json::to_string(args).map_err(Into::into),
             timeout: None,
             idempotency_key: None,
+            cancel_on_drop: false,
             _result: PhantomData,
         }
     }
@@ -61,7 +62,8 @@ impl fmt::Debug for Stub {
 
 /// A call that has not happened yet. Await it to make it.
 ///
-/// Dropping the future after it was polled does not cancel what the other agent began.
+/// Dropping the future after it was polled does not cancel what the other agent began, unless the method is marked
+/// `#[callable(cancel_on_disconnect)]` or the call asked for it with [`Call::cancel_on_drop`].
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T> {
     caller: Arc<dyn Caller>,
@@ -70,11 +72,12 @@ pub struct Call<T> {
     args: Result<String>,
     timeout: Option<Duration>,
     idempotency_key: Option<String>,
+    cancel_on_drop: bool,
     _result: PhantomData<fn() -> T>,
 }
 
 impl<T> Call<T> {
-    /// Gives up waiting after `timeout`; the call itself goes on.
+    /// Gives up waiting after `timeout`; the call itself goes on. The other agent is told: `cx.deadline()`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -83,6 +86,16 @@ impl<T> Call<T> {
     /// Makes a retry safe: with the same key, the stored result of the first call comes back.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Cancels an async method at its next wait when this call is no longer waited for: its future is dropped, it takes
+    /// longer than its [`Call::timeout`], or this agent is broken off. A call that has not begun by then does not begin.
+    ///
+    /// What the method changed before stays, as after any of its waits. A call with an idempotency key that somebody else
+    /// waits for as well goes on.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
         self
     }
 
@@ -97,6 +110,7 @@ impl<T> Call<T> {
             args: self.args?,
             timeout: self.timeout,
             idempotency_key: self.idempotency_key,
+            cancel_on_drop: self.cancel_on_drop,
         };
         self.caller.call(call).await
     }

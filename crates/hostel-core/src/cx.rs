@@ -16,7 +16,7 @@ use crate::{
     call::Stub,
     connection::{Connection, Message},
     error::{Error, Result},
-    host::{Effect, Host},
+    host::{Effect, Host, Incoming},
     id::AgentId,
     sql::{IntoParams, Rows},
     state,
@@ -30,19 +30,26 @@ use crate::{
 pub struct Cx<A> {
     host: Arc<dyn Host>,
     connection: Option<Connection>,
+    call: Option<Arc<Incoming>>,
     _class: PhantomData<fn() -> A>,
 }
 
 impl<A> Clone for Cx<A> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.host), self.connection.clone())
+        Self { call: self.call.clone(), ..Self::new(Arc::clone(&self.host), self.connection.clone()) }
     }
 }
 
 impl<A> Cx<A> {
     /// Made by hosts; agents receive it.
     pub fn new(host: Arc<dyn Host>, connection: Option<Connection>) -> Self {
-        Self { host, connection, _class: PhantomData }
+        Self { host, connection, call: None, _class: PhantomData }
+    }
+
+    /// The same, while `call` is answered. Made by hosts.
+    #[must_use]
+    pub fn within(self, call: Option<Arc<Incoming>>) -> Self {
+        Self { call, ..self }
     }
 
     /// Which agent this is.
@@ -58,6 +65,18 @@ impl<A> Cx<A> {
     /// The connection whose frame is being handled, or `None` (alarm, HTTP, another agent).
     pub fn connection(&self) -> Option<&Connection> {
         self.connection.as_ref()
+    }
+
+    /// The agent whose call or request is being answered, or `None` (a client, the application, an alarm, a task). It is
+    /// the host's word, not the caller's: no agent can pass for another.
+    pub fn caller_agent(&self) -> Option<&AgentId> {
+        self.call.as_ref()?.caller.as_ref().map(|(id, _)| id)
+    }
+
+    /// When the agent that called stops waiting for the answer, if it said so with `Call::timeout`. The call goes on after
+    /// that; a method may use it to leave out what nobody would see.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.call.as_ref()?.deadline
     }
 
     /// Every live connection, oldest first.
@@ -207,7 +226,7 @@ impl<A> Cx<A> {
 
     /// A handle to another agent. Nothing is sent until one of its calls is awaited.
     pub fn agent<B: Agent>(&self, name: &str) -> B::Stub {
-        Stub::new(AgentId::new(B::CLASS, name), self.host.caller()).into()
+        Stub::new(AgentId::new(B::CLASS, name), self.host.caller(self.call.clone())).into()
     }
 
     /// Runs `work` beside the turns; the agent stays awake until it ends. It does not survive a restart.

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     event::{Event, Output},
     handler::{Handler, MethodKind, Mode},
-    host::Host,
+    host::{Host, Incoming},
     state::StateField,
     task::Declared,
     typescript::{Signature, TypeBook},
@@ -81,11 +81,13 @@ pub struct Origin {
     pub host: Arc<dyn Host>,
     /// The connection whose frame is being handled.
     pub connection: Option<Connection>,
+    /// The call that is being answered, if another agent or the application made it.
+    pub call: Option<Arc<Incoming>>,
 }
 
 impl Origin {
     fn cx<A>(&self) -> Cx<A> {
-        Cx::new(Arc::clone(&self.host), self.connection.clone())
+        Cx::new(Arc::clone(&self.host), self.connection.clone()).within(self.call.clone())
     }
 }
 

@@ -130,8 +130,9 @@ pub trait Host: Send + Sync + 'static {
     fn props(&self) -> Option<Arc<serde_json::Value>>;
     /// Runs a future that keeps the agent awake until it ends.
     fn spawn(&self, work: BoxFuture<()>);
-    /// The way to other agents. Calls wait for this agent's gate before they leave.
-    fn caller(&self) -> Arc<dyn Caller>;
+    /// The way to other agents, from within the call that is being answered, if it is one. Calls wait for this agent's
+    /// gate before they leave.
+    fn caller(&self, within: Option<Arc<Incoming>>) -> Arc<dyn Caller>;
     /// Deletes everything the agent stored, once the turn has committed, and closes its sockets.
     fn destroy(&self);
 }
@@ -149,6 +150,57 @@ pub struct OutgoingCall {
     pub timeout: Option<Duration>,
     /// Makes retries safe: the stored result of the first call is returned.
     pub idempotency_key: Option<String>,
+    /// Ends an async method when whoever waits for its answer stops waiting, as `#[callable(cancel_on_disconnect)]` does.
+    pub cancel_on_drop: bool,
+}
+
+impl OutgoingCall {
+    /// A call of `method` with a JSON array of arguments, and nothing special about it.
+    pub fn new(target: AgentId, method: impl Into<String>, args: impl Into<String>) -> Self {
+        Self {
+            target,
+            method: method.into(),
+            args: args.into(),
+            timeout: None,
+            idempotency_key: None,
+            cancel_on_drop: false,
+        }
+    }
+}
+
+/// What an agent may know of the call it answers, and of those that this one was made within.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Who calls, and its name for journals and logs; `None` for the application, and for what is no call.
+    pub caller: Option<(AgentId, Arc<str>)>,
+    /// Whom.
+    pub target: AgentId,
+    /// What it is.
+    pub kind: IncomingKind,
+    /// How many calls this one is the last of.
+    pub hops: u32,
+    /// When the caller stops waiting.
+    pub deadline: Option<Timestamp>,
+    /// What the caller was answering when it called.
+    pub within: Option<Arc<Incoming>>,
+}
+
+/// What an [`Incoming`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncomingKind {
+    /// A call or a request.
+    Call,
+    /// A call with an idempotency key.
+    Keyed(String),
+    /// The agent's own `on_start`: until it has ended, nobody's call of this agent is answered.
+    Start,
+}
+
+impl Incoming {
+    /// This one, the one it was made within, and so on.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |link| link.within.as_deref())
+    }
 }
 
 /// Carries calls to agents.

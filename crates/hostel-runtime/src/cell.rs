@@ -7,6 +7,7 @@ mod alarm;
 mod call;
 mod cause;
 mod connect;
+mod cycle;
 mod frames;
 mod host;
 mod job;
@@ -210,6 +211,10 @@ impl Cell {
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(job);
+            }
+            if inbox.starting {
+                drop(inbox);
+                return self.submit_while_starting(job);
             }
             let idle = inbox.is_idle();
             // With nobody before it, it need not pass through the queue.

@@ -215,7 +215,8 @@ impl Node {
     /// # Errors
     /// The method's own, `method_not_found` and its like, `call_timeout`, or why the agent cannot be reached.
     pub async fn call(&self, call: OutgoingCall) -> Result<Reply> {
-        self.call_by(By::Application, call).await
+        let by = caller::application(&self.0, &call);
+        self.call_by(by, call).await
     }
 
     pub(crate) async fn request_by(
@@ -225,7 +226,10 @@ impl Node {
         request: Request,
         props: Option<Arc<Value>>,
     ) -> Result<Response> {
-        self.wake(id, props).await?;
+        // Another agent brings no props, and waits for the start with its request.
+        if by.is_none() {
+            self.wake(id, props).await?;
+        }
         let mut request = Some(request);
         let ask = |done| Job::Request(Box::new(request.take().unwrap_or_default_request()), by.clone(), done);
         self.0.ask(id, ask).await
@@ -236,6 +240,7 @@ impl Node {
             method: call.method.clone(),
             args: Args::from_json(call.args.clone()),
             key: call.idempotency_key.clone(),
+            cancel: call.cancel_on_drop,
             reply: ReplyTo::Waiting(by.clone(), done),
         });
         let Some(limit) = call.timeout else { return work.await };

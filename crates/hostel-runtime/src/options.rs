@@ -19,6 +19,9 @@ pub struct Options {
     pub state_bytes: usize,
     /// Calls of one connection that may be under way at a time. Default 1,024.
     pub calls_per_connection: usize,
+    /// Agents that may be waiting for each other in one chain of calls; beyond it a call is refused, for it is probably one
+    /// that never ends. Default 64.
+    pub call_hops: u32,
     /// How long SQL of one turn may run. Default 2 s.
     pub turn_deadline: Duration,
     /// A turn beyond this makes its agent run beside the event loop, where it delays nobody else. Default 5 ms.
@@ -36,6 +39,7 @@ impl Default for Options {
             state_warn_bytes: 1 << 20,
             state_bytes: 256 << 20,
             calls_per_connection: 1024,
+            call_hops: 64,
             turn_deadline: Duration::from_secs(2),
             heavy_turn: Duration::from_millis(5),
             development: false,

@@ -1,8 +1,12 @@
 //! Where the answer of a call goes.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use hostel_core::{Error, Reply, Result, stream::error_frame};
+use hostel_core::{Error, Reply, Result, host::Incoming, stream::error_frame};
 use hostel_protocol::server;
 use tokio::sync::oneshot;
 
@@ -37,6 +41,30 @@ impl ReplyTo {
         match self {
             Self::Frame { peer, .. } => Some(peer),
             Self::Waiting(..) => None,
+        }
+    }
+
+    /// The call of another agent that this answers, if it is one.
+    pub(crate) fn incoming(&self) -> Option<&Arc<Incoming>> {
+        match self {
+            Self::Frame { .. } => None,
+            Self::Waiting(by, _) => by.incoming(),
+        }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Frame { peer, .. } => !peer.is_joined(),
+            Self::Waiting(_, sender) => sender.is_closed(),
+        }
+    }
+
+    /// Ready once nobody inside the process waits for the answer any more.
+    pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Frame { .. } => Poll::Pending,
+            Self::Waiting(_, sender) => sender.poll_closed(cx),
         }
     }
 

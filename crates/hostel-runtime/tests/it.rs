@@ -8,6 +8,7 @@ extern crate hostel_core as hostel;
 
 mod it {
     mod alarms;
+    mod among;
     mod calls;
     mod causes;
     mod connections;

@@ -24,7 +24,7 @@ use hostel_core::{
     erased::{Class, Instance, Origin},
     event::{Event, Output},
     handler::Mode,
-    host::{Caller, Effect, Host, OutgoingCall},
+    host::{Caller, Effect, Host, Incoming, OutgoingCall},
     stream::StreamHandle,
     task::{Order, Schedule, ScheduleId},
 };
@@ -212,7 +212,7 @@ impl SecondHost {
     /// Runs whatever handler the class has for an event.
     pub(crate) fn event(&self, connection: Option<Connection>, event: Event) -> Result<Output> {
         let caller = connection.as_ref().map(|connection| Arc::clone(connection.record()));
-        let origin = Origin { host: self.me(), connection };
+        let origin = Origin { host: self.me(), connection, call: None };
         match self.class().mode(&event) {
             None => Ok(Output::Unit),
             Some(Mode::Task) => run(self.class().task(origin, event)),
@@ -275,7 +275,7 @@ impl SecondHost {
         if caller.is_some_and(|record| record.readonly()) {
             return Err(Error::coded(Code::ConnectionReadonly, "Connection is readonly"));
         }
-        let origin = Origin { host: self.me(), connection: None };
+        let origin = Origin { host: self.me(), connection: None, call: None };
         for event in [Event::Validate(Source::Server), Event::StateChanged(Source::Server)] {
             if self.class().mode(&event).is_some() {
                 instance.run(&origin, event)?;
@@ -401,7 +401,7 @@ impl Host for SecondHost {
         run(work);
     }
 
-    fn caller(&self) -> Arc<dyn Caller> {
+    fn caller(&self, _within: Option<Arc<Incoming>>) -> Arc<dyn Caller> {
         Arc::clone(&self.world) as Arc<dyn Caller>
     }
 

@@ -125,6 +125,9 @@ codes! {
     Unauthorized "unauthorized" 401 4401 None, "Authentication is required";
     Forbidden "forbidden" 403 4403 None, "This is not allowed";
     Internal "internal" 500 1011 None, "Something failed inside the server";
+    // Calls between agents, and sub-agents.
+    CallCycle "call_cycle" 508 1011 None, "The call waits for itself";
+    CallTooDeep "call_too_deep" 508 1011 None, "The chain of calls is too long";
 }
 
 impl fmt::Display for Code {

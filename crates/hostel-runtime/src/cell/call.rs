@@ -1,15 +1,20 @@
 //! Calls of methods, as frames or from inside the process.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use hostel_core::{
     Args, Connection, Error, Reply, Result,
-    erased::MethodInfo,
+    erased::{MethodInfo, Origin},
     event::{Event, Output},
     handler::Mode,
     stream::StreamHandle,
 };
 use hostel_protocol::{name::nearest, refusal::Code};
+use parking_lot::Mutex;
 
 use super::{
     Cell,
@@ -48,14 +53,7 @@ const BUILT_IN: &[&str] = &[
 
 impl Cell {
     /// Calls `method` and sees to it that `reply` is answered exactly once.
-    pub(super) fn call(
-        &self,
-        method: &str,
-        args: Args,
-        key: Option<String>,
-        reply: ReplyTo,
-        stream_id: Option<&Arc<str>>,
-    ) {
+    pub(super) fn call(&self, method: &str, args: Args, key: Option<String>, cancel: bool, reply: ReplyTo) {
         self.metrics.calls.increment(1);
         let key = key.map(|key| Key::new(key, method, &args));
         match self.callable(method, &reply) {
@@ -63,8 +61,11 @@ impl Cell {
                 self.release(vec![reply.deliver(Err(streams_are_not_kept(method)))]);
             }
             Ok((index, info)) => {
-                let stream = stream_id.filter(|_| info.streaming).and_then(|id| self.stream(&reply, id));
-                let cancel = info.cancel_on_disconnect;
+                let stream = if info.streaming { self.stream(&reply) } else { None };
+                let cancel = cancel || info.cancel_on_disconnect;
+                if cancel && reply.is_abandoned() {
+                    return;
+                }
                 let why = Why::call(info.name, reply.by());
                 self.call_handler(
                     why,
@@ -113,8 +114,9 @@ impl Cell {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    fn stream(&self, reply: &ReplyTo, id: &Arc<str>) -> Option<StreamHandle> {
-        let connection = Connection::new(Arc::clone(&reply.peer()?.record), self.arc());
+    fn stream(&self, reply: &ReplyTo) -> Option<StreamHandle> {
+        let ReplyTo::Frame { peer, id } = reply else { return None };
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
         Some(StreamHandle::new(connection, id))
     }
 
@@ -145,7 +147,7 @@ impl Cell {
         stream: Option<&StreamHandle>,
     ) {
         let peer = reply.peer().cloned();
-        let origin = self.origin(peer.as_ref());
+        let origin = Origin { call: reply.incoming().cloned(), ..self.origin(peer.as_ref()) };
         let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), cause: why.cause(), ..Turn::own(mode) };
         let work = |awake: &mut Awake| {
             if let Some(stored) = self.stored(key)? {
@@ -177,12 +179,32 @@ impl Cell {
     ) {
         let peer = reply.peer().cloned();
         let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
+        let call = reply.incoming().cloned().or_else(|| self.keyed_call(key.as_ref()));
+        let origin = Origin { call, ..self.origin(peer.as_ref()) };
         let mut pending = Pending { cell: self.arc(), why: why.clone(), rest: Some((key, reply, stream)) };
-        let origin = self.origin(peer.as_ref());
-        let task = self.start_task(why, origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
-        if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
-            peer.cancel_with_me(task);
+        match peer {
+            None if cancel => self.call_until_abandoned(why, origin, event, pending),
+            peer => {
+                let task = self.start_task(why, origin, event, move |_, outcome| pending.end(outcome.map(as_reply)));
+                if let (true, Some(task), Some(peer)) = (cancel, task, peer) {
+                    peer.cancel_with_me(task);
+                }
+            }
         }
+    }
+
+    /// A call that ends at its next wait once nobody waits for its answer.
+    fn call_until_abandoned(&self, why: Why, origin: Origin, event: Event, pending: Pending) {
+        let pending = Arc::new(Mutex::new(Some(pending)));
+        let watched = Arc::clone(&pending);
+        let abandoned =
+            poll_fn(move |cx| watched.lock().as_mut().map_or(Poll::Pending, |pending| pending.abandoned(cx)));
+        self.start_task_until(abandoned, why, origin, event, move |_, outcome| {
+            let pending = pending.lock().take();
+            if let Some(mut pending) = pending {
+                pending.end(outcome.map(as_reply));
+            }
+        });
     }
 
     fn end_stream(&self, stream: &StreamHandle, reply: &ReplyTo, answer: Result<Reply>) {
@@ -238,6 +260,13 @@ impl Pending {
             Some((key, reply, None)) => self.cell.finish_call(&self.why, key, reply, answer),
             None => {}
         }
+    }
+
+    /// Ready once nobody waits for the answer, nor for that of the same call under its key.
+    fn abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((key, reply, _)) = &mut self.rest else { return Poll::Pending };
+        ready!(reply.poll_abandoned(cx));
+        if key.as_ref().is_some_and(|key| self.cell.is_joined(key)) { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use hostel_core::{Error, Result, Source, connection::ConnectionRecord, event::Event};
+use hostel_core::{Error, Result, Source, connection::ConnectionRecord, event::Event, host::Incoming};
 use hostel_protocol::refusal::Code;
 use hostel_store::{Author, Cause};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -34,8 +34,8 @@ pub(crate) enum By {
     Agent,
     /// A client.
     Connection(Arc<ConnectionRecord>),
-    /// Another agent, as `namespace/name`.
-    Caller(Arc<str>),
+    /// Another agent.
+    Caller(Arc<Incoming>),
     /// The application's own code.
     Application,
     /// An HTTP request.
@@ -61,11 +61,19 @@ impl By {
         }
     }
 
+    /// The call that is answered, if it is one of another agent.
+    pub(crate) fn incoming(&self) -> Option<&Arc<Incoming>> {
+        match self {
+            Self::Caller(call) => Some(call),
+            _ => None,
+        }
+    }
+
     pub(super) fn author(&self) -> Author<'_> {
         match self {
             Self::Agent => Author::Agent,
             Self::Connection(record) => Author::Connection(&record.id),
-            Self::Caller(agent) => Author::Caller(agent),
+            Self::Caller(call) => call.caller.as_ref().map_or(Author::Application, |(_, label)| Author::Caller(label)),
             Self::Application => Author::Application,
             Self::Request => Author::Request,
             Self::Schedule => Author::Schedule,

@@ -32,7 +32,7 @@ impl Cell {
         let limit = self.node.options.calls_per_connection;
         if peer.begin_call(limit) {
             let key = rpc.idempotency_key.as_deref().map(str::to_owned);
-            return self.call(&rpc.method, args_in(frame, rpc), key, reply, Some(&id));
+            return self.call(&rpc.method, args_in(frame, rpc), key, false, reply);
         }
         let error =
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))

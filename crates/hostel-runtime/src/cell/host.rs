@@ -10,7 +10,7 @@ use hostel_core::{
     AgentId, BoxFuture, Error, Result, Rows, SqlValue,
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
     handler::Mode,
-    host::{Caller, Effect, Host},
+    host::{Caller, Effect, Host, Incoming},
     task::{Order, Schedule, ScheduleId},
 };
 use jiff::Timestamp;
@@ -189,8 +189,8 @@ impl Host for Cell {
         self.spawn_busy(work);
     }
 
-    fn caller(&self) -> Arc<dyn Caller> {
-        Arc::new(crate::node::GatedCaller::new(self.arc()))
+    fn caller(&self, within: Option<Arc<Incoming>>) -> Arc<dyn Caller> {
+        Arc::new(crate::node::GatedCaller::new(self.arc(), within))
     }
 
     fn destroy(&self) {

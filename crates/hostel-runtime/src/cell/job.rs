@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hostel_core::{Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event};
+use hostel_core::{
+    Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event, host::Incoming,
+};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -30,7 +32,7 @@ pub(crate) enum Job {
     /// An HTTP request, or one of another agent.
     Request(Box<Request>, Option<By>, oneshot::Sender<Result<Response>>),
     /// A call that did not come as a frame.
-    Call { method: String, args: Args, key: Option<String>, reply: ReplyTo },
+    Call { method: String, args: Args, key: Option<String>, cancel: bool, reply: ReplyTo },
     /// The wake-up may be due.
     Alarm,
     /// Put an image in the agent's place, whatever it is or was.
@@ -44,6 +46,15 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// The call of another agent that this is, if it is one.
+    pub(super) fn incoming(&self) -> Option<&Arc<Incoming>> {
+        match self {
+            Self::Call { reply, .. } => reply.incoming(),
+            Self::Request(_, by, _) => by.as_ref()?.incoming(),
+            _ => None,
+        }
+    }
+
     /// Whether it is done without the agent's code, so that a failed start does not concern it.
     pub(super) fn needs_no_start(&self) -> bool {
         matches!(self, Self::Replace(..))
@@ -83,7 +94,7 @@ impl Cell {
             Job::Message(peer, message) => self.message(&peer, message),
             Job::Close(peer, close) => self.close(&peer, &close),
             Job::Request(request, by, done) => self.request(*request, by, done),
-            Job::Call { method, args, key, reply } => self.call(&method, args, key, reply, None),
+            Job::Call { method, args, key, cancel, reply } => self.call(&method, args, key, cancel, reply),
             Job::Alarm => self.alarm_due(),
             Job::Show(restored) => self.show_restored(restored),
             Job::Evict | Job::Tidy | Job::Replace(..) => {}

@@ -1,6 +1,12 @@
 //! Calls with an idempotency key: stored with their turn, joined while they are under way.
 
-use hostel_core::{Args, Error, Reply, Result, handler::Mode};
+use std::sync::Arc;
+
+use hostel_core::{
+    Args, Error, Reply, Result,
+    handler::Mode,
+    host::{Incoming, IncomingKind},
+};
 use hostel_protocol::refusal::Code;
 use sha2::{Digest, Sha256};
 
@@ -29,6 +35,11 @@ impl Key {
         let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(args.as_bytes()).finalize();
         let fingerprint = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         Self { key, fingerprint }
+    }
+
+    fn cycle(&self) -> Error {
+        let message = format!("The call with the idempotency key \"{}\" waits for itself.", self.key.escape_debug());
+        Error::coded(Code::CallCycle, message).with_fix("give each call of a chain a key of its own")
     }
 
     fn conflict(&self) -> Error {
@@ -68,13 +79,41 @@ impl Cell {
             keyed.insert(key.key.clone(), KeyedCall { fingerprint: key.fingerprint.clone(), joined: Vec::new() });
             return Some(reply);
         };
-        if call.fingerprint == key.fingerprint {
-            call.joined.push(reply);
-            return None;
-        }
+        let error = match call.fingerprint == key.fingerprint {
+            true if self.is_within(key, &reply) => key.cycle(),
+            true => {
+                call.joined.push(reply);
+                return None;
+            }
+            false => key.conflict(),
+        };
         drop(keyed);
-        self.release(vec![reply.deliver(Err(key.conflict()))]);
+        self.release(vec![reply.deliver(Err(error))]);
         None
+    }
+
+    /// Whether the call that `reply` is for was made, directly or by others, by the one it would wait for.
+    fn is_within(&self, key: &Key, reply: &ReplyTo) -> bool {
+        let mut before = reply.incoming().into_iter().flat_map(|call| call.chain().skip(1));
+        before
+            .any(|link| link.target == self.id && matches!(&link.kind, IncomingKind::Keyed(other) if *other == key.key))
+    }
+
+    /// Whether somebody else waits for a call under way.
+    pub(super) fn is_joined(&self, key: &Key) -> bool {
+        self.keyed.lock().get(&key.key).is_some_and(|call| !call.joined.is_empty())
+    }
+
+    /// What calls within a client's call with a key are told they are within.
+    pub(super) fn keyed_call(&self, key: Option<&Key>) -> Option<Arc<Incoming>> {
+        Some(Arc::new(Incoming {
+            caller: None,
+            target: self.id.clone(),
+            kind: IncomingKind::Keyed(key?.key.clone()),
+            hops: 0,
+            deadline: None,
+            within: None,
+        }))
     }
 
     pub(super) fn stored(&self, key: Option<&Key>) -> Result<Option<Reply>> {

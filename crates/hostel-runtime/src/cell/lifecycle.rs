@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use hostel_core::{Error, Result, event::Event, handler::Mode};
+use hostel_core::{Error, Result, erased::Origin, event::Event, handler::Mode};
 use hostel_protocol::{connection::close, refusal::Code};
 use tokio::time::Instant;
 
@@ -106,6 +106,7 @@ impl Cell {
     }
 
     fn start_async(&self, job: Job, event: Event) -> Ready {
+        let origin = Origin { call: Some(self.starting(job.incoming())), ..self.origin(None) };
         {
             let mut inbox = self.inbox.lock();
             inbox.starting = true;
@@ -113,7 +114,7 @@ impl Cell {
         }
         let mut starting = Starting(Some(self.arc()));
         let why = Why::hook(&event, None, None);
-        self.start_task(why, self.origin(None), event, move |_, outcome| starting.end(outcome.map(|_| ())));
+        self.start_task(why, origin, event, move |_, outcome| starting.end(outcome.map(|_| ())));
         Ready::Later
     }
 

@@ -46,6 +46,18 @@ impl Cell {
         event: Event,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) -> Option<AbortHandle> {
+        self.start_task_until(std::future::pending(), why, origin, event, then)
+    }
+
+    /// [`Cell::start_task`] that is broken off when `given_up` ends.
+    pub(super) fn start_task_until(
+        &self,
+        given_up: impl Future<Output = ()> + Send + 'static,
+        why: Why,
+        origin: Origin,
+        event: Event,
+        then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
+    ) -> Option<AbortHandle> {
         let busy = Busy::new(self.arc());
         let work = match catch_unwind(AssertUnwindSafe(|| self.class.task(origin, event))) {
             Ok(work) => work,
@@ -68,6 +80,7 @@ impl Cell {
             tokio::select! {
                 biased;
                 () = broken_off.cancelled() => {}
+                () = given_up => {}
                 outcome = work => {
                     let cell = &busy.0;
                     then(cell, outcome.unwrap_or_else(|panic| Err(cell.panicked(&*panic))));
@@ -108,8 +121,9 @@ impl Cell {
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) {
         let Some(mode) = self.class.mode(&event) else { return then(self, Ok(Output::Unit)) };
+        let call = by.as_ref().and_then(By::incoming).cloned();
         let why = Why::hook(&event, peer, by);
-        let origin = self.origin(peer);
+        let origin = Origin { call, ..self.origin(peer) };
         if mode == Mode::Task {
             self.start_task(why, origin, event, then);
             return;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use hostel::{AgentId, Body, Cx, Error, Request, Response, Result, host::OutgoingCall};
 use hostel_macros::agent;
 use hostel_protocol::refusal::Code;
-use hostel_runtime::{Collision, Node};
+use hostel_runtime::{Collision, Node, Options};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -85,6 +85,14 @@ async fn links() -> Node {
     memory().agent::<Link>().unwrap().env("a shared word".to_owned()).start().await.unwrap()
 }
 
+fn long() -> Options {
+    Options { call_hops: 2000, ..Options::default() }
+}
+
+async fn long_links() -> Node {
+    memory().agent::<Link>().unwrap().options(long()).start().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_that_call_each_other_in_a_circle_do_not_lock_up() {
     let node = links().await;
@@ -94,9 +102,9 @@ async fn agents_that_call_each_other_in_a_circle_do_not_lock_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_a_thousand_agents_answers() {
-    assert_eq!(links().await.agent::<Link>("first").chain(1000).await.unwrap(), 1000);
+    assert_eq!(long_links().await.agent::<Link>("first").chain(1000).await.unwrap(), 1000);
     let dir = tempfile::tempdir().unwrap();
-    let node = on_disk(&dir).agent::<Link>().unwrap().start().await.unwrap();
+    let node = on_disk(&dir).agent::<Link>().unwrap().options(long()).start().await.unwrap();
     assert_eq!(
         node.agent::<Link>("first").chain(100).await.unwrap(),
         100,
@@ -107,7 +115,7 @@ async fn a_chain_of_a_thousand_agents_answers() {
 
 #[tokio::test]
 async fn a_chain_of_a_thousand_agents_answers_on_one_thread() {
-    assert_eq!(links().await.agent::<Link>("first").chain(1000).await.unwrap(), 1000);
+    assert_eq!(long_links().await.agent::<Link>("first").chain(1000).await.unwrap(), 1000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,13 +150,7 @@ async fn http_requests_reach_agents_from_outside_and_from_each_other() {
 #[tokio::test]
 async fn calls_that_cannot_be_made_say_why() {
     let node = links().await;
-    let call = |class: &str, method: &str| OutgoingCall {
-        target: AgentId::new(class, "a"),
-        method: method.into(),
-        args: "[]".into(),
-        timeout: None,
-        idempotency_key: None,
-    };
+    let call = |class: &str, method: &str| OutgoingCall::new(AgentId::new(class, "a"), method, "[]");
     let code = async |class: &str, method: &str| node.call(call(class, method)).await.unwrap_err().code();
     assert_eq!(code("Link", "nonsense").await, Some(Code::MethodNotFound));
     assert_eq!(code("Link", "ask").await, Some(Code::InvalidArguments));

@@ -134,13 +134,7 @@ async fn every_kind_of_event_is_named_in_the_history_with_who_brought_it() {
     ann.send(&json!({"hello": "there"}));
     ann.result("look", json!([])).await;
     node.request(&id("a"), http::Request::post("http://host/").body(Body::empty()).unwrap(), None).await.unwrap();
-    let write = OutgoingCall {
-        target: id("a"),
-        method: "write".into(),
-        args: r#"["from outside"]"#.into(),
-        timeout: None,
-        idempotency_key: None,
-    };
+    let write = OutgoingCall::new(id("a"), "write", r#"["from outside"]"#);
     node.call(write).await.unwrap();
     ann.result("wakeMe", json!([])).await;
     until_lines(&node, "a", 4).await;

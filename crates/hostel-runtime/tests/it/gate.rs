@@ -65,13 +65,7 @@ impl Counter {
 }
 
 fn call(name: &str, method: &str) -> OutgoingCall {
-    OutgoingCall {
-        target: AgentId::new("Counter", name),
-        method: method.into(),
-        args: "[]".into(),
-        timeout: None,
-        idempotency_key: None,
-    }
+    OutgoingCall::new(AgentId::new("Counter", name), method, "[]")
 }
 
 /// However slow the machine, whoever brings an event runs it: when `begin` returns, the turn has run.

@@ -165,7 +165,7 @@ async fn start(builder: NodeBuilder) -> (Node, Arc<Stage>) {
 }
 
 fn call(method: &str) -> OutgoingCall {
-    OutgoingCall { target: id("a"), method: method.into(), args: "[]".into(), timeout: None, idempotency_key: None }
+    OutgoingCall::new(id("a"), method, "[]")
 }
 
 /// The latest turn.

@@ -144,11 +144,8 @@ async fn promise_11_retries_are_safe_when_the_first_was_cancelled() {
 async fn promise_11_retries_are_safe_across_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let call = |args: &str| OutgoingCall {
-        target: AgentId::new("Till", "a"),
-        method: "pay".into(),
-        args: args.into(),
-        timeout: None,
         idempotency_key: Some("k".into()),
+        ..OutgoingCall::new(AgentId::new("Till", "a"), "pay", args)
     };
     for _ in 0..2 {
         let (node, _) = start(on_disk(&dir)).await;

@@ -54,13 +54,7 @@ async fn work(node: hostel_runtime::Node, thread: usize) -> Vec<i64> {
         let method = if (round + thread).is_multiple_of(3) { "addAsync" } else { "add" };
         results.push(client.result(method, json!([])).await.as_i64().unwrap());
         if round % 7 == 0 {
-            let call = OutgoingCall {
-                target: AgentId::new("Tally", "one"),
-                method: "get".into(),
-                args: "[]".into(),
-                timeout: None,
-                idempotency_key: None,
-            };
+            let call = OutgoingCall::new(AgentId::new("Tally", "one"), "get", "[]");
             assert!(node.call(call).await.unwrap().parse::<i64>().unwrap() >= *results.last().unwrap());
             tokio::task::yield_now().await;
         }
