@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-edge", &["hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel", &["hostel-edge", "hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol", "hostel-macros"]),
     ("hostel-coder", &["hostel"]),
+    ("hostel-vault", &["hostel-core", "hostel-protocol"]),
     ("hostel-client", &["hostel-protocol"]),
     ("hostel-server", &["hostel-coder", "hostel", "hostel-store", "hostel-protocol"]),
     ("hostel-cli", &["hostel-server", "hostel-client", "hostel-protocol"]),

@@ -128,6 +128,11 @@ codes! {
     // Calls between agents, and sub-agents.
     CallCycle "call_cycle" 508 1011 None, "The call waits for itself";
     CallTooDeep "call_too_deep" 508 1011 None, "The chain of calls is too long";
+    // Secrets.
+    SecretMasked "secret_masked" 400 4400 None, "A secret was masked";
+    SecretRefused "secret_refused" 400 4400 None, "A secret stands where it cannot be masked";
+    SecretUnknown "secret_unknown" 404 4404 None, "There is no secret with this name";
+    VaultUnavailable "vault_unavailable" 503 1013 Some(10), "The vault cannot be used";
 }
 
 impl fmt::Display for Code {
