@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     agent::Agent,
@@ -20,7 +20,7 @@ use crate::{
     id::AgentId,
     sql::{IntoParams, Rows},
     state,
-    task::{Schedule, ScheduleId, TaskOrders},
+    task::{DeadLetter, Schedule, ScheduleId, ScheduleQuery, TaskOrders},
 };
 
 /// What an agent of class `A` can do besides changing its own fields.
@@ -164,12 +164,56 @@ impl<A> Cx<A> {
         Ok(self.schedules()?.into_iter().find(|schedule| schedule.id == *id))
     }
 
+    /// Those of [`Cx::schedules`] that fit.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn schedules_where(&self, query: &ScheduleQuery) -> Result<Vec<Schedule>> {
+        let mut schedules = self.schedules()?;
+        schedules.retain(|schedule| query.means(schedule));
+        Ok(schedules)
+    }
+
     /// Takes a run back. `false` if there was none with this id. One that is running goes on.
     ///
     /// # Errors
     /// A storage code.
     pub fn cancel(&self, id: &ScheduleId) -> Result<bool> {
         self.host.cancel(id)
+    }
+
+    /// The runs that were given up, newest first: what each was to do, and why it was not done. The newest thousand are
+    /// kept.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        self.host.dead_letters()
+    }
+
+    /// Has a run that was given up run again, at the end of the queue if it was queued and now if it was a schedule; its
+    /// letter goes. `false` if there was none with this id.
+    ///
+    /// # Errors
+    /// `queue_full`, or a storage code.
+    pub fn retry(&self, id: &ScheduleId) -> Result<bool> {
+        self.host.retry_letter(id, None)
+    }
+
+    /// [`Cx::retry`] with other arguments; they must serialise to a JSON array, as a tuple does.
+    ///
+    /// # Errors
+    /// Those of [`Cx::retry`], `task_too_large`, or `invalid_arguments` if the arguments are no array.
+    pub fn retry_with(&self, id: &ScheduleId, args: &impl Serialize) -> Result<bool> {
+        self.host.retry_letter(id, Some(serde_json::to_string(args)?))
+    }
+
+    /// Forgets a run that was given up. `false` if there was none with this id.
+    ///
+    /// # Errors
+    /// A storage code.
+    pub fn discard(&self, id: &ScheduleId) -> Result<bool> {
+        self.host.discard_letter(id)
     }
 
     /// The time, from the host's clock.

@@ -19,7 +19,7 @@ use crate::{
     id::AgentId,
     reply::Reply,
     sql::{Rows, SqlValue},
-    task::{Order, Schedule, ScheduleId},
+    task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 
 /// What a turn does to the outside. Held back until the turn's writes are durable, dropped when the turn fails.
@@ -104,7 +104,7 @@ pub trait Host: Send + Sync + 'static {
     /// Keeps a run of a task for its time. Belongs to the turn.
     ///
     /// # Errors
-    /// `invalid_arguments` if there is no such time or task, or a storage code.
+    /// `task_unknown`, `invalid_arguments` if there is no such time, `queue_full`, `task_too_large`, or a storage code.
     fn order(&self, order: Order) -> Result<ScheduleId>;
     /// What waits for its time, soonest first; then the queue, in its order.
     ///
@@ -116,6 +116,22 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// A storage code.
     fn cancel(&self, id: &ScheduleId) -> Result<bool>;
+    /// The runs that were given up, newest first.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn dead_letters(&self) -> Result<Vec<DeadLetter>>;
+    /// Has a run that was given up run again, with other arguments (a JSON array) if there are any. `false` if there was
+    /// none with this id. Belongs to the turn.
+    ///
+    /// # Errors
+    /// `queue_full`, `task_too_large`, `invalid_arguments` if the arguments are no array, or a storage code.
+    fn retry_letter(&self, id: &ScheduleId, args: Option<String>) -> Result<bool>;
+    /// Forgets a run that was given up. `false` if there was none with this id. Belongs to the turn.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn discard_letter(&self, id: &ScheduleId) -> Result<bool>;
     /// Resolves when everything the agent has committed so far is durable.
     fn durable(&self) -> BoxFuture<Result<()>>;
     /// Wall-clock time.

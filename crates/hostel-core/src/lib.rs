@@ -44,7 +44,10 @@ pub use scrub::{Masked, Scrub};
 pub use sql::{Row, Rows, SqlValue};
 pub use state::{Access, StateField};
 pub use stream::Stream;
-pub use task::{Declared, Retry, Run, Schedule, ScheduleId, Task, TaskOrders};
+pub use task::{
+    DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
+    retry, retry_when,
+};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;

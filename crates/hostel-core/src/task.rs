@@ -1,11 +1,20 @@
 //! Tasks: methods that an agent has run later, once or again and again, and what is known of those that wait.
 
+mod letter;
+mod query;
+mod retry;
+
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, ser::SerializeMap};
 use serde_json::value::RawValue;
 
+pub use self::{
+    letter::DeadLetter,
+    query::{ScheduleKind, ScheduleQuery},
+    retry::{Retry, retry, retry_when},
+};
 use crate::{
     args::Args,
     error::Result,
@@ -73,42 +82,19 @@ impl Declared {
     }
 }
 
-/// How often a failing run is tried, and how long is waited in between: the wait is drawn at random up to `first` doubled
-/// with every attempt, and at most `longest`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Attempts in all; at least one.
-    pub attempts: u32,
-    /// The first wait.
-    pub first: Duration,
-    /// The longest wait.
-    pub longest: Duration,
-}
-
-impl Default for Retry {
-    /// Three attempts, waits of up to 200 ms and 400 ms (agents-protocol, 6.3).
-    fn default() -> Self {
-        Self { attempts: 3, first: Duration::from_millis(100), longest: Duration::from_secs(3) }
-    }
-}
-
-impl Retry {
-    /// How long to wait after the attempt with this number, counted from 1; `random` is the draw. `None`: no more.
-    pub fn wait_after(&self, attempt: u32, random: u64) -> Option<Duration> {
-        if attempt >= self.attempts {
-            return None;
-        }
-        let ceiling = self.first.saturating_mul(1 << attempt.min(31)).min(self.longest);
-        let micros = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX);
-        Some(Duration::from_micros(random % micros.max(1)))
-    }
-}
-
-/// A run that is asked for.
+/// A run that is asked for. Inside an agent `cx.tasks()` makes them; from outside it is made by name:
+///
+/// ```
+/// use hostel_core::task::Order;
+///
+/// let order = Order { source: Some("webhook github".into()), ..Order::new("noteWebhook", &("push", 7))? };
+/// assert_eq!(order.args, r#"["push",7]"#);
+/// # Ok::<(), hostel_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The task's name.
-    pub task: &'static str,
+    pub task: Cow<'static, str>,
     /// A JSON array.
     pub args: String,
     /// When; `None` puts it at the end of the queue.
@@ -123,6 +109,28 @@ pub struct Order {
     pub missed: Missed,
     /// What becomes of failed runs.
     pub retry: Retry,
+    /// Where it comes from, for those who look at what waits and what was given up.
+    pub source: Option<String>,
+}
+
+impl Order {
+    /// A run of `task` at the end of the queue; `args` must serialise to a JSON array, as a tuple does.
+    ///
+    /// # Errors
+    /// If the arguments cannot be written as JSON.
+    pub fn new(task: impl Into<Cow<'static, str>>, args: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            task: task.into(),
+            args: serde_json::to_string(args)?,
+            when: None,
+            key: None,
+            idempotent: None,
+            ordered: true,
+            missed: Missed::default(),
+            retry: Retry::default(),
+            source: None,
+        })
+    }
 }
 
 /// The name of a schedule or a queued run, unique within its agent.
@@ -169,6 +177,10 @@ pub struct Schedule {
     pub attempts: u32,
     /// It is running.
     pub running: bool,
+    /// How a failing run is repeated.
+    pub retry: Retry,
+    /// Where it comes from, if whoever ordered it said so.
+    pub source: Option<String>,
 }
 
 impl Serialize for Schedule {
@@ -180,23 +192,33 @@ impl Serialize for Schedule {
         map.serialize_entry("payload", &payload(&self.args))?;
         match &self.when {
             None => {
-                map.serialize_entry("type", "queued")?;
+                map.serialize_entry("type", self.kind().as_str())?;
                 map.serialize_entry("createdAt", &self.due.as_second())?;
             }
             Some(when) => {
-                map.serialize_entry("type", kind(when))?;
+                map.serialize_entry("type", self.kind().as_str())?;
                 map.serialize_entry("time", &self.due.as_second())?;
                 self.detail(when, &mut map)?;
             }
         }
-        if let Some(key) = &self.key {
-            map.serialize_entry("key", key)?;
+        if self.retry != Retry::default() {
+            map.serialize_entry("retry", &self.retry.shown())?;
+        }
+        for (name, text) in [("key", &self.key), ("source", &self.source)] {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
         }
         map.end()
     }
 }
 
 impl Schedule {
+    /// What kind it is.
+    pub fn kind(&self) -> ScheduleKind {
+        ScheduleKind::of(self.when.as_ref())
+    }
+
     fn detail<M: SerializeMap>(&self, when: &When, map: &mut M) -> std::result::Result<(), M::Error> {
         match when {
             When::After(delay) => map.serialize_entry("delayInSeconds", &seconds(*delay)),
@@ -211,7 +233,7 @@ impl Schedule {
 }
 
 /// What clients know as the payload: the one argument, or all of them.
-fn payload(args: &RawValue) -> serde_json::Value {
+pub(crate) fn payload(args: &RawValue) -> serde_json::Value {
     match serde_json::from_str(args.get()).unwrap_or_default() {
         serde_json::Value::Array(mut args) if args.len() == 1 => args.remove(0),
         serde_json::Value::Array(args) if args.is_empty() => serde_json::Value::Null,
@@ -222,16 +244,6 @@ fn payload(args: &RawValue) -> serde_json::Value {
 fn seconds(duration: Duration) -> serde_json::Number {
     let whole = (duration.subsec_nanos() == 0).then(|| duration.as_secs().into());
     whole.or_else(|| serde_json::Number::from_f64(duration.as_secs_f64())).unwrap_or_else(|| 0.into())
-}
-
-/// The word that clients know for it.
-pub fn kind(when: &When) -> &'static str {
-    match when {
-        When::After(_) => "delayed",
-        When::At(_) => "scheduled",
-        When::Every(_) => "interval",
-        When::Cron(_) => "cron",
-    }
 }
 
 /// What generated `cx.tasks()` wraps: it makes orders, one method a task.
@@ -246,17 +258,7 @@ impl TaskOrders {
 
     /// A run of `task`; `args` must serialise to a JSON array. Nothing is kept before its time is chosen.
     pub fn order(&self, task: &'static str, args: &impl Serialize) -> Run {
-        let order = serde_json::to_string(args).map_err(Into::into).map(|args| Order {
-            task,
-            args,
-            when: None,
-            key: None,
-            idempotent: None,
-            ordered: true,
-            missed: Missed::default(),
-            retry: Retry::default(),
-        });
-        Run { host: Arc::clone(&self.0), order, zone: None }
+        Run { host: Arc::clone(&self.0), order: Order::new(task, args), zone: None }
     }
 }
 
@@ -400,6 +402,8 @@ mod tests {
             declared: false,
             attempts: 0,
             running: false,
+            retry: Retry::default(),
+            source: None,
         }
     }
 
@@ -418,15 +422,5 @@ mod tests {
             (&shown["cron"], &shown["timeZone"], &shown["payload"]),
             (&json!("0 9 * * *"), &json!("Europe/Berlin"), &json!([1, 2]))
         );
-    }
-
-    #[test]
-    fn waits_double_up_to_the_longest_and_end_with_the_attempts() {
-        let retry = Retry { attempts: 4, first: Duration::from_millis(100), longest: Duration::from_millis(300) };
-        let most = |attempt| retry.wait_after(attempt, u64::MAX - u64::MAX % 1_000_000 - 1);
-        assert!(most(1).unwrap() < Duration::from_millis(200));
-        assert!(most(3).unwrap() < Duration::from_millis(300));
-        assert_eq!(retry.wait_after(1, 150_000), Some(Duration::from_millis(150)));
-        assert_eq!(retry.wait_after(4, 1), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::body::Body;
-use hostel_core::{Agent, AgentId, Error, Result};
+use hostel_core::{Agent, AgentId, Error, Order, Result, ScheduleId};
 use hostel_runtime::Node;
 use http::{Request, Response};
 use serde_json::Value;
@@ -130,6 +130,14 @@ impl<A: Agent> AgentHandle<A> {
     pub async fn fetch(&self, mut request: Request<Body>) -> Response<Body> {
         self.address.clone().write(&mut request);
         self.host.answer(request).await
+    }
+
+    /// Keeps a run of one of its tasks, once for each `key`; see [`Node::order`].
+    ///
+    /// # Errors
+    /// Those of [`Node::order`].
+    pub async fn order(&self, order: Order, key: Option<&str>) -> Result<ScheduleId> {
+        self.host.edge().node().order(&self.address.id, order, key).await
     }
 
     /// Typed calls.

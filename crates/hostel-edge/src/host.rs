@@ -46,6 +46,10 @@ impl AgentHost {
         Self { edge, binding }
     }
 
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
     fn class(&self) -> &'static str {
         self.binding.class.info().class
     }

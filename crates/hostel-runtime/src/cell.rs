@@ -39,7 +39,13 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::turn::Awake;
-pub(crate) use self::{cause::By, connect::Opened, job::Job, restore::Replacement};
+pub(crate) use self::{
+    cause::By,
+    connect::Opened,
+    job::Job,
+    restore::Replacement,
+    tasks::{Answer, Ask},
+};
 use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.

@@ -1,6 +1,6 @@
 //! Counters and gauges, resolved once per class. Agent names are never labels.
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 /// The metrics of one agent class.
 pub(crate) struct ClassMetrics {
@@ -14,6 +14,14 @@ pub(crate) struct ClassMetrics {
     pub(crate) awake: Gauge,
     pub(crate) sockets: Gauge,
     pub(crate) syncs: Counter,
+    pub(crate) tasks: Counter,
+    pub(crate) task_failures: Counter,
+    pub(crate) tasks_given_up: Counter,
+    pub(crate) tasks_missed: Counter,
+    /// How long after its moment a scheduled run begins, in seconds.
+    pub(crate) task_lateness: Histogram,
+    /// How long a run waits in its queue, in seconds.
+    pub(crate) queue_wait: Histogram,
 }
 
 impl ClassMetrics {
@@ -30,6 +38,12 @@ impl ClassMetrics {
             awake: gauge!("hostel_agents_awake", "class" => class()),
             sockets: gauge!("hostel_sockets", "class" => class()),
             syncs: counter!("hostel_syncs_total", "class" => class()),
+            tasks: counter!("hostel_tasks_total", "class" => class()),
+            task_failures: counter!("hostel_task_failures_total", "class" => class()),
+            tasks_given_up: counter!("hostel_tasks_given_up_total", "class" => class()),
+            tasks_missed: counter!("hostel_tasks_missed_total", "class" => class()),
+            task_lateness: histogram!("hostel_task_lateness_seconds", "class" => class()),
+            queue_wait: histogram!("hostel_queue_wait_seconds", "class" => class()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod caller;
 mod history;
+mod orders;
 mod overview;
 mod session;
 mod shared;

@@ -26,6 +26,10 @@ pub struct Options {
     pub turn_deadline: Duration,
     /// A turn beyond this makes its agent run beside the event loop, where it delays nobody else. Default 5 ms.
     pub heavy_turn: Duration,
+    /// How many runs of tasks, scheduled or queued, may wait for one agent. Default 10,000.
+    pub orders: usize,
+    /// How large the arguments of one of them may be, as JSON. Default 1 MiB.
+    pub order_bytes: usize,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -42,6 +46,8 @@ impl Default for Options {
             call_hops: 64,
             turn_deadline: Duration::from_secs(2),
             heavy_turn: Duration::from_millis(5),
+            orders: 10_000,
+            order_bytes: 1 << 20,
             development: false,
         }
     }

@@ -15,6 +15,7 @@ mod it {
     mod failures;
     mod gate;
     mod hibernation;
+    mod letters;
     mod lifecycle;
     mod limits;
     mod order;

@@ -81,7 +81,10 @@ pub use hostel_core::{
     Error, Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue,
     StateField, Stream, Stub, erased,
     schedule::{Cron, Missed, When},
-    task::{Declared, Retry, Run, Schedule, ScheduleId, Task, TaskOrders},
+    task::{
+        DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
+        retry, retry_when,
+    },
     typescript,
 };
 pub use hostel_edge::{

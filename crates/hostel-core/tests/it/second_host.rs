@@ -26,7 +26,7 @@ use hostel_core::{
     handler::Mode,
     host::{Caller, Effect, Host, Incoming, OutgoingCall},
     stream::StreamHandle,
-    task::{Order, Schedule, ScheduleId},
+    task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 use hostel_protocol::refusal::Code;
 use jiff::Timestamp;
@@ -340,7 +340,7 @@ impl Host for SecondHost {
         let id = ScheduleId::new(format!("order-{}", schedules.len()));
         schedules.push(Schedule {
             id: id.clone(),
-            task: order.task.into(),
+            task: order.task,
             args: serde_json::value::RawValue::from_string(order.args)?,
             when: order.when,
             due,
@@ -348,6 +348,8 @@ impl Host for SecondHost {
             declared: false,
             attempts: 0,
             running: false,
+            retry: order.retry,
+            source: order.source,
         });
         Ok(id)
     }
@@ -361,6 +363,18 @@ impl Host for SecondHost {
         let before = schedules.len();
         schedules.retain(|schedule| schedule.id != *id);
         Ok(schedules.len() < before)
+    }
+
+    fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        Ok(Vec::new())
+    }
+
+    fn retry_letter(&self, _id: &ScheduleId, _args: Option<String>) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn discard_letter(&self, _id: &ScheduleId) -> Result<bool> {
+        Ok(false)
     }
 
     fn alarm(&self) -> Result<Option<Timestamp>> {

@@ -133,6 +133,10 @@ codes! {
     SecretRefused "secret_refused" 400 4400 None, "A secret stands where it cannot be masked";
     SecretUnknown "secret_unknown" 404 4404 None, "There is no secret with this name";
     VaultUnavailable "vault_unavailable" 503 1013 Some(10), "The vault cannot be used";
+    // Schedules, the queue, and runs that were given up.
+    QueueFull "queue_full" 429 1013 Some(5), "Too much waits for this agent";
+    TaskTooLarge "task_too_large" 413 1009 None, "The arguments of a task are too large";
+    RunUnknown "run_unknown" 404 4404 None, "The agent has no such run";
 }
 
 impl fmt::Display for Code {

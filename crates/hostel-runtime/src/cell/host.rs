@@ -11,7 +11,7 @@ use hostel_core::{
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
     handler::Mode,
     host::{Caller, Effect, Host, Incoming},
-    task::{Order, Schedule, ScheduleId},
+    task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -154,6 +154,18 @@ impl Host for Cell {
 
     fn cancel(&self, id: &ScheduleId) -> Result<bool> {
         self.as_turn(|| self.cancel_now(id))
+    }
+
+    fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        self.as_turn(|| self.letters_now())
+    }
+
+    fn retry_letter(&self, id: &ScheduleId, args: Option<String>) -> Result<bool> {
+        self.as_turn(|| self.retry_letter_now(id, args))
+    }
+
+    fn discard_letter(&self, id: &ScheduleId) -> Result<bool> {
+        self.as_turn(|| self.discard_letter_now(id))
     }
 
     fn durable(&self) -> BoxFuture<Result<()>> {

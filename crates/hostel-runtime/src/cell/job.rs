@@ -12,6 +12,7 @@ use super::{
     By, Cell,
     connect::Opened,
     restore::{Replacement, Restored},
+    tasks::{Answer, Ask},
 };
 use crate::{peer::Peer, reply::ReplyTo};
 
@@ -35,6 +36,8 @@ pub(crate) enum Job {
     Call { method: String, args: Args, key: Option<String>, cancel: bool, reply: ReplyTo },
     /// The wake-up may be due.
     Alarm,
+    /// Something about what is on order.
+    Ask(Ask, oneshot::Sender<Result<Answer>>),
     /// Put an image in the agent's place, whatever it is or was.
     Replace(Box<Replacement>, oneshot::Sender<Result<()>>),
     /// Show the state to every client, after that.
@@ -66,6 +69,7 @@ impl Cell {
     pub(super) fn handle(&self, job: Job) {
         let job = match job {
             Job::Replace(with, done) => return self.replace(*with, done),
+            Job::Ask(ask, done) if ask.only_looks() && !self.is_awake() => return self.ask_asleep(&ask, done),
             job => job,
         };
         match &job {
@@ -96,6 +100,7 @@ impl Cell {
             Job::Request(request, by, done) => self.request(*request, by, done),
             Job::Call { method, args, key, cancel, reply } => self.call(&method, args, key, cancel, reply),
             Job::Alarm => self.alarm_due(),
+            Job::Ask(ask, done) => self.ask(ask, done),
             Job::Show(restored) => self.show_restored(restored),
             Job::Evict | Job::Tidy | Job::Replace(..) => {}
         }
@@ -112,6 +117,7 @@ impl Cell {
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),
             Job::Alarm => self.retry_alarm(&error),
+            Job::Ask(_, done) => answer(done, Err(error)),
             Job::Replace(_, done) => answer(done, Err(error)),
             Job::Show(restored) => self.show_stored(restored, &error),
             Job::Evict | Job::Tidy => {}

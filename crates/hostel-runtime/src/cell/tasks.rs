@@ -3,6 +3,8 @@
 //! The agent's own database says what is due when; the node's register only says when to look.
 
 mod declared;
+mod desk;
+mod letters;
 mod run;
 mod spec;
 
@@ -17,6 +19,7 @@ use self::spec::Spec;
 use super::{Cell, turn::asleep};
 use crate::{ids, storage};
 
+pub(crate) use desk::{Answer, Ask};
 pub(super) use run::Running;
 
 /// Length of a schedule's id (agents-protocol, 6.1).
@@ -41,22 +44,65 @@ impl Cell {
     /// Keeps an order, within a turn.
     pub(super) fn order_now(&self, order: Order) -> Result<ScheduleId> {
         let now = self.node.clock.now();
-        self.check_task(order.task)?;
+        self.check_task(&order.task)?;
+        self.check_args_size(&order.task, &order.args)?;
+        order.retry.check()?;
         let due = order.when.as_ref().map_or(Ok(now), |when| when.first(now))?.as_millisecond();
         let spec = Spec::of(&order).to_json()?;
+        let idempotent = order.idempotent.unwrap_or(order.when.as_ref().is_some_and(hostel_core::When::repeats));
         let row = TaskRow {
             id: ids::nanoid(ID_CHARS),
-            task: order.task.to_owned(),
+            queued: queued(order.when.is_none(), order.ordered),
+            task: order.task.into_owned(),
             args: order.args,
             due_ms: due,
-            queued: queued(order.when.is_none(), order.ordered),
             spec,
             key: order.key,
             declared: false,
             attempts: 0,
         };
-        let repeats = order.when.as_ref().is_some_and(hostel_core::When::repeats);
-        self.with_db(|db| keep(db, row, order.idempotent.unwrap_or(repeats)))
+        self.with_db(|db| self.keep(db, row, idempotent))
+    }
+
+    /// Adds an order, unless it is one of those there are; one with the same key makes room.
+    fn keep(&self, db: &mut AgentDb, row: TaskRow, idempotent: bool) -> Result<ScheduleId> {
+        let other = match &row.key {
+            Some(key) => db.task_with_key(key).map_err(storage::error)?,
+            None if idempotent => {
+                let alike = db.tasks_like(&row.task, &row.args, row.queued).map_err(storage::error)?;
+                alike.into_iter().find(|other| is_the_same(other, &row))
+            }
+            None => None,
+        };
+        if let Some(other) = other {
+            if is_the_same(&other, &row) {
+                return Ok(ScheduleId::new(other.id));
+            }
+            db.remove_task(&other.id).map_err(storage::error)?;
+        }
+        self.add(db, &row)?;
+        Ok(ScheduleId::new(row.id))
+    }
+
+    fn add(&self, db: &mut AgentDb, row: &TaskRow) -> Result<()> {
+        let (count, most) = (db.count_tasks().map_err(storage::error)?, self.node.options.orders);
+        if count >= most as u64 {
+            let message = format!("{} has {count} runs waiting, which is the limit.", self.id);
+            return Err(Error::coded(Code::QueueFull, message).with_fix(
+                "order under a key or idempotently what is ordered again and again; or wait for some to be done",
+            ));
+        }
+        db.put_task(row).map_err(storage::error)
+    }
+
+    fn check_args_size(&self, task: &str, args: &str) -> Result<()> {
+        let most = self.node.options.order_bytes;
+        if args.len() <= most {
+            return Ok(());
+        }
+        let message = format!("The arguments of {task} have {} bytes; {most} is the limit.", args.len());
+        Err(Error::coded(Code::TaskTooLarge, message)
+            .with_fix("keep what is large in a table, and order the task with its key"))
     }
 
     fn check_task(&self, task: &str) -> Result<()> {
@@ -69,7 +115,7 @@ impl Cell {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("mark a method of {} with #[task]", info.class),
         };
-        Err(Error::coded(Code::InvalidArguments, format!("{} has no task {task:?}.", info.class)).with_fix(fix))
+        Err(Error::coded(Code::TaskUnknown, format!("{} has no task {task:?}.", info.class)).with_fix(fix))
     }
 
     /// Everything that waits.
@@ -115,24 +161,9 @@ impl Cell {
     }
 }
 
-/// Adds an order, unless it is one of those there are; one with the same key makes room.
-fn keep(db: &mut AgentDb, row: TaskRow, idempotent: bool) -> Result<ScheduleId> {
-    let others = db.tasks().map_err(storage::error)?;
-    if let Some(other) = row.key.as_ref().and_then(|key| others.iter().find(|other| other.key.as_ref() == Some(key))) {
-        if is_the_same(other, &row) {
-            return Ok(ScheduleId::new(&*other.id));
-        }
-        db.remove_task(&other.id).map_err(storage::error)?;
-    } else if let Some(other) = others.iter().find(|other| idempotent && is_the_same(other, &row)) {
-        return Ok(ScheduleId::new(&*other.id));
-    }
-    db.put_task(&row).map_err(storage::error)?;
-    Ok(ScheduleId::new(row.id))
-}
-
 fn is_the_same(one: &TaskRow, other: &TaskRow) -> bool {
-    let same = |row: &TaskRow| (row.task.clone(), row.args.clone(), Spec::read(&row.spec).map(|spec| spec.when));
-    one.queued == other.queued && same(one) == same(other)
+    let when = |row: &TaskRow| Spec::read(&row.spec).map(|spec| spec.when);
+    (one.queued, &one.task, &one.args) == (other.queued, &other.task, &other.args) && when(one) == when(other)
 }
 
 fn queued(is: bool, ordered: bool) -> Queued {

@@ -1,6 +1,8 @@
-//! What an agent has ordered for later: schedules, its queue, and the runs that were given up.
+//! What an agent has ordered for later: schedules and its queue; [`letters`] has the runs that were given up.
 //!
 //! The tables come into being with the first order, so that an agent that never orders anything pays nothing.
+
+pub(crate) mod letters;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -23,12 +25,16 @@ CREATE TABLE hostel_tasks (
     declared INTEGER NOT NULL,
     attempts INTEGER NOT NULL
 );
-CREATE INDEX hostel_tasks_due ON hostel_tasks (due_ms);
+CREATE INDEX hostel_tasks_due ON hostel_tasks (due_ms) WHERE queued <> 1;
+CREATE INDEX hostel_tasks_queue ON hostel_tasks (seq) WHERE queued = 1;
+CREATE UNIQUE INDEX hostel_tasks_key ON hostel_tasks (key) WHERE key IS NOT NULL;
 CREATE TABLE hostel_dead_letters (
     seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
+    id TEXT NOT NULL UNIQUE,
     task TEXT NOT NULL,
     args TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
     spec TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     code TEXT NOT NULL,
@@ -39,27 +45,32 @@ const ALL: &str = "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, 
     ORDER BY queued, CASE WHEN queued THEN seq ELSE due_ms END, seq";
 const ONE: &str =
     "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, declared, attempts FROM hostel_tasks WHERE id = ?1";
-/// What is due: schedules by their time; of the queue the first, and those that need not wait for it.
-const DUE: &str = "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, declared, attempts FROM hostel_tasks
-    WHERE due_ms <= ?1 AND (queued = 0 OR queued = 2 OR seq = (SELECT min(seq) FROM hostel_tasks WHERE queued = 1))
+const KEYED: &str =
+    "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, declared, attempts FROM hostel_tasks WHERE key = ?1";
+const ALIKE: &str = "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, declared, attempts FROM hostel_tasks
+    WHERE task = ?1 AND args = ?2 AND queued = ?3 ORDER BY seq";
+const DECLARED: &str =
+    "/*hostel*/ SELECT id, task, args, due_ms, queued, spec, key, declared, attempts FROM hostel_tasks WHERE declared";
+const COUNT: &str = "/*hostel*/ SELECT count(*) FROM hostel_tasks";
+/// What is due: schedules by their time; of the queue the first, and those that need not wait for it. However long the queue
+/// is, one row of it is looked at.
+const DUE: &str = "/*hostel*/
+    SELECT id, task, args, due_ms, queued, spec, key, declared, attempts, seq FROM hostel_tasks
+        WHERE queued <> 1 AND due_ms <= ?1
+    UNION ALL
+    SELECT * FROM (SELECT id, task, args, due_ms, queued, spec, key, declared, attempts, seq FROM hostel_tasks
+        WHERE queued = 1 ORDER BY seq LIMIT 1) WHERE due_ms <= ?1
     ORDER BY due_ms, seq LIMIT ?2";
-const NEXT: &str = "/*hostel*/ SELECT id, due_ms FROM hostel_tasks
-    WHERE queued = 0 OR queued = 2 OR seq = (SELECT min(seq) FROM hostel_tasks WHERE queued = 1)
+const NEXT: &str = "/*hostel*/
+    SELECT id, due_ms, seq FROM hostel_tasks WHERE queued <> 1
+    UNION ALL
+    SELECT * FROM (SELECT id, due_ms, seq FROM hostel_tasks WHERE queued = 1 ORDER BY seq LIMIT 1)
     ORDER BY due_ms, seq LIMIT ?1";
 const PUT: &str = "/*hostel*/ INSERT INTO hostel_tasks (id, task, args, due_ms, queued, spec, key, declared, attempts)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (id) DO UPDATE SET due_ms = excluded.due_ms, attempts = excluded.attempts, spec = excluded.spec,
         args = excluded.args";
 const REMOVE: &str = "/*hostel*/ DELETE FROM hostel_tasks WHERE id = ?1";
-const BURY: &str = "/*hostel*/ INSERT INTO hostel_dead_letters (id, task, args, spec, attempts, code, reason, at_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const DEAD: &str = "/*hostel*/ SELECT seq, id, task, args, spec, attempts, code, reason, at_ms FROM hostel_dead_letters
-    ORDER BY seq DESC LIMIT ?1";
-const REMOVE_DEAD: &str = "/*hostel*/ DELETE FROM hostel_dead_letters WHERE seq = ?1";
-/// Letters beyond these go, oldest first.
-const KEEP_DEAD: &str =
-    "/*hostel*/ DELETE FROM hostel_dead_letters WHERE seq <= (SELECT max(seq) FROM hostel_dead_letters) - 1000";
-
 /// How a run stands to the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
@@ -69,6 +80,16 @@ pub enum Queued {
     InOrder,
     /// It is queued, and waits for nobody.
     AnyOrder,
+}
+
+impl Queued {
+    fn read(stored: i64) -> Self {
+        match stored {
+            0 => Self::No,
+            1 => Self::InOrder,
+            _ => Self::AnyOrder,
+        }
+    }
 }
 
 /// One run that waits for its time.
@@ -94,29 +115,6 @@ pub struct TaskRow {
     pub attempts: u32,
 }
 
-/// A run that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Its number; rises.
-    pub seq: i64,
-    /// The run's name.
-    pub id: String,
-    /// The task.
-    pub task: String,
-    /// A JSON array.
-    pub args: String,
-    /// When and how, as the runtime wrote it.
-    pub spec: String,
-    /// Attempts that failed.
-    pub attempts: u32,
-    /// Why, as a stable code.
-    pub code: String,
-    /// Why, in words.
-    pub reason: String,
-    /// When it was given up, in Unix milliseconds.
-    pub at_ms: i64,
-}
-
 impl AgentDb {
     /// Everything that waits: schedules by their time, then the queue in its order.
     ///
@@ -134,6 +132,43 @@ impl AgentDb {
     /// If the file cannot be opened or read.
     pub fn task(&self, id: &str) -> Result<Option<TaskRow>, Error> {
         Ok(self.read_tasks(|conn| rows(conn, ONE, params![id]))?.pop())
+    }
+
+    /// The run that was ordered under a key.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn task_with_key(&self, key: &str) -> Result<Option<TaskRow>, Error> {
+        Ok(self.read_tasks(|conn| rows(conn, KEYED, params![key]))?.pop())
+    }
+
+    /// Runs of a task with these arguments that stand to the queue in the same way, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn tasks_like(&self, task: &str, args: &str, queued: Queued) -> Result<Vec<TaskRow>, Error> {
+        self.read_tasks(|conn| rows(conn, ALIKE, params![task, args, queued as i64]))
+    }
+
+    /// The schedules that are there because the class declares them.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn declared_tasks(&self) -> Result<Vec<TaskRow>, Error> {
+        self.read_tasks(|conn| rows(conn, DECLARED, params![]))
+    }
+
+    /// How many runs wait. Counts the pages of an index, not the rows.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn count_tasks(&self) -> Result<u64, Error> {
+        let count: i64 = self.read_tasks(|conn| conn.prepare_cached(COUNT)?.query_row([], |row| row.get(0)))?;
+        Ok(count.unsigned_abs())
     }
 
     /// What is due at `now_ms`, earliest first, `limit` at most.
@@ -193,42 +228,6 @@ impl AgentDb {
         Ok(true)
     }
 
-    /// Remembers a run that is given up. The newest thousand are kept.
-    ///
-    /// # Errors
-    ///
-    /// If the write fails; the turn is then to be rolled back.
-    pub fn bury_task(&mut self, row: &TaskRow, code: &str, reason: &str, at_ms: i64) -> Result<(), Error> {
-        self.with_tables()?.run("giving a run up", |conn| {
-            let letter = params![row.id, row.task, row.args, row.spec, row.attempts, code, reason, at_ms];
-            conn.prepare_cached(BURY)?.execute(letter)?;
-            conn.prepare_cached(KEEP_DEAD)?.execute([])
-        })
-    }
-
-    /// The runs that were given up, newest first, `limit` at most.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be opened or read.
-    pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        self.read_tasks(|conn| {
-            let mut statement = conn.prepare_cached(DEAD)?;
-            let letters = statement.query_map([limit as i64], letter)?;
-            letters.collect()
-        })
-    }
-
-    /// Forgets a run that was given up.
-    ///
-    /// # Errors
-    ///
-    /// If the write fails; the turn is then to be rolled back.
-    pub fn remove_dead_letter(&mut self, seq: i64) -> Result<(), Error> {
-        self.with_tables()?
-            .run("forgetting a run that was given up", |conn| conn.prepare_cached(REMOVE_DEAD)?.execute([seq]))
-    }
-
     fn read_tasks<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let found = self.read(|open| {
             if !open.has_task_tables()? {
@@ -268,28 +267,10 @@ fn row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         task: row.get(1)?,
         args: row.get(2)?,
         due_ms: row.get(3)?,
-        queued: match row.get(4)? {
-            0 => Queued::No,
-            1 => Queued::InOrder,
-            _ => Queued::AnyOrder,
-        },
+        queued: Queued::read(row.get(4)?),
         spec: row.get(5)?,
         key: row.get(6)?,
         declared: row.get(7)?,
         attempts: row.get(8)?,
-    })
-}
-
-fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    Ok(DeadLetter {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        task: row.get(2)?,
-        args: row.get(3)?,
-        spec: row.get(4)?,
-        attempts: row.get(5)?,
-        code: row.get(6)?,
-        reason: row.get(7)?,
-        at_ms: row.get(8)?,
     })
 }

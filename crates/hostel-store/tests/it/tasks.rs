@@ -91,7 +91,33 @@ fn a_run_that_was_given_up_is_kept_with_its_reason() {
         ("task_failed", "no answer", 3, 77)
     );
     agent.begin().unwrap();
-    agent.remove_dead_letter(letters[0].seq).unwrap();
+    assert!(agent.remove_dead_letter("one").unwrap());
     agent.commit().unwrap();
     assert!(agent.dead_letters(10).unwrap().is_empty());
+    assert!(!agent.remove_dead_letter("one").unwrap());
+}
+
+#[test]
+fn the_newest_thousand_runs_that_were_given_up_are_kept() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    let mut agent = store.agent("counter", "a").unwrap();
+    agent.begin().unwrap();
+    let went: usize = (0..1_003)
+        .map(|n| agent.bury_task(&order(&n.to_string(), n, Queued::No), "task_failed", "no answer", n).unwrap())
+        .sum();
+    agent.commit().unwrap();
+    let letters = agent.dead_letters(2_000).unwrap();
+    assert_eq!((went, letters.len(), &*letters[0].id, &*letters[999].id), (3, 1_000, "1002", "3"));
+}
+
+#[test]
+fn an_order_is_found_by_its_key_and_by_what_it_does() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    let mut agent = store.agent("counter", "a").unwrap();
+    assert_eq!((agent.count_tasks().unwrap(), agent.task_with_key("k").unwrap()), (0, None));
+    let keyed = TaskRow { key: Some("k".into()), ..order("one", 5, Queued::No) };
+    keep(&mut agent, &[keyed.clone(), order("two", 6, Queued::InOrder), order("three", 7, Queued::No)]);
+    assert_eq!((agent.count_tasks().unwrap(), agent.task_with_key("k").unwrap()), (3, Some(keyed)));
+    assert_eq!(ids(&agent.tasks_like("tick", "[]", Queued::No).unwrap()), ["one", "three"]);
+    assert!(agent.tasks_like("tick", "[1]", Queued::No).unwrap().is_empty());
 }

@@ -56,8 +56,7 @@ impl Cell {
     /// anything changed.
     pub(in super::super) fn keep_declared(&self, db: &mut AgentDb) -> Result<bool> {
         let now = self.node.clock.now();
-        let mut stale: Vec<TaskRow> = db.tasks().map_err(storage::error)?;
-        stale.retain(|row| row.declared);
+        let mut stale: Vec<TaskRow> = db.declared_tasks().map_err(storage::error)?;
         let mut changed = false;
         for task in self.class.info().tasks.iter() {
             for declared in task.declared {

@@ -14,7 +14,7 @@ use std::{
 
 use hostel_core::{Args, Error, Missed, Result, event::Event, handler::Mode};
 use hostel_protocol::refusal::Code;
-use hostel_store::{AgentDb, TaskRow};
+use hostel_store::{AgentDb, Queued, TaskRow};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -110,14 +110,28 @@ impl Cell {
             && now.saturating_sub(row.due_ms) > GRACE.as_millis() as i64
             && row.attempts == 0
         {
-            tracing::info!(agent = %self.id, task = row.task, "a run was missed, and is left out");
+            self.metrics.tasks_missed.increment(1);
+            tracing::info!(agent = %self.id, task = row.task, code = "task_missed", "a run was missed, and is left out");
             return self.cross_off(&row, &spec, now);
         }
+        self.note_begin(&row, now);
         let event = Event::Task { task: index, args: Args::from_json(row.args.clone()) };
         match self.class.mode(&event) {
             Some(Mode::Task) => self.run_beside_turns(index, event, row, spec),
             Some(mode) => self.run_as_turn(mode, event, &row, &spec, now),
             None => {}
+        }
+    }
+
+    fn note_begin(&self, row: &TaskRow, now: i64) {
+        self.metrics.tasks.increment(1);
+        if row.attempts > 0 {
+            return;
+        }
+        let late = now.saturating_sub(row.due_ms).max(0) as f64 / 1_000.0;
+        match row.queued {
+            Queued::No => self.metrics.task_lateness.record(late),
+            Queued::InOrder | Queued::AnyOrder => self.metrics.queue_wait.record(late),
         }
     }
 
@@ -179,13 +193,15 @@ impl Cell {
     /// Tries again later, or gives the run up.
     fn task_failed(&self, row: &TaskRow, spec: &Spec, error: Error) {
         let attempts = row.attempts + 1;
+        self.metrics.task_failures.increment(1);
         let Some(wait) = spec.retry.retry().wait_after(attempts, ids::random()) else {
             let code = error.code().unwrap_or(Code::TaskFailed).as_str();
             let failed = TaskRow { attempts, ..row.clone() };
             self.give_up(&failed, code, error.message());
             return self.report("a task", error);
         };
-        tracing::warn!(agent = %self.id, task = row.task, attempts, error = ?error, wait = ?wait, "a task failed and is tried again");
+        let code = error.code().unwrap_or(Code::TaskFailed).as_str();
+        tracing::warn!(agent = %self.id, task = row.task, run = spec.run_id(row), attempts, code, error = ?error, wait = ?wait, "a task failed and is tried again");
         let now = self.node.clock.now().as_millisecond();
         let due_ms = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         let again = spec.at(spec.moment_ms.or(Some(row.due_ms)));
@@ -198,13 +214,22 @@ impl Cell {
 
     /// A run will not be done: it is kept, with the reason, where somebody can look at it, mend it and have it run again.
     fn give_up(&self, row: &TaskRow, code: &str, reason: &str) {
-        tracing::error!(agent = %self.id, task = row.task, attempts = row.attempts, code, reason, "a run is given up");
+        self.metrics.tasks_given_up.increment(1);
+        let spec = Spec::read(&row.spec);
+        let letter = match &spec {
+            Some(spec) => TaskRow { id: spec.run_id(row), due_ms: spec.moment(row), ..row.clone() },
+            None => row.clone(),
+        };
+        tracing::error!(agent = %self.id, task = row.task, run = letter.id, attempts = row.attempts, code, reason, "a run is given up");
         let now = self.node.clock.now().as_millisecond();
         self.own_turn(row, |_| {
             self.with_db(|db| {
-                db.bury_task(row, code, reason, now).map_err(storage::error)?;
-                match Spec::read(&row.spec) {
-                    Some(spec) if self.class.info().task(&row.task).is_some() => advance(db, row, &spec, now),
+                let forgotten = db.bury_task(&letter, code, reason, now).map_err(storage::error)?;
+                if forgotten > 0 {
+                    tracing::warn!(agent = %self.id, forgotten, "the oldest of the runs that were given up are forgotten");
+                }
+                match &spec {
+                    Some(spec) if self.class.info().task(&row.task).is_some() => advance(db, row, spec, now),
                     _ => db.remove_task(&row.id).map(drop).map_err(storage::error),
                 }
             })

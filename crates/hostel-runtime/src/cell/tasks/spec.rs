@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use hostel_core::{
     Cron, Error, Missed, Result, Retry, When,
-    task::{Order, Schedule, ScheduleId},
+    task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 use hostel_store::{Queued, TaskRow};
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ pub(super) struct Spec {
     /// For a repetition of a failed run: the moment that run was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) moment_ms: Option<i64>,
+    /// Who ordered it, in their own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,7 +75,8 @@ impl Tries {
 
 impl Spec {
     pub(super) fn of(order: &Order) -> Self {
-        Self::new(order.when.as_ref(), order.missed, order.retry)
+        let spec = Self::new(order.when.as_ref(), order.missed, order.retry);
+        Self { source: order.source.clone(), ..spec }
     }
 
     pub(super) fn new(when: Option<&When>, missed: Missed, retry: Retry) -> Self {
@@ -81,12 +85,33 @@ impl Spec {
             Missed::Once => Policy::Once,
             Missed::All => Policy::All,
         };
-        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None }
+        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None, source: None }
     }
 
     /// The same, for the run that is or was due at `moment_ms`.
     pub(super) fn at(&self, moment_ms: Option<i64>) -> Self {
         Self { moment_ms, ..self.clone() }
+    }
+
+    /// The same, once and now, whatever it was.
+    pub(super) fn again(&self, now_ms: i64) -> Self {
+        let when = self.when.as_ref().map(|_| Kind::AtMs(now_ms));
+        Self { when, missed: Policy::Once, moment_ms: None, ..self.clone() }
+    }
+
+    /// Whether it is due more than once.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(self.when, Some(Kind::EveryMs(_) | Kind::Cron { .. }))
+    }
+
+    /// When the run of `row` that is due was due first: a repetition of it has a later moment.
+    pub(super) fn moment(&self, row: &TaskRow) -> i64 {
+        self.moment_ms.unwrap_or(row.due_ms)
+    }
+
+    /// The name of the run of `row` that is due, the same for all attempts at it. What is due once has that of its order.
+    pub(super) fn run_id(&self, row: &TaskRow) -> String {
+        if self.repeats() { format!("{}@{}", row.id, self.moment(row)) } else { row.id.clone() }
     }
 
     pub(super) fn read(json: &str) -> Option<Self> {
@@ -133,16 +158,37 @@ impl Kind {
 /// A row as agents see it.
 pub(super) fn schedule(row: TaskRow, is_running: impl FnOnce(&str) -> bool) -> Result<Schedule> {
     let spec = Spec::read(&row.spec).ok_or_else(|| Error::msg(format!("the order {} cannot be read", row.id)))?;
+    let is_queued = row.queued != Queued::No;
+    let due = if is_queued { spec.moment(&row) } else { row.due_ms };
     Ok(Schedule {
         running: is_running(&row.id),
         id: ScheduleId::new(row.id),
         task: Cow::Owned(row.task),
         args: RawValue::from_string(row.args)?,
-        when: if row.queued == Queued::No { spec.when()? } else { None },
-        due: Timestamp::from_millisecond(row.due_ms)?,
+        when: if is_queued { None } else { spec.when()? },
+        due: Timestamp::from_millisecond(due)?,
         key: row.key,
         declared: row.declared,
         attempts: row.attempts,
+        retry: spec.retry.retry(),
+        source: spec.source,
+    })
+}
+
+/// A run that was given up, as agents see it. One whose spec cannot be read is shown all the same.
+pub(super) fn letter(stored: hostel_store::DeadLetter) -> Result<DeadLetter> {
+    let spec = Spec::read(&stored.spec);
+    Ok(DeadLetter {
+        id: ScheduleId::new(stored.id),
+        task: Cow::Owned(stored.task),
+        args: RawValue::from_string(stored.args)?,
+        when: spec.as_ref().and_then(|spec| spec.when().ok().flatten()),
+        due: Timestamp::from_millisecond(stored.due_ms)?,
+        source: spec.and_then(|spec| spec.source),
+        attempts: stored.attempts,
+        code: stored.code,
+        reason: stored.reason,
+        at: Timestamp::from_millisecond(stored.at_ms)?,
     })
 }
 
