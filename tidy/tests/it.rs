@@ -8,6 +8,7 @@ use tidy::{Package, packages, root, rust_files};
 const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-protocol", &[]),
     ("hostel-core", &["hostel-protocol"]),
+    ("hostel-fetch", &["hostel-protocol"]),
     ("hostel-macros", &[]),
     ("hostel-journal", &[]),
     ("hostel-vfs", &[]),

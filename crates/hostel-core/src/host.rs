@@ -19,6 +19,7 @@ use crate::{
     id::AgentId,
     reply::Reply,
     sql::{Rows, SqlValue},
+    stream::Tap,
     task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 
@@ -38,6 +39,13 @@ pub enum Effect {
         message: Message,
         /// Connection ids that are left out, every namesake included.
         except: Vec<String>,
+    },
+    /// A frame of a streaming call to somebody inside the process.
+    Tap {
+        /// Who takes it.
+        to: Tap,
+        /// The frame.
+        frame: Message,
     },
     /// The current state to every socket that takes protocol frames, even if it did not change.
     PushState,

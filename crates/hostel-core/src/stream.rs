@@ -13,8 +13,9 @@ use hostel_protocol::{refusal::Code, server};
 use serde::Serialize;
 
 use crate::{
-    connection::Connection,
+    connection::{Connection, Message},
     error::{Error, Result},
+    host::{Effect, Host},
     reply::Reply,
 };
 
@@ -68,18 +69,60 @@ impl<T> From<StreamHandle> for Stream<T> {
     }
 }
 
-/// The untyped half behind [`Stream`]: which call on which connection.
+/// The untyped half behind [`Stream`]: which call, and whom it answers.
 #[derive(Clone)]
 pub struct StreamHandle {
-    connection: Connection,
+    to: Listener,
     id: Arc<str>,
     ended: Arc<AtomicBool>,
+}
+
+/// Who made a streaming call.
+#[derive(Clone)]
+enum Listener {
+    Connection(Connection),
+    Tap(Arc<dyn Host>, Tap),
+}
+
+/// Takes the frames of a streaming call in place of a connection: for callers inside the process. It is handed each frame
+/// when the turns before it are durable.
+#[derive(Clone)]
+pub struct Tap(Arc<dyn Fn(Message) + Send + Sync>);
+
+impl Tap {
+    /// Hands the frames to `take`, which must not wait.
+    pub fn new(take: impl Fn(Message) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    /// Hands over one frame.
+    pub fn take(&self, frame: Message) {
+        (self.0)(frame);
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tap")
+    }
 }
 
 impl StreamHandle {
     /// The stream of the call `id` on `connection`.
     pub fn new(connection: Connection, id: &str) -> Self {
-        Self { connection, id: id.into(), ended: Arc::default() }
+        Self { to: Listener::Connection(connection), id: id.into(), ended: Arc::default() }
+    }
+
+    /// The stream of the call `id` to somebody inside the process.
+    pub fn to_tap(host: Arc<dyn Host>, tap: Tap, id: &str) -> Self {
+        Self { to: Listener::Tap(host, tap), id: id.into(), ended: Arc::default() }
+    }
+
+    fn put(&self, frame: String) {
+        match &self.to {
+            Listener::Connection(connection) => connection.send(frame),
+            Listener::Tap(host, tap) => host.emit(Effect::Tap { to: tap.clone(), frame: frame.into() }),
+        }
     }
 
     fn send(&self, chunk: &str) -> Result<()> {
@@ -87,7 +130,7 @@ impl StreamHandle {
             return Err(Error::coded(Code::CallFailed, "The stream has ended; this chunk reached nobody.")
                 .with_fix("send every chunk before `end`"));
         }
-        self.connection.send(server::rpc_chunk(&self.id, chunk));
+        self.put(server::rpc_chunk(&self.id, chunk));
         Ok(())
     }
 
@@ -96,14 +139,15 @@ impl StreamHandle {
         if self.ended.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.connection.send(match end {
+        self.put(match end {
             Ok(reply) => server::rpc_result(&self.id, reply.as_json()),
             Err(error) => error_frame(&self.id, &error),
         });
     }
 
     fn is_closed(&self) -> bool {
-        self.ended.load(Ordering::Acquire) || !self.connection.is_open()
+        let left = matches!(&self.to, Listener::Connection(connection) if !connection.is_open());
+        self.ended.load(Ordering::Acquire) || left
     }
 }
 

@@ -10,59 +10,92 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-use std::marker::PhantomData;
+use std::{fmt, marker::PhantomData};
 
 use schemars::JsonSchema;
+use serde_json::Value;
 
 pub use book::TypeBook;
 pub use declare::{declaration, declarations};
 
 use crate::state::StateField;
 
-/// A method's signature in TypeScript.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A method's signature, in TypeScript and as JSON schemas.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Signature {
     /// The parameters, in order.
     pub params: Vec<Param>,
     /// What a streaming method sends before it ends.
-    pub chunks: Option<String>,
+    pub chunks: Option<Shown>,
     /// Result type.
-    pub returns: String,
+    pub returns: Shown,
+    /// Whether it takes `&self` and no context: it can change nothing at all.
+    pub only_looks: bool,
 }
 
 /// A parameter of a [`Signature`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// Its name.
     pub name: &'static str,
     /// Its type.
-    pub ty: String,
+    pub ty: Shown,
+}
+
+/// A type as a [`TypeBook`] shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// In TypeScript.
+    pub text: String,
+    /// As a JSON schema, whose references go to [`TypeBook::sent`] or [`TypeBook::received`]; `None` for a type without
+    /// one.
+    pub schema: Option<Value>,
+}
+
+impl Shown {
+    /// What a Rust `()` is to JavaScript.
+    fn nothing() -> Self {
+        Self { text: "void".to_owned(), schema: None }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl Signature {
     /// No parameters, no result.
     pub fn new() -> Self {
-        Self { params: Vec::new(), chunks: None, returns: "void".to_owned() }
+        Self { params: Vec::new(), chunks: None, returns: Shown::nothing(), only_looks: false }
     }
 
     /// Adds a parameter.
     #[must_use]
-    pub fn param(mut self, name: &'static str, ty: String) -> Self {
+    pub fn param(mut self, name: &'static str, ty: Shown) -> Self {
         self.params.push(Param { name, ty });
         self
     }
 
     /// Sets the type of the chunks.
     #[must_use]
-    pub fn chunks(mut self, ty: String) -> Self {
+    pub fn chunks(mut self, ty: Shown) -> Self {
         self.chunks = Some(ty);
         self
     }
 
     /// Sets the result type. A Rust `()` is what JavaScript calls `void`.
     #[must_use]
-    pub fn returns(mut self, ty: String) -> Self {
-        self.returns = if ty == "null" { "void".to_owned() } else { ty };
+    pub fn returns(mut self, ty: Shown) -> Self {
+        self.returns = if ty.text == "null" { Shown::nothing() } else { ty };
+        self
+    }
+
+    /// Says that it can change nothing.
+    #[must_use]
+    pub fn only_looks(mut self) -> Self {
+        self.only_looks = true;
         self
     }
 }
@@ -92,11 +125,11 @@ impl<T> Default for TypeProbe<T> {
 }
 
 impl<T: JsonSchema> TypeProbe<T> {
-    pub fn ts(&self, book: &mut TypeBook) -> String {
+    pub fn ts(&self, book: &mut TypeBook) -> Shown {
         book.ts::<T>()
     }
 
-    pub fn ts_input(&self, book: &mut TypeBook) -> String {
+    pub fn ts_input(&self, book: &mut TypeBook) -> Shown {
         book.ts_input::<T>()
     }
 
@@ -108,18 +141,18 @@ impl<T: JsonSchema> TypeProbe<T> {
 /// What [`TypeProbe`] says of a type without a schema.
 #[doc(hidden)]
 pub trait WithoutSchema {
-    fn ts(&self, _book: &mut TypeBook) -> String;
-    fn ts_input(&self, _book: &mut TypeBook) -> String;
+    fn ts(&self, _book: &mut TypeBook) -> Shown;
+    fn ts_input(&self, _book: &mut TypeBook) -> Shown;
     fn ts_state(&self, _book: &mut TypeBook, _fields: &[StateField]) -> String;
 }
 
 impl<T> WithoutSchema for TypeProbe<T> {
-    fn ts(&self, _book: &mut TypeBook) -> String {
-        book::unknown::<T>()
+    fn ts(&self, _book: &mut TypeBook) -> Shown {
+        Shown { text: book::unknown::<T>(), schema: None }
     }
 
-    fn ts_input(&self, _book: &mut TypeBook) -> String {
-        book::unknown::<T>()
+    fn ts_input(&self, _book: &mut TypeBook) -> Shown {
+        Shown { text: book::unknown::<T>(), schema: None }
     }
 
     fn ts_state(&self, _book: &mut TypeBook, _fields: &[StateField]) -> String {

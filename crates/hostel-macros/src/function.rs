@@ -126,6 +126,11 @@ impl Function {
         })
     }
 
+    /// Whether it can change nothing: neither the state nor, by the context, anything else.
+    pub(crate) fn only_looks(&self) -> bool {
+        self.form == Form::Read && self.context == Context::None
+    }
+
     /// Where a complaint about the result belongs.
     pub(crate) fn output_span(&self) -> Span {
         match &self.output {

@@ -86,10 +86,12 @@ impl Method {
         let answer = types::answer(types::success(&self.function.output), home);
         let chunks = self.stream.as_ref().and_then(|stream| types::first_argument(stream_type(&stream.ty)));
         let chunks = chunks.map(|ty| quote!(.chunks(#home::__private::TypeProbe::<#ty>::new().ts(book))));
+        let only_looks = self.function.only_looks().then(|| quote!(.only_looks()));
         quote! {
             #home::__private::Signature::new()
                 #(#params)*
                 #chunks
+                #only_looks
                 .returns(#home::__private::TypeProbe::<#answer>::new().ts(book))
         }
     }

@@ -8,7 +8,10 @@ use std::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
-use super::render::{self, Names};
+use super::{
+    Shown,
+    render::{self, Names},
+};
 use crate::state::{Access, StateField};
 
 /// Collects the named types that signatures mention.
@@ -21,15 +24,15 @@ pub struct TypeBook {
 }
 
 impl TypeBook {
-    /// The TypeScript type of `T` where an agent sends it.
-    pub fn ts<T: JsonSchema>(&mut self) -> String {
+    /// The type of `T` where an agent sends it.
+    pub fn ts<T: JsonSchema>(&mut self) -> Shown {
         // Both faces see every type in the same order, so that namesakes are numbered alike.
         self.input.schema::<T>();
         self.output.ts::<T>()
     }
 
-    /// The TypeScript type of `T` where an agent receives it.
-    pub fn ts_input<T: JsonSchema>(&mut self) -> String {
+    /// The type of `T` where an agent receives it.
+    pub fn ts_input<T: JsonSchema>(&mut self) -> Shown {
         self.output.schema::<T>();
         self.input.ts::<T>()
     }
@@ -39,7 +42,17 @@ impl TypeBook {
     pub fn state<T: JsonSchema>(&mut self, fields: &[StateField]) -> String {
         self.input.restricted::<T>(fields);
         let schema = self.output.restricted::<T>(fields);
-        self.output.print(schema)
+        self.output.print(schema).text
+    }
+
+    /// The definitions that schemas of what an agent sends refer to as `#/$defs/NAME`: all seen so far.
+    pub fn sent(&self) -> &serde_json::Map<String, Value> {
+        self.output.generator.definitions()
+    }
+
+    /// The definitions that schemas of what an agent receives refer to as `#/$defs/NAME`: all seen so far.
+    pub fn received(&self) -> &serde_json::Map<String, Value> {
+        self.input.generator.definitions()
     }
 
     /// Chooses names for all types seen so far: `wished` for some of them, none of `taken` for the others. Ask for every
@@ -116,15 +129,15 @@ impl Face {
         self.generator.subschema_for::<T>()
     }
 
-    fn ts<T: JsonSchema>(&mut self) -> String {
+    fn ts<T: JsonSchema>(&mut self) -> Shown {
         let schema = self.schema::<T>().to_value();
         self.print(schema)
     }
 
-    fn print(&mut self, schema: Value) -> String {
+    fn print(&mut self, schema: Value) -> Shown {
         let text = render::ty(&schema, &self.names);
-        self.roots.push(schema);
-        text
+        self.roots.push(schema.clone());
+        Shown { text, schema: Some(schema) }
     }
 
     /// The schema of a state. Its definition is changed for whoever mentions it.

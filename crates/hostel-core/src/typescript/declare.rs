@@ -69,7 +69,7 @@ fn declare(method: &MethodInfo, signature: &Signature) -> String {
 /// The parameters; those at the end that take `null` may be left out.
 fn parameters(signature: &Signature) -> String {
     let takes_null = |ty: &str| ty == "null" || ty.ends_with("| null");
-    let trailing = signature.params.iter().rev().take_while(|param| takes_null(&param.ty)).count();
+    let trailing = signature.params.iter().rev().take_while(|param| takes_null(&param.ty.text)).count();
     let required = signature.params.len() - trailing;
     let params = signature.params.iter().enumerate().map(|(at, param)| {
         let mark = if at < required { "" } else { "?" };

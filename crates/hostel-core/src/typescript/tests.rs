@@ -10,13 +10,13 @@ use super::*;
 
 #[track_caller]
 fn check<T: JsonSchema>(expected: &str) {
-    assert_eq!(TypeBook::default().ts::<T>(), expected);
+    assert_eq!(TypeBook::default().ts::<T>().text, expected);
 }
 
 #[track_caller]
 fn check_declared<T: JsonSchema>(ty: &str, declarations: &str) {
     let mut book = TypeBook::default();
-    assert_eq!(book.ts::<T>(), ty);
+    assert_eq!(book.ts::<T>().text, ty);
     let printed = book.declarations();
     assert_eq!(printed.trim_end(), declarations, "\n{printed}");
 }
@@ -133,7 +133,7 @@ fn recursive_types_with_odd_names() {
 #[test]
 fn what_is_received_may_leave_out_what_has_a_default() {
     let mut book = TypeBook::default();
-    assert_eq!(book.ts_input::<Position>(), "Position");
+    assert_eq!(book.ts_input::<Position>().text, "Position");
     book.settle(&Default::default(), &Default::default());
     let printed = book.declarations();
     assert!(printed.contains("  y?: number;\n"), "{printed}");
@@ -148,8 +148,8 @@ fn a_type_used_both_ways_is_printed_twice_only_where_it_differs() {
         book.ts_input::<Mode>();
         book.settle(&Default::default(), &["Mode".to_owned()].into());
     }
-    assert_eq!(book.ts_input::<Event>(), "EventInput");
-    assert_eq!(book.ts_input::<Mode>(), "Mode2", "`Mode` is taken");
+    assert_eq!(book.ts_input::<Event>().text, "EventInput");
+    assert_eq!(book.ts_input::<Mode>().text, "Mode2", "`Mode` is taken");
     let printed = book.declarations();
     let names: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("export ")?.split(' ').nth(1)).collect();
     assert_eq!(names, ["Event", "EventInput", "Mode2", "Position", "PositionInput"]);
@@ -159,7 +159,7 @@ fn a_type_used_both_ways_is_printed_twice_only_where_it_differs() {
 fn a_type_without_a_schema_says_what_is_missing() {
     struct Bare;
     let printed = TypeProbe::<Option<Bare>>::new().ts(&mut TypeBook::default());
-    assert_eq!(printed, "unknown /* derive hostel::JsonSchema for Option<Bare> */");
+    assert_eq!(printed.text, "unknown /* derive hostel::JsonSchema for Option<Bare> */");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_state_shows_what_clients_may_see_and_what_they_may_write() {
     let fields = [StateField::private("secret"), StateField::server("balance"), StateField::server("notes")];
     let mut book = TypeBook::default();
     assert_eq!(book.state::<Account>(&fields), "Account");
-    assert_eq!(book.ts_input::<Account>(), "Account");
+    assert_eq!(book.ts_input::<Account>().text, "Account");
     let printed = book.declarations();
     let expected = "export interface Account {\n  name: string;\n  /** Counted by the server. */\n  readonly balance: number;\n  readonly notes: unknown;\n}\n";
     assert_eq!(printed, expected, "\n{printed}");

@@ -228,7 +228,9 @@ impl SecondHost {
     /// The texts sent to one connection or to all since the last time somebody asked.
     pub(crate) fn take_texts(&self) -> Vec<String> {
         let text = |effect| match effect {
-            Effect::Send { message, .. } | Effect::Broadcast { message, .. } => message.as_text().map(str::to_owned),
+            Effect::Send { message, .. } | Effect::Broadcast { message, .. } | Effect::Tap { frame: message, .. } => {
+                message.as_text().map(str::to_owned)
+            }
             Effect::PushState | Effect::Close { .. } => None,
         };
         self.take_effects().into_iter().filter_map(text).collect()

@@ -137,6 +137,13 @@ codes! {
     QueueFull "queue_full" 429 1013 Some(5), "Too much waits for this agent";
     TaskTooLarge "task_too_large" 413 1009 None, "The arguments of a task are too large";
     RunUnknown "run_unknown" 404 4404 None, "The agent has no such run";
+    // What is fetched from elsewhere, and MCP.
+    AddressRefused "address_refused" 403 4403 None, "This address may not be reached from here";
+    FetchFailed "fetch_failed" 502 1013 Some(5), "Something elsewhere could not be fetched";
+    McpUnavailable "mcp_unavailable" 503 1013 Some(5), "The MCP server cannot be used now";
+    McpServerUnknown "mcp_server_unknown" 404 4404 None, "The agent has no such MCP server";
+    McpCallFailed "mcp_call_failed" 502 1011 None, "The MCP server reported an error";
+    McpOff "mcp_off" 404 4404 None, "MCP is not switched on here";
 }
 
 impl fmt::Display for Code {

@@ -325,6 +325,11 @@ impl Cell {
                 let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
                 (!peers.is_empty()).then_some(Delivery::Fan { peers, message })
             }
+            Effect::Tap { to, frame } => Some(Delivery::resolve(move |durable| {
+                if durable.is_ok() {
+                    to.take(frame);
+                }
+            })),
             Effect::PushState => None,
         }
     }
