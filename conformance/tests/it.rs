@@ -10,6 +10,7 @@ mod it {
     mod frames;
     mod headers;
     mod hostile;
+    mod identity;
     mod logs;
     mod names;
     mod one_decision;

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    allow::Rule,
     call::Stub,
     handler::{Hooks, Method},
     state::StateField,
@@ -99,16 +100,34 @@ impl<T> NoDeclaredFields for FieldsProbe<T> {}
 pub struct ClassOptions {
     /// Whether a connection is told whom it reached. On by default.
     pub send_identity_on_connect: bool,
+    /// Who may reach its agents; without rules, whom the application lets in by default.
+    pub allow: Option<&'static [Rule]>,
+    /// Which clients may write the state by themselves; without rules, all that may reach the agent.
+    pub state_write: Option<&'static [Rule]>,
 }
 
 impl ClassOptions {
     /// The defaults.
-    pub const DEFAULT: Self = Self { send_identity_on_connect: true };
+    pub const DEFAULT: Self = Self { send_identity_on_connect: true, allow: None, state_write: None };
 
     /// Sets [`ClassOptions::send_identity_on_connect`].
     #[must_use]
     pub const fn send_identity_on_connect(mut self, on: bool) -> Self {
         self.send_identity_on_connect = on;
+        self
+    }
+
+    /// Sets [`ClassOptions::allow`].
+    #[must_use]
+    pub const fn allow(mut self, rules: &'static [Rule]) -> Self {
+        self.allow = Some(rules);
+        self
+    }
+
+    /// Sets [`ClassOptions::state_write`].
+    #[must_use]
+    pub const fn state_write(mut self, rules: &'static [Rule]) -> Self {
+        self.state_write = Some(rules);
         self
     }
 }

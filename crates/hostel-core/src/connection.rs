@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::{
     error::Result,
     host::{Effect, Host},
+    identity::Identity,
 };
 
 /// A message on a socket. Cloning shares the bytes.
@@ -76,6 +77,8 @@ pub struct ConnectRequest {
     pub uri: String,
     /// The request's headers, without those that only the router may set.
     pub headers: http::HeaderMap,
+    /// Who is behind it, where somebody asked.
+    pub identity: Option<Identity>,
 }
 
 impl ConnectRequest {
@@ -144,6 +147,7 @@ pub struct ConnectionRecord {
     pub tags: Box<[String]>,
     /// The upgrade's full URL.
     pub uri: Box<str>,
+    identity: Option<Identity>,
     flags: AtomicU8,
     attachment: Mutex<Option<Arc<str>>>,
 }
@@ -156,9 +160,22 @@ impl ConnectionRecord {
             id: id.into(),
             tags: Box::default(),
             uri: uri.into(),
+            identity: None,
             flags: AtomicU8::new(0),
             attachment: Mutex::new(None),
         }
+    }
+
+    /// The same record, with who is behind the connection. For hosts, before anybody sees it.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Who is behind the connection.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     fn flag(&self, flag: u8) -> bool {
@@ -248,6 +265,11 @@ impl Connection {
     /// The full URL of the upgrade request.
     pub fn uri(&self) -> &str {
         &self.record.uri
+    }
+
+    /// Who is behind it, as the edge found out before this agent heard of it; `None` for somebody unknown.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.record.identity()
     }
 
     /// Sends one message to this client.

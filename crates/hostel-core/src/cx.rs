@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     host::{Effect, Host, Incoming},
     id::AgentId,
+    identity::Identity,
     sql::{IntoParams, Rows},
     state,
     task::{DeadLetter, Schedule, ScheduleId, ScheduleQuery, TaskOrders},
@@ -31,25 +32,33 @@ pub struct Cx<A> {
     host: Arc<dyn Host>,
     connection: Option<Connection>,
     call: Option<Arc<Incoming>>,
+    identity: Option<Identity>,
     _class: PhantomData<fn() -> A>,
 }
 
 impl<A> Clone for Cx<A> {
     fn clone(&self) -> Self {
         Self { call: self.call.clone(), ..Self::new(Arc::clone(&self.host), self.connection.clone()) }
+            .with_identity(self.identity.clone())
     }
 }
 
 impl<A> Cx<A> {
     /// Made by hosts; agents receive it.
     pub fn new(host: Arc<dyn Host>, connection: Option<Connection>) -> Self {
-        Self { host, connection, call: None, _class: PhantomData }
+        Self { host, connection, call: None, identity: None, _class: PhantomData }
     }
 
     /// The same, while `call` is answered. Made by hosts.
     #[must_use]
     pub fn within(self, call: Option<Arc<Incoming>>) -> Self {
         Self { call, ..self }
+    }
+
+    /// The same, for an event that came over no connection, with who is behind it. Made by hosts.
+    #[must_use]
+    pub fn with_identity(self, identity: Option<Identity>) -> Self {
+        Self { identity, ..self }
     }
 
     /// Which agent this is.
@@ -77,6 +86,12 @@ impl<A> Cx<A> {
     /// that; a method may use it to leave out what nobody would see.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.call.as_ref()?.deadline
+    }
+
+    /// Who is behind what is being handled: a frame of a connection, an HTTP request, or a call on somebody's behalf. `None`
+    /// for somebody unknown, for wake-ups and tasks, and for calls of other agents.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.connection.as_ref().map_or(self.identity.as_ref(), Connection::identity)
     }
 
     /// Every live connection, oldest first.

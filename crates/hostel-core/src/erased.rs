@@ -10,6 +10,7 @@ use crate::{
     event::{Event, Output},
     handler::{Handler, MethodKind, Mode},
     host::{Host, Incoming},
+    identity::Identity,
     state::StateField,
     task::Declared,
     typescript::{Signature, TypeBook},
@@ -83,11 +84,14 @@ pub struct Origin {
     pub connection: Option<Connection>,
     /// The call that is being answered, if another agent or the application made it.
     pub call: Option<Arc<Incoming>>,
+    /// Who is behind an event that came over no connection.
+    pub identity: Option<Identity>,
 }
 
 impl Origin {
     fn cx<A>(&self) -> Cx<A> {
-        Cx::new(Arc::clone(&self.host), self.connection.clone()).within(self.call.clone())
+        let cx = Cx::new(Arc::clone(&self.host), self.connection.clone());
+        cx.within(self.call.clone()).with_identity(self.identity.clone())
     }
 }
 

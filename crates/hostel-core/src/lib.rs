@@ -8,6 +8,7 @@
 //! drives a class it has no type for.
 
 pub mod agent;
+pub mod allow;
 pub mod args;
 pub mod body;
 pub mod call;
@@ -19,6 +20,7 @@ pub mod event;
 pub mod handler;
 pub mod host;
 pub mod id;
+pub mod identity;
 pub mod reply;
 pub mod schedule;
 pub mod scrub;
@@ -38,6 +40,7 @@ pub use error::{Error, Result};
 pub use event::Source;
 pub use handler::{Handler, Hooks, Method, MethodKind};
 pub use id::AgentId;
+pub use identity::Identity;
 pub use reply::Reply;
 pub use schedule::{Cron, Missed, When};
 pub use scrub::{Masked, Scrub};

@@ -3,13 +3,20 @@
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::body::Body;
-use hostel_core::{Agent, AgentId, Error, Order, Result, ScheduleId};
+use hostel_core::{Agent, AgentId, Error, Identity, Order, Result, ScheduleId};
+use hostel_protocol::refusal::Refusal;
 use hostel_runtime::Node;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use serde_json::Value;
 
 use crate::{
-    address::Address, admission::Admission, brake::Brake, host::AgentHost, limits::Limits, router::AgentRouter,
+    address::Address,
+    admission::Admission,
+    auth::{Authenticator, Guard, Permissions},
+    brake::Brake,
+    host::AgentHost,
+    limits::Limits,
+    router::AgentRouter,
     ws::WsPolicy,
 };
 
@@ -21,6 +28,7 @@ pub struct Edge {
     pub(crate) sockets: WsPolicy,
     pub(crate) admission: Arc<Admission>,
     pub(crate) brake: Brake,
+    pub(crate) guard: Arc<Guard>,
 }
 
 impl Edge {
@@ -28,7 +36,7 @@ impl Edge {
     pub fn new(node: Node) -> Self {
         let limits = Limits::default();
         let sockets = WsPolicy::new(&limits, true);
-        Self { node, limits, sockets, admission: Arc::default(), brake: Brake::default() }
+        Self { node, limits, sockets, admission: Arc::default(), brake: Brake::default(), guard: Arc::default() }
     }
 
     /// Sets the limits, and whether sockets compress.
@@ -46,6 +54,34 @@ impl Edge {
         self
     }
 
+    /// Asks who everybody is. Classes that declare no rule are then open to those it knows alone.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        Arc::make_mut(&mut self.guard).authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Sets who may reach the agents of which class, in place of what the classes declare.
+    #[must_use]
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        Arc::make_mut(&mut self.guard).permissions = permissions;
+        self
+    }
+
+    /// Whether anybody is asked who they are.
+    pub fn authenticates(&self) -> bool {
+        self.guard.authenticator.is_some()
+    }
+
+    /// Who sends the request with this head; for routes that are not agents', which have the same decision that way. Takes
+    /// the credentials out of the head.
+    ///
+    /// # Errors
+    /// Why the credentials are no good.
+    pub async fn identify(&self, head: &mut Parts) -> std::result::Result<Option<Identity>, Refusal> {
+        self.guard.identify(head).await
+    }
+
     /// The limits in force.
     pub fn bounds(&self) -> &Limits {
         &self.limits
@@ -55,7 +91,7 @@ impl Edge {
     ///
     /// # Errors
     /// `host_refused` or `origin_refused`.
-    pub fn check_site(&self, headers: &http::HeaderMap) -> std::result::Result<(), hostel_protocol::refusal::Refusal> {
+    pub fn check_site(&self, headers: &http::HeaderMap) -> std::result::Result<(), Refusal> {
         self.admission.check(headers)
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use futures_util::future::BoxFuture;
-use hostel_core::{ConnectRequest, Error, Result};
+use hostel_core::{ConnectRequest, Error, Identity, Result};
 use hostel_protocol::refusal::{Code, Refusal, missing_namespace_or_room};
 use hostel_runtime::Binding;
 use http::{Request, Response, Uri, header};
@@ -68,7 +68,9 @@ impl AgentHost {
 
     async fn http(&self, mut request: Request<Body>, address: &Address, id: &RequestId) -> Response<Body> {
         make_absolute(&mut request);
+        let identity = request.extensions_mut().remove::<Identity>();
         request.extensions_mut().clear();
+        identity.map(|identity| request.extensions_mut().insert(identity));
         let request = request.map(hostel_core::Body::new);
         match self.edge.node.request(&address.id, request, address.props.clone()).await {
             Ok(response) => response.map(Body::new),
@@ -91,7 +93,8 @@ impl AgentHost {
         };
         Kind::Socket.step("upgrade", "the WebSocket opens");
         let uri = request.uri().to_string();
-        let connect = ConnectRequest { uri, headers: std::mem::take(request.headers_mut()) };
+        let identity = request.extensions_mut().remove();
+        let connect = ConnectRequest { uri, headers: std::mem::take(request.headers_mut()), identity };
         let edge = self.edge.clone();
         let span = tracing::Span::current();
         upgrade.spawn(move |socket| {

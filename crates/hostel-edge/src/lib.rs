@@ -12,6 +12,7 @@
 //! Agents, turns and storage (the runtime), the meaning of frames (the protocol crate), configuration files (the server).
 
 pub mod admission;
+pub mod auth;
 pub mod limits;
 pub mod listener;
 pub mod router;
@@ -30,6 +31,7 @@ mod stream;
 
 pub use admission::Admission;
 pub use answer::problem;
+pub use auth::{Authenticator, Permissions};
 pub use edge::{AgentHandle, Edge};
 pub use host::AgentHost;
 pub use limits::Limits;

@@ -6,6 +6,7 @@ mod hooks;
 mod retry;
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::Arc,
     task::{Context, Poll},
@@ -14,8 +15,9 @@ use std::{
 
 use axum::body::Body;
 use futures_util::future::BoxFuture;
-use hostel_core::AgentId;
+use hostel_core::{AgentId, Identity, allow};
 use hostel_protocol::{
+    OneLine,
     name::{NoMatch, Route, check_name, route},
     refusal::{Code, Refusal},
 };
@@ -35,6 +37,7 @@ use crate::{
     address::Address,
     admission::authority,
     answer::problem,
+    auth::denied,
     edge::Edge,
     headers::{self, Beliefs, REQUEST_ID},
     host::{AgentHost, refuse_upgrade},
@@ -79,7 +82,11 @@ struct Options {
 struct Destination {
     binding: Arc<Binding>,
     name: String,
+    identity: Option<Identity>,
 }
+
+/// The name of everybody's own agent, where somebody is asked who they are.
+const ME: &str = "me";
 
 impl AgentRouter {
     pub(crate) fn new(edge: Edge) -> Self {
@@ -186,11 +193,15 @@ impl AgentRouter {
     fn not_routed(&self, request: Request<Body>, id: &RequestId) -> Response<Body> {
         let refusal = self.edge.admission.check(request.headers()).err();
         let refusal = refusal.unwrap_or_else(|| match route(request.uri().path(), &self.options.prefix) {
-            Route::NoMatch(NoMatch::MissingAgent { .. }) if self.edge.node.options().development => self.listing(),
+            Route::NoMatch(NoMatch::MissingAgent { .. }) if self.may_list() => self.listing(),
             Route::NoMatch(no_match) => no_match.refusal(request.uri().path(), &self.options.prefix),
             Route::Agent(_) => Refusal::new(Code::NoRoute, "This path is not served."),
         });
         self.refuse(request, refusal, id)
+    }
+
+    fn may_list(&self) -> bool {
+        self.edge.node.options().development && !self.edge.authenticates()
     }
 
     /// In development, `/agents` alone says what there is.
@@ -215,7 +226,8 @@ impl AgentRouter {
         Some(cors.for_request(&self.edge.admission, request.headers()))
     }
 
-    /// The order of decisions: site, agent, what the client believes, preflight, hook, annexes, agent host.
+    /// The order of decisions: site, who it is, agent, who may, what the client believes, preflight, hook, annexes, agent
+    /// host.
     async fn decide(&self, mut request: Request<Body>, id: &RequestId) -> Response<Body> {
         let kind = Kind::of(&request);
         let peer = request.extensions().get::<ConnInfo>().map(|info| info.peer.to_string());
@@ -224,26 +236,48 @@ impl AgentRouter {
         take_host_from_uri(&mut request);
         let beliefs = Beliefs::read(request.headers());
         headers::drop_reserved(request.headers_mut());
-        let destination = match self.destination(&request, &beliefs) {
+        if let Err(refusal) = self.edge.admission.check(request.headers()) {
+            return self.refuse(request, refusal, id);
+        }
+        kind.step("authorise", "host and origin may come in");
+        if self.edge.authenticates() && self.is_preflight(&request) {
+            return Response::default();
+        }
+        let (request, decision) = self.edge.guard.admit(request).await;
+        let destination = match decision.and_then(|identity| self.destination(&request, &beliefs, identity)) {
             Ok(destination) => destination,
             Err(refusal) => return self.refuse(request, refusal, id),
         };
         kind.step("route", format_args!("to {}", destination.binding.slug));
-        if self.options.cors.is_some() && *request.method() == Method::OPTIONS {
+        if self.is_preflight(&request) {
             return Response::default();
         }
         self.reach(request, destination, id).await
     }
 
-    fn destination(&self, request: &Request<Body>, beliefs: &Beliefs) -> Result<Destination, Refusal> {
-        self.edge.admission.check(request.headers())?;
-        Kind::of(request).step("authorise", "host and origin may come in");
+    /// A browser asks without credentials whether it may send them.
+    fn is_preflight(&self, request: &Request<Body>) -> bool {
+        self.options.cors.is_some() && *request.method() == Method::OPTIONS
+    }
+
+    fn destination(
+        &self,
+        request: &Request<Body>,
+        beliefs: &Beliefs,
+        identity: Option<Identity>,
+    ) -> Result<Destination, Refusal> {
+        if let Some(identity) = &identity {
+            Kind::of(request).step("authenticate", OneLine(identity.subject()));
+        }
         let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else {
             return Err(Refusal::new(Code::NoRoute, "This path is not served."));
         };
         let development = self.edge.node.options().development;
-        let binding = self.edge.node.directory().resolve(path.agent, development)?;
-        check_name(path.name)?;
+        let found = self.edge.node.directory().resolve(path.agent, development);
+        let binding = found.map_err(|unknown| self.guard_unknown(unknown, identity.as_ref()))?;
+        let name = self.name(path.name, identity.as_ref())?;
+        check_name(&name)?;
+        self.check_permission(binding, &name, identity.as_ref())?;
         self.check_beliefs(beliefs, ws::is_upgrade(request.headers()))?;
         if path.agent != binding.slug {
             tracing::info!(
@@ -253,7 +287,29 @@ impl AgentRouter {
                 "reached by a loose spelling"
             );
         }
-        Ok(Destination { binding: Arc::clone(binding), name: path.name.to_owned() })
+        Ok(Destination { binding: Arc::clone(binding), name: name.into_owned(), identity })
+    }
+
+    /// Somebody unknown hears nothing of which classes there are.
+    fn guard_unknown(&self, unknown: Refusal, identity: Option<&Identity>) -> Refusal {
+        let hidden = identity.is_none() && !allow::permits(self.edge.guard.rules("", None), None, "");
+        if hidden { denied(None) } else { unknown }
+    }
+
+    /// `me` is the agent that has its caller's name.
+    fn name<'a>(&self, name: &'a str, identity: Option<&Identity>) -> Result<Cow<'a, str>, Refusal> {
+        match identity {
+            _ if name != ME || !self.edge.authenticates() => Ok(Cow::Borrowed(name)),
+            Some(identity) => Ok(Cow::Owned(identity.subject().to_owned())),
+            None => Err(denied(None)),
+        }
+    }
+
+    /// The same answer whether the agent exists or not, and before anything could make it.
+    fn check_permission(&self, binding: &Binding, name: &str, identity: Option<&Identity>) -> Result<(), Refusal> {
+        let info = binding.class.info();
+        let rules = self.edge.guard.rules(&info.namespace, info.options.allow);
+        if allow::permits(rules, identity, name) { Ok(()) } else { Err(denied(identity)) }
     }
 
     fn check_beliefs(&self, beliefs: &Beliefs, is_upgrade: bool) -> Result<(), Refusal> {
@@ -281,6 +337,10 @@ impl AgentRouter {
             false => self.options.before_request.as_ref(),
         };
         let lobby = Lobby { class_name: destination.binding.name.clone(), name: destination.name.clone() };
+        let mut request = request;
+        if let Some(identity) = &destination.identity {
+            request.extensions_mut().insert(identity.clone());
+        }
         let mut request = match hook {
             None => request,
             Some(hook) => match tokio::time::timeout(self.options.before_deadline, hook(request, lobby)).await {
@@ -289,6 +349,10 @@ impl AgentRouter {
                 Err(_) => return self.hook_hangs(id),
             },
         };
+        // The hook may have made a new request; who sent it does not change by that.
+        if let Some(identity) = &destination.identity {
+            request.extensions_mut().insert(identity.clone());
+        }
         let namespace = Arc::clone(&destination.binding.class.info().namespace);
         let agent = AgentId::in_namespace(namespace, &destination.name);
         let props = self.options.props.clone();

@@ -16,7 +16,7 @@ use std::{
 };
 
 use hostel_core::{
-    Agent, AgentId, Args, ConnectRequest, Error, Reply, Request, Response, Result, Stub,
+    Agent, AgentId, Args, ConnectRequest, Error, Identity, Reply, Request, Response, Result, Stub,
     erased::{Class, ClassOf},
     host::OutgoingCall,
 };
@@ -218,6 +218,15 @@ impl Node {
     pub async fn call(&self, call: OutgoingCall) -> Result<Reply> {
         let by = caller::application(&self.0, &call);
         self.call_by(by, call).await
+    }
+
+    /// Calls a method on behalf of a client, as a frame of its own would: the method's rules are asked, and the method finds
+    /// out who it is by `cx.identity()`.
+    ///
+    /// # Errors
+    /// Those of [`Node::call`], and `unauthorized` or `forbidden`.
+    pub async fn call_as(&self, client: Option<Identity>, call: OutgoingCall) -> Result<Reply> {
+        self.call_by(By::Client(client), call).await
     }
 
     pub(crate) async fn request_by(

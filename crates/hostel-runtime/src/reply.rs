@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use hostel_core::{Error, Reply, Result, host::Incoming, stream::error_frame};
+use hostel_core::{Error, Identity, Reply, Result, host::Incoming, stream::error_frame};
 use hostel_protocol::server;
 use tokio::sync::oneshot;
 
@@ -65,6 +65,15 @@ impl ReplyTo {
         match self {
             Self::Frame { .. } => Poll::Pending,
             Self::Waiting(_, sender) => sender.poll_closed(cx),
+        }
+    }
+
+    /// Who is behind a call of a client, whom the method's rules concern; `None` for other agents and the application.
+    pub(crate) fn client(&self) -> Option<Option<&Identity>> {
+        match self {
+            Self::Frame { peer, .. } => Some(peer.record.identity()),
+            Self::Waiting(By::Client(identity), _) => Some(identity.as_ref()),
+            Self::Waiting(..) => None,
         }
     }
 

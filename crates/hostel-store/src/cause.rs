@@ -33,6 +33,8 @@ pub enum Author<'a> {
     Operator,
     /// The application's own code, outside of agents.
     Application,
+    /// Somebody the server knows, by the subject of their identity.
+    User(&'a str),
 }
 
 /// Words that take one byte. Their places never change; new ones are appended.
@@ -65,6 +67,7 @@ impl Cause<'_> {
             Author::Schedule => (4, ""),
             Author::Operator => (5, ""),
             Author::Application => (6, ""),
+            Author::User(subject) => (7, subject),
         };
         out.push(tag);
         put(out, detail);
@@ -84,7 +87,7 @@ pub struct TurnCause {
     pub event: String,
     /// What exactly: the method's name, or nothing.
     pub what: String,
-    /// Who: `agent`, `connection …`, `agent namespace/name`, `request`, `schedule`, `operator` or `application`.
+    /// Who: `agent`, `connection …`, `user …`, `agent namespace/name`, `request`, `schedule`, `operator` or `application`.
     pub author: String,
 }
 
@@ -111,6 +114,7 @@ impl TurnCause {
             4 => "schedule".to_owned(),
             5 => "operator".to_owned(),
             6 => "application".to_owned(),
+            7 => format!("user {detail}"),
             _ => return None,
         };
         Some(Self { event, what, author })
@@ -157,6 +161,7 @@ mod tests {
         assert_eq!(shown(call), "call increment by connection 7f");
         assert_eq!(shown(Cause { event: "alarm", what: "", author: Author::Schedule }), "alarm by schedule");
         assert_eq!(shown(Cause { event: "tidy", what: "é", author: Author::Caller("a/b") }), "tidy é by agent a/b");
+        assert_eq!(shown(Cause { event: "state", what: "", author: Author::User("ada") }), "state by user ada");
         assert_eq!(TurnCause::decode(&[]).to_string(), "not recorded");
     }
 

@@ -14,7 +14,7 @@ use hostel_core::{
     erased::{Class, ClassOf},
 };
 use hostel_edge::{
-    Admission, AgentRouter, Annex, Edge, Limits,
+    Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Permissions,
     listener::{self, Tls},
 };
 use hostel_runtime::{Collision, Node, Options};
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 type Service = Arc<dyn Any + Send + Sync>;
 type Routes = Box<dyn FnOnce(&Edge) -> Router + Send>;
+type Guarding = Box<dyn FnOnce(Edge) -> Edge + Send>;
 type Routing = Box<dyn FnOnce(AgentRouter) -> AgentRouter + Send>;
 type Annexing = Box<dyn FnOnce(&Edge, AgentRouter) -> AgentRouter + Send>;
 
@@ -65,6 +66,7 @@ pub struct App {
     routing: Option<Routing>,
     annexes: Vec<Annexing>,
     routes: Option<Routes>,
+    guarding: Vec<Guarding>,
     public_without_auth: bool,
 }
 
@@ -93,7 +95,8 @@ pub enum StartError {
     /// The address can be reached from elsewhere, and nobody would be asked who they are.
     #[error(
         "{0} can be reached from other machines, and this application asks nobody who they are: whoever reaches the port \
-         can read and steer every agent. Listen on 127.0.0.1, or call `App::insecure_without_auth` if that is what you want"
+         can read and steer every agent. Add an authenticator (`App::authenticator`), \
+         listen on 127.0.0.1, or call `App::insecure_without_auth` if that is what you want"
     )]
     Public(SocketAddr),
 }
@@ -114,6 +117,7 @@ impl App {
             routing: None,
             annexes: Vec::new(),
             routes: None,
+            guarding: Vec::new(),
             public_without_auth: false,
         }
     }
@@ -201,6 +205,18 @@ impl App {
         self
     }
 
+    /// Asks who everybody is, before any agent wakes. Classes that declare no rule are then open to those it knows alone.
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.guarding.push(Box::new(|edge| edge.authenticator(authenticator)));
+        self
+    }
+
+    /// Sets who may reach the agents of which class, in place of what the classes declare.
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        self.guarding.push(Box::new(|edge| edge.permissions(permissions)));
+        self
+    }
+
     /// Listens on any address although nobody is asked who they are.
     pub fn insecure_without_auth(mut self) -> Self {
         self.public_without_auth = true;
@@ -225,6 +241,7 @@ impl App {
         }
         let node = node.start().await.map_err(StartError::Node)?;
         let edge = Edge::new(node).limits(self.limits, self.compression).admission(self.admission);
+        let edge = self.guarding.into_iter().fold(edge, |edge, guard| guard(edge));
         let agents = edge.route_agent_request();
         let agents = self.routing.into_iter().fold(agents, |agents, change| change(agents));
         let agents = self.annexes.into_iter().fold(agents, |agents, annex| annex(&edge, agents));
@@ -279,11 +296,12 @@ impl Home {
     /// finish, and puts all agents to sleep.
     ///
     /// # Errors
-    /// When the address is beyond loopback and [`App::insecure_without_auth`] was not called.
+    /// When the address is beyond loopback, there is no authenticator, and [`App::insecure_without_auth`] was not called.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), StartError> {
         let address = listener.local_addr();
         let address = address.map_err(|source| StartError::Listen { address: "a socket".to_owned(), source })?;
-        if !address.ip().is_loopback() && !self.public_without_auth {
+        let guarded = self.edge.authenticates() || self.public_without_auth;
+        if !address.ip().is_loopback() && !guarded {
             return Err(StartError::Public(address));
         }
         tracing::info!(%address, tls = self.tls.is_some(), "listening");

@@ -78,8 +78,8 @@ mod past;
 pub use app::{App, Home, StartError};
 pub use hostel_core::{
     Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
-    Error, Handler, Hooks, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source, SqlValue,
-    StateField, Stream, Stub, erased,
+    Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source,
+    SqlValue, StateField, Stream, Stub, allow, erased,
     schedule::{Cron, Missed, When},
     task::{
         DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
@@ -88,8 +88,8 @@ pub use hostel_core::{
     typescript,
 };
 pub use hostel_edge::{
-    Admission, AgentHandle, AgentHost, AgentRouter, Annex, Before, Cors, Edge, Limits, Lobby, Plot, RequestId,
-    RoutingRetry,
+    Admission, AgentHandle, AgentHost, AgentRouter, Annex, Authenticator, Before, Cors, Edge, Limits, Lobby,
+    Permissions, Plot, RequestId, RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
@@ -114,8 +114,8 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Message, Request, Response, Result, Schedule,
-        ScheduleId, Source, State, Stream, agent, callable, task,
+        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Identity, Message, Request, Response, Result,
+        Schedule, ScheduleId, Source, State, Stream, agent, callable, task,
     };
 }
 

@@ -212,7 +212,7 @@ impl SecondHost {
     /// Runs whatever handler the class has for an event.
     pub(crate) fn event(&self, connection: Option<Connection>, event: Event) -> Result<Output> {
         let caller = connection.as_ref().map(|connection| Arc::clone(connection.record()));
-        let origin = Origin { host: self.me(), connection, call: None };
+        let origin = Origin { host: self.me(), connection, call: None, identity: None };
         match self.class().mode(&event) {
             None => Ok(Output::Unit),
             Some(Mode::Task) => run(self.class().task(origin, event)),
@@ -277,7 +277,7 @@ impl SecondHost {
         if caller.is_some_and(|record| record.readonly()) {
             return Err(Error::coded(Code::ConnectionReadonly, "Connection is readonly"));
         }
-        let origin = Origin { host: self.me(), connection: None, call: None };
+        let origin = Origin { host: self.me(), connection: None, call: None, identity: None };
         for event in [Event::Validate(Source::Server), Event::StateChanged(Source::Server)] {
             if self.class().mode(&event).is_some() {
                 instance.run(&origin, event)?;

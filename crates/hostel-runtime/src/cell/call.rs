@@ -114,6 +114,17 @@ impl Cell {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
+    fn origin_of(&self, reply: &ReplyTo) -> Origin {
+        match reply.peer() {
+            Some(peer) => self.origin(Some(peer)),
+            None => Origin {
+                call: reply.incoming().cloned(),
+                identity: reply.client().flatten().cloned(),
+                ..self.origin(None)
+            },
+        }
+    }
+
     fn stream(&self, reply: &ReplyTo) -> Option<StreamHandle> {
         let ReplyTo::Frame { peer, id } = reply else { return None };
         let connection = Connection::new(Arc::clone(&peer.record), self.arc());
@@ -147,7 +158,7 @@ impl Cell {
         stream: Option<&StreamHandle>,
     ) {
         let peer = reply.peer().cloned();
-        let origin = Origin { call: reply.incoming().cloned(), ..self.origin(peer.as_ref()) };
+        let origin = self.origin_of(&reply);
         let turn = Turn { caller: peer.as_ref().map(|peer| &peer.record), cause: why.cause(), ..Turn::own(mode) };
         let work = |awake: &mut Awake| {
             if let Some(stored) = self.stored(key)? {
@@ -178,9 +189,10 @@ impl Cell {
         cancel: bool,
     ) {
         let peer = reply.peer().cloned();
+        let origin = self.origin_of(&reply);
         let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
         let call = reply.incoming().cloned().or_else(|| self.keyed_call(key.as_ref()));
-        let origin = Origin { call, ..self.origin(peer.as_ref()) };
+        let origin = Origin { call, ..origin };
         let mut pending = Pending { cell: self.arc(), why: why.clone(), rest: Some((key, reply, stream)) };
         match peer {
             None if cancel => self.call_until_abandoned(why, origin, event, pending),

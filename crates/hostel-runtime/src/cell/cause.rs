@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use hostel_core::{Error, Result, Source, connection::ConnectionRecord, event::Event, host::Incoming};
+use hostel_core::{Error, Identity, Result, Source, connection::ConnectionRecord, event::Event, host::Incoming};
 use hostel_protocol::refusal::Code;
 use hostel_store::{Author, Cause};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,7 +24,12 @@ pub(super) const START: Cause<'static> = Cause { event: "start", what: "", autho
 
 /// A client's state frame.
 pub(super) fn state_frame(client: &ConnectionRecord) -> Cause<'_> {
-    Cause { event: "state", what: "", author: Author::Connection(&client.id) }
+    Cause { event: "state", what: "", author: client_of(client) }
+}
+
+/// A client by its subject, where that is known.
+fn client_of(record: &ConnectionRecord) -> Author<'_> {
+    record.identity().map_or(Author::Connection(&record.id), |identity| Author::User(identity.subject()))
 }
 
 /// Who set something off. Owned, for work that outlives what brought it; cloning allocates nothing.
@@ -38,8 +43,8 @@ pub(crate) enum By {
     Caller(Arc<Incoming>),
     /// The application's own code.
     Application,
-    /// An HTTP request.
-    Request,
+    /// A client without a connection: an HTTP request, with who is behind it.
+    Client(Option<Identity>),
     /// A wake-up.
     Schedule,
 }
@@ -55,7 +60,8 @@ impl By {
             (None, Event::StateChanged(Source::Client(connection))) => {
                 Self::Connection(Arc::clone(connection.record()))
             }
-            (None, Event::Tags(_) | Event::Request(_)) => Self::Request,
+            (None, Event::Tags(request)) => Self::Client(request.identity.clone()),
+            (None, Event::Request(request)) => Self::Client(request.extensions().get().cloned()),
             (None, Event::Alarm) => Self::Schedule,
             (None, _) => Self::Agent,
         }
@@ -72,10 +78,11 @@ impl By {
     pub(super) fn author(&self) -> Author<'_> {
         match self {
             Self::Agent => Author::Agent,
-            Self::Connection(record) => Author::Connection(&record.id),
+            Self::Connection(record) => client_of(record),
             Self::Caller(call) => call.caller.as_ref().map_or(Author::Application, |(_, label)| Author::Caller(label)),
             Self::Application => Author::Application,
-            Self::Request => Author::Request,
+            Self::Client(None) => Author::Request,
+            Self::Client(Some(identity)) => Author::User(identity.subject()),
             Self::Schedule => Author::Schedule,
         }
     }

@@ -123,7 +123,10 @@ impl Cell {
         let Some(mode) = self.class.mode(&event) else { return then(self, Ok(Output::Unit)) };
         let call = by.as_ref().and_then(By::incoming).cloned();
         let why = Why::hook(&event, peer, by);
-        let origin = Origin { call, ..self.origin(peer) };
+        let mut origin = Origin { call, ..self.origin(peer) };
+        if let Event::Request(request) = &event {
+            origin.identity = request.extensions().get().cloned();
+        }
         if mode == Mode::Task {
             self.start_task(why, origin, event, then);
             return;

@@ -139,7 +139,7 @@ impl Cell {
     pub(super) fn origin(&self, peer: Option<&Arc<Peer>>) -> Origin {
         let host = self.arc();
         let connection = peer.map(|peer| Connection::new(Arc::clone(&peer.record), host.clone()));
-        Origin { host, connection, call: None }
+        Origin { host, connection, call: None, identity: None }
     }
 
     /// Runs `work` as one turn. `show` then adds what follows the turn's own effects, a reply for instance; it sees the

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use hostel_core::{
-    AgentId, BoxFuture, Error, Reply, Request, Response, Result,
+    AgentId, BoxFuture, Error, Identity, Reply, Request, Response, Result,
     host::{Caller, Host, Incoming, IncomingKind, OutgoingCall},
 };
 use hostel_protocol::refusal::Code;
@@ -93,9 +93,11 @@ impl Caller for GatedCaller {
         })
     }
 
-    fn fetch(&self, target: AgentId, request: Request) -> BoxFuture<Result<Response>> {
+    fn fetch(&self, target: AgentId, mut request: Request) -> BoxFuture<Result<Response>> {
         let by = self.introduce(&target, IncomingKind::Call, None);
         let (node, gate) = (self.node(), self.cell.durable());
+        // It is this agent that asks. Whoever it speaks for, it cannot lend their identity.
+        request.extensions_mut().remove::<Identity>();
         Box::pin(async move {
             let by = by?;
             gate.await?;

@@ -134,7 +134,8 @@ pub(super) async fn open(
     let request = Arc::new(request);
     let wanted = connection_id.filter(|id| !id.is_empty() && id.len() <= MAX_CONNECTION_ID);
     let connection_id = wanted.map_or_else(|| nanoid(21), str::to_owned);
-    let mut record = ConnectionRecord::new(node.next_connection_key(), &connection_id, &request.uri);
+    let mut record = ConnectionRecord::new(node.next_connection_key(), &connection_id, &request.uri)
+        .with_identity(request.identity.clone());
     record.set_state_versions(request.query("state_version").as_deref() == Some("1"));
     let prepared = prepare(node, id, &mut record, &request, props).await;
     let peer = Arc::new(Peer::new(record, node.options.outbox_bytes));
@@ -159,7 +160,7 @@ async fn prepare(
         record.tags = all.into_iter().skip(1).collect();
     }
     // The hooks see the connection before it is open; what they do to it is dropped, except for their verdict.
-    let preview = ConnectionRecord::new(record.key, &record.id, &record.uri);
+    let preview = ConnectionRecord::new(record.key, &record.id, &record.uri).with_identity(request.identity.clone());
     let connection = Connection::new(Arc::new(preview), cell.clone());
     let readonly = Event::Readonly(connection.clone(), Arc::clone(request));
     if let Some(Output::Flag(readonly)) = decide(node, &cell, readonly).await? {

@@ -1,0 +1,124 @@
+//! Who somebody is, and whether they may come in: one decision for HTTP and for sockets, made before any agent wakes.
+
+mod permission;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use hostel_core::{Identity, allow::Rule};
+use hostel_protocol::refusal::{Code, Refusal};
+use http::{Request, request::Parts};
+
+pub use self::permission::Permissions;
+
+/// Finds out who sends a request, before it reaches anything that could act on it.
+///
+/// It is asked once for every HTTP request and once for every socket, with the same head, and cannot tell agents apart: what
+/// somebody may do is decided afterwards, by the rules of the class.
+///
+/// An authenticator takes what it understands as credentials *out* of the head (a query parameter, a cookie, a header), so
+/// that no log, agent or error ever shows it. It answers `Ok(None)` for somebody who shows no credentials, and a refusal for
+/// somebody whose credentials are bad: a bad token must not pass as nobody.
+///
+/// A closure that needs not wait is one:
+///
+/// ```
+/// use hostel_core::Identity;
+/// use hostel_edge::Authenticator;
+/// use hostel_protocol::refusal::{Code, Refusal};
+/// use http::request::Parts;
+///
+/// fn from_header(head: &mut Parts) -> Result<Option<Identity>, Refusal> {
+///     match head.headers.remove("x-badge") {
+///         None => Ok(None),
+///         Some(badge) if badge == "4711-and-a-long-secret" => Ok(Some(Identity::new("ada"))),
+///         Some(_) => Err(Refusal::new(Code::Unauthorized, "This badge is not known.")),
+///     }
+/// }
+/// fn takes(_: impl Authenticator) {}
+/// takes(from_header);
+/// ```
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who sends the request with this head.
+    ///
+    /// # Errors
+    /// Why the credentials that were shown are no good: `unauthorized` and its like, or a code of the 503 kind when that
+    /// cannot be told now.
+    ///
+    /// # Cancel safety
+    /// It may be dropped at any wait; the request is then answered by the deadline's refusal.
+    fn authenticate<'a>(&'a self, head: &'a mut Parts) -> BoxFuture<'a, Result<Option<Identity>, Refusal>>;
+}
+
+impl<F> Authenticator for F
+where
+    F: Fn(&mut Parts) -> Result<Option<Identity>, Refusal> + Send + Sync + 'static,
+{
+    fn authenticate<'a>(&'a self, head: &'a mut Parts) -> BoxFuture<'a, Result<Option<Identity>, Refusal>> {
+        Box::pin(std::future::ready(self(head)))
+    }
+}
+
+/// How long finding out who somebody is may take; keys may have to be fetched for it.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The authenticator of an application with the rules of its classes. Without an authenticator everybody is nobody, and
+/// every class that declares no rule is open.
+#[derive(Clone, Default)]
+pub(crate) struct Guard {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) permissions: Permissions,
+}
+
+impl Guard {
+    /// The one decision about who it is, for HTTP and sockets alike.
+    pub(crate) async fn identify(&self, head: &mut Parts) -> Result<Option<Identity>, Refusal> {
+        let Some(authenticator) = &self.authenticator else { return Ok(None) };
+        match tokio::time::timeout(DEADLINE, authenticator.authenticate(head)).await {
+            Ok(decision) => decision,
+            Err(_) => Err(too_slow()),
+        }
+    }
+
+    /// [`Guard::identify`] for a whole request. The request is handed back without its credentials.
+    pub(crate) async fn admit<B>(&self, request: Request<B>) -> (Request<B>, Result<Option<Identity>, Refusal>) {
+        if self.authenticator.is_none() {
+            return (request, Ok(None));
+        }
+        let (mut head, body) = request.into_parts();
+        let decision = self.identify(&mut head).await;
+        (Request::from_parts(head, body), decision)
+    }
+
+    /// The rules of a class: those of the configuration, or its own, or the default.
+    pub(crate) fn rules<'a>(&'a self, namespace: &str, declared: Option<&'static [Rule]>) -> &'a [Rule] {
+        let default = if self.authenticator.is_some() { USER } else { PUBLIC };
+        self.permissions.of(namespace).or(declared).or(self.permissions.default_rules()).unwrap_or(default)
+    }
+}
+
+const USER: &[Rule] = &[Rule::User];
+const PUBLIC: &[Rule] = &[Rule::Public];
+
+fn too_slow() -> Refusal {
+    Refusal::new(Code::AgentUnavailable, "Who you are could not be found out in time.").with_fix("come back later")
+}
+
+/// The refusal of somebody who may not come in. It is the same whether what they ask for exists or not.
+pub(crate) fn denied(identity: Option<&Identity>) -> Refusal {
+    match identity {
+        None => Refusal::new(Code::Unauthorized, "This needs to know who you are.").with_fix(
+            "send a token: the header `Authorization: Bearer ..`, or for a browser's socket a ticket or a subprotocol; \
+             docs/auth.md has the ways",
+        ),
+        Some(_) => Refusal::new(Code::Forbidden, "You may not do this.")
+            .with_fix("ask whoever runs this server; signing in again does not help"),
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authenticates = self.authenticator.is_some();
+        f.debug_struct("Guard").field("authenticates", &authenticates).field("permissions", &self.permissions).finish()
+    }
+}
