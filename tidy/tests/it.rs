@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-coder", &["hostel"]),
     ("hostel-vault", &["hostel-core", "hostel-protocol"]),
     ("hostel-client", &["hostel-protocol"]),
+    ("hostel-testing", &["hostel", "hostel-client", "hostel-runtime", "hostel-store"]),
     ("hostel-server", &["hostel-coder", "hostel", "hostel-store", "hostel-protocol"]),
     ("hostel-cli", &["hostel-server", "hostel-client", "hostel-protocol"]),
     ("hostel-conformance", &["hostel"]),

@@ -359,6 +359,12 @@ impl Cell {
         self.inbox.lock().queue.len() > CROWDED
     }
 
+    /// Whether no job waits or runs, and nothing waits behind the gate.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let inbox = self.inbox.lock();
+        !inbox.running && inbox.queue.is_empty() && self.gate.is_quiet()
+    }
+
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.node)
     }

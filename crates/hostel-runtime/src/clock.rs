@@ -11,6 +11,10 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn now(&self) -> Timestamp;
     /// Resolves after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+    /// How long the node may wait before it looks at the time of day again, which a machine's clock may change by itself.
+    fn longest_wait(&self) -> Duration {
+        Duration::from_secs(30)
+    }
 }
 
 /// The machine's clock, and tokio's timer.

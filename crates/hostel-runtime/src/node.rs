@@ -112,6 +112,22 @@ impl NodeBuilder {
         self
     }
 
+    /// [`NodeBuilder::durability`] for one whose type is known elsewhere.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn durability_boxed(mut self, durability: Box<dyn Durability>) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// [`NodeBuilder::clock`] for one that is shared already.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn clock_arc(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Shares a service with all agents; they find it with `cx.env::<T>()`.
     #[must_use]
     pub fn env<T: Any + Send + Sync>(self, service: T) -> Self {
@@ -279,6 +295,18 @@ impl Node {
     #[doc(hidden)]
     pub fn agents_in_memory(&self) -> usize {
         self.0.cells().len()
+    }
+
+    /// Whether no turn is under way or due, and everything said is out. For test kits, which turn the clock only then.
+    #[doc(hidden)]
+    pub fn is_at_rest(&self) -> bool {
+        self.0.is_at_rest()
+    }
+
+    /// The time of day was changed from outside.
+    #[doc(hidden)]
+    pub fn look_at_the_clock(&self) {
+        self.0.look_at_the_clock();
     }
 
     /// Classes with their instances and sockets.

@@ -17,7 +17,7 @@ use hostel_edge::{
     Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Permissions,
     listener::{self, Tls},
 };
-use hostel_runtime::{Collision, Node, Options};
+use hostel_runtime::{Clock, Collision, Durability, Node, Options};
 use hostel_store::Store;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ type Service = Arc<dyn Any + Send + Sync>;
 type Routes = Box<dyn FnOnce(&Edge) -> Router + Send>;
 type Guarding = Box<dyn FnOnce(Edge) -> Edge + Send>;
 type Routing = Box<dyn FnOnce(AgentRouter) -> AgentRouter + Send>;
+type MakeDurability = Box<dyn FnOnce(Store) -> Box<dyn Durability> + Send>;
 type Annexing = Box<dyn FnOnce(&Edge, AgentRouter) -> AgentRouter + Send>;
 
 /// An application: its agent classes, where they live, and how they are reached.
@@ -68,6 +69,8 @@ pub struct App {
     routes: Option<Routes>,
     guarding: Vec<Guarding>,
     public_without_auth: bool,
+    clock: Option<Arc<dyn Clock>>,
+    durability: Option<MakeDurability>,
 }
 
 /// Why an application could not be started.
@@ -119,6 +122,8 @@ impl App {
             routes: None,
             guarding: Vec::new(),
             public_without_auth: false,
+            clock: None,
+            durability: None,
         }
     }
 
@@ -223,6 +228,19 @@ impl App {
         self
     }
 
+    /// Replaces the clock; the crate `hostel-testing` has one that a test can turn.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Replaces what makes commits durable.
+    #[doc(hidden)]
+    pub fn durability(mut self, make: impl FnOnce(Store) -> Box<dyn Durability> + Send + 'static) -> Self {
+        self.durability = Some(Box::new(make));
+        self
+    }
+
     /// Opens the data directory and starts the node, without listening yet.
     ///
     /// # Errors
@@ -232,7 +250,14 @@ impl App {
             Some(directory) => Store::open(directory, self.store_options)?,
             None => Store::in_memory(self.store_options)?,
         };
+        let durability = self.durability.map(|make| make(store.clone()));
         let mut node = Node::builder(store).options(Options { outbox_bytes: self.limits.outbox_bytes, ..self.options });
+        if let Some(durability) = durability {
+            node = node.durability_boxed(durability);
+        }
+        if let Some(clock) = self.clock {
+            node = node.clock_arc(clock);
+        }
         for (name, class) in self.classes {
             node = node.bind(&name, class)?;
         }

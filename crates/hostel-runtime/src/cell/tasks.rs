@@ -75,7 +75,9 @@ impl Cell {
             None => None,
         };
         if let Some(other) = other {
-            if is_the_same(&other, &row) {
+            // A delay that is ordered anew begins anew; what repeats, or stands in the queue, keeps its place.
+            let keeps_place = idempotent || row.queued != Queued::No;
+            if keeps_place && is_the_same(&other, &row) {
                 return Ok(ScheduleId::new(other.id));
             }
             db.remove_task(&other.id).map_err(storage::error)?;

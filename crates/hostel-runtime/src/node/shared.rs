@@ -171,6 +171,18 @@ impl Shared {
         }
     }
 
+    /// Whether no turn is under way or due, and everything said is out.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let now = self.clock.now().as_millisecond();
+        let due = self.alarms.next().is_some_and(|at| at <= now);
+        !due && self.cells().iter().all(|cell| cell.is_at_rest())
+    }
+
+    /// Has whoever watches the clock look at it.
+    pub(crate) fn look_at_the_clock(&self) {
+        self.alarms.wake();
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
@@ -374,7 +386,8 @@ async fn ring_alarms(node: Weak<Shared>) {
             }
         }
         // Wall-clock time may jump, so no wait is longer than this.
-        let wait = shared.alarms.next().map_or(LONGEST_WAIT, |at| until(at, now));
+        let longest = shared.clock.longest_wait();
+        let wait = shared.alarms.next().map_or(longest, |at| until(at, now).min(longest));
         tokio::select! {
             () = shared.clock.sleep(wait) => {}
             () = shared.alarms.changed() => {}
@@ -382,8 +395,6 @@ async fn ring_alarms(node: Weak<Shared>) {
     }
 }
 
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 fn until(at: i64, now: i64) -> Duration {
-    Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0)).min(LONGEST_WAIT)
+    Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0))
 }

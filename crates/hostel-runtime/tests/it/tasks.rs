@@ -166,6 +166,19 @@ async fn a_key_names_one_run_and_a_new_one_takes_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_same_delay_ordered_again_under_its_key_begins_anew() {
+    let (node, _) = start(memory(), TestClock::new()).await;
+    let mut client = Client::greeted(&node, "Planner", "a").await;
+    client.result("keyed", json!([10, "bell"])).await;
+    tokio::time::sleep(seconds(8)).await;
+    client.result("keyed", json!([10, "bell"])).await;
+    tokio::time::sleep(seconds(8)).await;
+    assert_eq!(done(&mut client).await, json!([]));
+    tokio::time::sleep(seconds(3)).await;
+    assert_eq!(done(&mut client).await, json!(["bell"]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_queued_runs_in_order_one_after_the_other() {
     let (node, _) = start(memory(), TestClock::new()).await;
     let mut client = Client::greeted(&node, "Planner", "a").await;

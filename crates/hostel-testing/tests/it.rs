@@ -1,0 +1,4 @@
+//! What the test kit promises.
+
+#[path = "it/kit.rs"]
+mod kit;
