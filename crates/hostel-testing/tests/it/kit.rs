@@ -25,8 +25,8 @@ impl Log {
     }
 
     #[callable]
-    fn later(&self, cx: &Cx<Self>, delay: u64, line: String) -> Result<ScheduleId> {
-        cx.tasks().write(&line).after(seconds(delay))
+    fn later(&self, cx: &Cx<Self>, delay: u64, line: &str) -> Result<ScheduleId> {
+        cx.tasks().write(line).after(seconds(delay))
     }
 
     #[callable]
@@ -65,7 +65,7 @@ async fn home() -> TestHome {
 async fn what_falls_due_runs_at_its_own_time_and_in_order() {
     let home = home().await;
     for (delay, line) in [(3600, "third"), (60, "first"), (1800, "second"), (90_000, "never")] {
-        home.ask::<Log, _>("a", move |log| log.later(delay, line.to_owned())).await.unwrap();
+        home.ask::<Log, _>("a", move |log| log.later(delay, line)).await.unwrap();
     }
     home.advance(seconds(7200)).await;
     let lines = home.ask::<Log, _>("a", |log| log.lines()).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_jump_of_the_time_of_day_makes_nobody_wait_longer() {
 #[tokio::test]
 async fn what_a_jump_makes_due_runs_at_once() {
     let home = home().await;
-    home.ask::<Log, _>("a", |log| log.later(3600, "x".to_owned())).await.unwrap();
+    home.ask::<Log, _>("a", |log| log.later(3600, "x")).await.unwrap();
     home.set_time("2026-01-01T02:00:00Z".parse().unwrap()).await;
     assert_eq!(home.ask::<Log, _>("a", |log| log.lines()).await.unwrap(), ["x 2026-01-01T02:00:00Z"]);
 }
@@ -141,7 +141,7 @@ async fn a_crash_before_durability_loses_at_most_what_nobody_heard_of() {
 #[tokio::test]
 async fn what_was_due_while_the_host_was_down_runs_when_it_is_back() {
     let mut home = home().await;
-    home.ask::<Log, _>("a", |log| log.later(60, "late".to_owned())).await.unwrap();
+    home.ask::<Log, _>("a", |log| log.later(60, "late")).await.unwrap();
     home.restart(seconds(3600)).await;
     assert_eq!(home.ask::<Log, _>("a", |log| log.lines()).await.unwrap(), ["late 2026-01-01T01:00:00Z"]);
 }
