@@ -13,6 +13,7 @@ mod host;
 mod job;
 mod keyed;
 mod lifecycle;
+mod mask;
 mod request;
 mod restore;
 mod state;

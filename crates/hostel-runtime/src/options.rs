@@ -1,6 +1,8 @@
 //! What an operator may choose about running agents.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use hostel_core::Scrub;
 
 /// Limits and delays of a [`crate::Node`]. Every field has a sensible default.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Options {
     pub orders: usize,
     /// How large the arguments of one of them may be, as JSON. Default 1 MiB.
     pub order_bytes: usize,
+    /// Masks secrets in what agents store and send. Default none, which costs nothing.
+    pub scrub: Option<Arc<dyn Scrub>>,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -48,6 +52,7 @@ impl Default for Options {
             heavy_turn: Duration::from_millis(5),
             orders: 10_000,
             order_bytes: 1 << 20,
+            scrub: None,
             development: false,
         }
     }

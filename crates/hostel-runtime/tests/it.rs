@@ -18,6 +18,7 @@ mod it {
     mod letters;
     mod lifecycle;
     mod limits;
+    mod mask;
     mod order;
     mod past;
     mod retries;

@@ -165,6 +165,7 @@ impl Cell {
                 return Ok(stored);
             }
             let answer = as_reply(awake.instance.run(&origin, event)?);
+            let answer = if key.is_some() { self.masked_answer(Ok(answer))? } else { answer };
             self.store(key, &answer)?;
             if let Some(stream) = stream {
                 stream.finish(Ok(Reply::undefined()));
@@ -174,7 +175,7 @@ impl Cell {
         self.turn(&turn, work, |answer, deliveries| match (answer, stream, peer.as_ref()) {
             // The stream's last frame is an effect of the turn.
             (Ok(_), Some(_), Some(peer)) => peer.end_call(),
-            (answer, ..) => deliveries.push(reply.deliver(answer)),
+            (answer, ..) => deliveries.push(self.deliver(reply, answer)),
         });
     }
 
@@ -219,6 +220,12 @@ impl Cell {
         });
     }
 
+    /// The answer on its way. Frames are masked at the gate, with all others.
+    fn deliver(&self, reply: ReplyTo, answer: Result<Reply>) -> crate::gate::Delivery {
+        let answer = if reply.peer().is_none() { self.masked_answer(answer) } else { answer };
+        reply.deliver(answer)
+    }
+
     fn end_stream(&self, stream: &StreamHandle, reply: &ReplyTo, answer: Result<Reply>) {
         if let Some(peer) = reply.peer() {
             peer.end_call();
@@ -227,7 +234,8 @@ impl Cell {
     }
 
     fn finish_call(&self, why: &Why, key: Option<Key>, reply: ReplyTo, answer: Result<Reply>) {
-        let Some(key) = key else { return self.release(vec![reply.deliver(answer)]) };
+        let Some(key) = key else { return self.release(vec![self.deliver(reply, answer)]) };
+        let answer = self.masked_answer(answer);
         let mut stored = Ok(());
         if let Ok(answer) = &answer {
             let turn = Turn { cause: why.cause(), ..Turn::own(Mode::Read) };

@@ -88,6 +88,8 @@ impl Cell {
     }
 
     pub(super) fn sql_now(&self, query: &str, params: &[hostel_core::SqlValue]) -> Result<hostel_core::Rows> {
+        let masked = self.masked_params(query, params)?;
+        let params = masked.as_deref().unwrap_or(params);
         let limit = self.node.options.turn_deadline;
         let deadline = *self.scratch.lock().sql_deadline.get_or_insert_with(|| std::time::Instant::now() + limit);
         let mut store = self.store.lock();

@@ -66,8 +66,11 @@ impl Cell {
         };
         let instance = self.class.load(&state).map_err(|error| self.unreadable(&error))?;
         // What the class makes of the stored text is the state from now on: new fields have their defaults.
-        let state = Some(instance.to_json()?.into());
-        Ok(Awake { instance, state })
+        let json = instance.to_json()?;
+        let mut awake = Awake { instance, state: None };
+        // What was stored before there was a mask, or before it knew the secret.
+        awake.state = Some(self.masked_state(&mut awake, json)?.into());
+        Ok(awake)
     }
 
     fn unreadable(&self, error: &Error) -> Error {

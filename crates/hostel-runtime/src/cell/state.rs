@@ -23,6 +23,7 @@ impl Cell {
             return Ok(None);
         }
         let json = self.guarded(|| awake.instance.to_json())?;
+        let json = self.masked_state(awake, json)?;
         let before = awake.state.as_deref().unwrap_or("null");
         if json == before && !turn.replaces_state {
             return Ok(None);
@@ -36,6 +37,7 @@ impl Cell {
         }
         // The hook may have mended the state on its way.
         let json = self.guarded(|| awake.instance.to_json())?;
+        let json = self.masked_state(awake, json)?;
         self.check_size(json.len())?;
         Ok(Some(json.into()))
     }

@@ -42,7 +42,10 @@ impl Moments {
 
 impl Cell {
     /// Keeps an order, within a turn.
-    pub(super) fn order_now(&self, order: Order) -> Result<ScheduleId> {
+    pub(super) fn order_now(&self, mut order: Order) -> Result<ScheduleId> {
+        if let Some(masked) = self.masked(&order.args, "arguments of a task") {
+            order.args = masked;
+        }
         let now = self.node.clock.now();
         self.check_task(&order.task)?;
         self.check_args_size(&order.task, &order.args)?;

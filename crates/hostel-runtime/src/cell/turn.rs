@@ -17,7 +17,7 @@ use hostel_core::{
     host::Effect,
 };
 use hostel_protocol::{connection::close, refusal::Code};
-use hostel_store::{Cause, Commit};
+use hostel_store::{Author, Cause, Commit};
 
 use super::{Cell, cause};
 use crate::{gate::Delivery, peer::Peer, storage};
@@ -252,7 +252,9 @@ impl Cell {
         }
         if db.is_writing() {
             orders |= self.declare(db)?;
-            db.set_cause(cause);
+            let masked = self.masked_author(cause);
+            let author = masked.as_deref().map_or(cause.author, Author::Connection);
+            db.set_cause(Cause { author, ..cause });
         }
         // Registered earlier than it is committed.
         let moments = if alarm.is_some() || orders { Some(self.moments(db)?) } else { None };
@@ -346,10 +348,11 @@ impl Cell {
         ended
     }
 
-    pub(super) fn pass_gate(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) {
+    pub(super) fn pass_gate(&self, commit: Option<Commit>, mut deliveries: Vec<Delivery>) {
         if commit.is_none() && deliveries.is_empty() {
             return;
         }
+        self.mask_deliveries(&mut deliveries);
         let commit = commit.filter(|commit| !self.node.durability.is_durable(commit));
         if self.gate.push(commit, deliveries) == crate::gate::Then::Sync {
             self.start_sync();
