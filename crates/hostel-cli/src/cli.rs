@@ -2,6 +2,7 @@
 
 mod operate;
 mod past;
+mod secret;
 mod server;
 mod talk;
 mod travel;
@@ -14,6 +15,7 @@ use crate::settings::Settings;
 
 pub(crate) use operate::{AgentsArgs, AgentsCommand, DoctorArgs};
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
+pub(crate) use secret::{SecretCommand, VaultCommand, VaultPlace};
 pub(crate) use server::{Place, ServerArgs};
 pub(crate) use talk::{CallArgs, ConnectArgs, StateCommand};
 pub(crate) use travel::{BackupArgs, ExportArgs, ImportArgs, VerifyArgs};
@@ -147,6 +149,25 @@ Examples:
   hostel verify
   hostel verify /var/backups/hostel")]
     Verify(VerifyArgs),
+    /// Make the vault that secrets are kept in.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  hostel vault init                           asks for a passphrase
+  hostel vault init --key-file /etc/hostel/vault.key"
+    )]
+    Vault(VaultCommand),
+    /// Keep, list and remove secrets; a running server notices.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  hostel secret set GITHUB_TOKEN
+  pass show github | hostel secret set user:alice#GITHUB_TOKEN
+  hostel secret list"
+    )]
+    Secret(SecretCommand),
     /// Print TypeScript types of the agents of this binary.
     #[command(after_help = "\
 Example:

@@ -12,6 +12,7 @@ mod fork;
 mod history;
 mod import;
 mod restore;
+mod secret;
 mod serve;
 mod state;
 mod types;
@@ -44,6 +45,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(args) => wait_for(import::run(&args)),
         Command::Backup(args) => wait_for(backup::run(&args)),
         Command::Verify(args) => verify::run(&args),
+        Command::Vault(command) => secret::vault(&command),
+        Command::Secret(command) => secret::secret(&command),
         Command::Doctor(args) => wait_for(doctor::run(&args)),
     }
 }

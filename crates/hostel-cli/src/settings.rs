@@ -19,6 +19,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Without flags.
+    pub(crate) fn from_file(file: Option<PathBuf>) -> Self {
+        Self { flags: Vec::new(), file }
+    }
+
     /// Puts the layers together and prints warnings.
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
         let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));

@@ -9,6 +9,7 @@ mod it {
     mod past;
     mod real;
     mod run;
+    mod secrets;
     mod server;
     mod travel;
 }

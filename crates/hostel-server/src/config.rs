@@ -7,18 +7,21 @@ mod check;
 mod file;
 mod history;
 mod origin;
+mod sections;
 mod table;
 mod value;
 
 pub use check::Unsafe;
 pub use history::{ClassHistory, Histories};
 pub use origin::{Layered, Origin};
+pub use sections::{Sections, Time, VaultSection};
 pub use table::{Config, Entry, SETTINGS, Setting, setting};
 pub use value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
 
 use std::path::PathBuf;
 
 use hostel_protocol::name::nearest;
+use hostel_vault::environment;
 
 use crate::builtin;
 
@@ -26,7 +29,7 @@ use crate::builtin;
 pub const DEFAULT_FILE: &str = "hostel.toml";
 
 /// Variables that begin with `HOSTEL_` and are no settings of the server.
-const OTHER_VARIABLES: [&str; 3] = ["HOSTEL_CONFIG", "HOSTEL_URL", "HOSTEL_LOG"];
+const OTHER_VARIABLES: [&str; 4] = ["HOSTEL_CONFIG", "HOSTEL_URL", "HOSTEL_LOG", "HOSTEL_SECRETS_ON_STDIN"];
 
 /// Everything a configuration is made of.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +118,8 @@ fn apply_env(config: &mut Config, env: &[(String, String)]) -> Result<Vec<String
 }
 
 fn unknown_variable(name: &str) -> Option<String> {
-    if !name.starts_with("HOSTEL_") || OTHER_VARIABLES.contains(&name) {
+    let of_the_vault = name.starts_with(environment::PREFIX) || name == environment::PASSPHRASE;
+    if !name.starts_with("HOSTEL_") || OTHER_VARIABLES.contains(&name) || of_the_vault {
         return None;
     }
     let known: Vec<String> = SETTINGS.iter().map(Setting::env).collect();

@@ -5,6 +5,7 @@
 pub mod config;
 pub mod logs;
 pub mod offline;
+pub mod vault;
 
 mod admin;
 mod banner;
@@ -19,6 +20,7 @@ mod travel;
 pub use admin::operator;
 pub use banner::Banner;
 pub use builtin::types;
+pub use hostel::Scrub;
 pub use refused::Refused;
 pub use server::Server;
 pub use travel::{Arrival, Form};

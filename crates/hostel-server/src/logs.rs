@@ -1,20 +1,22 @@
 //! Logs: for people on a terminal, as JSON lines elsewhere; panics included, floods left out.
 
+mod mask;
 mod quota;
 
-use std::{backtrace::Backtrace, io::IsTerminal as _, time::Instant};
+use std::{backtrace::Backtrace, io::IsTerminal as _, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
+use hostel::Scrub;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use self::quota::Quota;
+use self::{mask::Lines, quota::Quota};
 use crate::config::{Config, LogFormat};
 
-/// Starts logging to standard error, and sends panics there too.
+/// Starts logging to standard error, and sends panics there too. Each line passes the mask, if there is one.
 ///
 /// # Errors
 /// A filter that cannot be read, or a process that logs already.
-pub fn init(config: &Config) -> anyhow::Result<()> {
+pub fn init(config: &Config, scrub: Option<Arc<dyn Scrub>>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&*config.log_level);
     let filter = filter.with_context(|| format!("the log level {:?} is no filter", config.log_level.value))?;
     let json = match *config.log_format {
@@ -22,7 +24,7 @@ pub fn init(config: &Config) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(Lines(scrub));
     let lines = if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {

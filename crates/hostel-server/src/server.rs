@@ -7,6 +7,7 @@ use hostel::{
     Admission, App, Cors, Edge, Home, Limits, Options, StorageOptions, Tls,
     axum::{Router, middleware},
 };
+use hostel_vault::Vault;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ pub struct Server {
     home: Home,
     listener: TcpListener,
     banner: Banner,
+    vault: Option<Vault>,
 }
 
 impl Server {
@@ -26,16 +28,20 @@ impl Server {
     ///
     /// # Errors
     /// An unsafe configuration, a data directory or address that cannot be used, or unreadable certificates.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, vault: Option<Vault>) -> anyhow::Result<Self> {
         config.check()?;
         let metrics = install_metrics()?;
         // Listening comes first: a taken port is the commonest mistake, and should cost nothing else.
         let listener = TcpListener::bind(*config.listen).await;
         let listener = listener.with_context(|| cannot_listen(*config.listen))?;
         let address = listener.local_addr().context("the socket has no address")?;
-        let home = app(config, metrics)?.start().await?;
+        let mut app = app(config, metrics)?;
+        if let Some(vault) = &vault {
+            app = app.vault(vault.clone());
+        }
+        let home = app.start().await?;
         let banner = Banner::new(address, config.is_tls(), &config.prefix, &config.data);
-        Ok(Self { home, listener, banner })
+        Ok(Self { home, listener, banner, vault })
     }
 
     /// What to show the person who started it.
@@ -48,6 +54,9 @@ impl Server {
     /// # Errors
     /// When the address may not be served.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        if let Some(vault) = self.vault {
+            tokio::spawn(crate::vault::keep_fresh(vault, stop.clone()));
+        }
         Ok(self.home.serve(self.listener, stop).await?)
     }
 }

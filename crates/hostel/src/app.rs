@@ -10,7 +10,7 @@ use std::{
 
 use axum::Router;
 use hostel_core::{
-    Agent,
+    Agent, Scrub,
     erased::{Class, ClassOf},
 };
 use hostel_edge::{
@@ -19,6 +19,7 @@ use hostel_edge::{
 };
 use hostel_runtime::{Clock, Collision, Durability, Node, Options};
 use hostel_store::Store;
+use hostel_vault::Vault;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,7 @@ pub struct App {
     public_without_auth: bool,
     clock: Option<Arc<dyn Clock>>,
     durability: Option<MakeDurability>,
+    vault: Option<Vault>,
 }
 
 /// Why an application could not be started.
@@ -124,6 +126,7 @@ impl App {
             public_without_auth: false,
             clock: None,
             durability: None,
+            vault: None,
         }
     }
 
@@ -142,6 +145,13 @@ impl App {
     pub fn env<T: Any + Send + Sync>(mut self, service: T) -> Self {
         self.env.push((TypeId::of::<T>(), Arc::new(service)));
         self
+    }
+
+    /// Keeps secrets in `vault`: agents find it with `cx.env::<Vault>()`, and what it knows is masked in whatever agents
+    /// store and send.
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault.clone());
+        self.env(vault)
     }
 
     /// Sets the data directory. Default `.hostel`.
@@ -251,7 +261,9 @@ impl App {
             None => Store::in_memory(self.store_options)?,
         };
         let durability = self.durability.map(|make| make(store.clone()));
-        let mut node = Node::builder(store).options(Options { outbox_bytes: self.limits.outbox_bytes, ..self.options });
+        let scrub = self.vault.map(|vault| Arc::new(vault) as Arc<dyn Scrub>).or(self.options.scrub);
+        let options = Options { outbox_bytes: self.limits.outbox_bytes, scrub, ..self.options };
+        let mut node = Node::builder(store).options(options);
         if let Some(durability) = durability {
             node = node.durability_boxed(durability);
         }

@@ -78,8 +78,8 @@ mod past;
 pub use app::{App, Home, StartError};
 pub use hostel_core::{
     Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
-    Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Source,
-    SqlValue, StateField, Stream, Stub, allow, erased,
+    Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Scrub,
+    Source, SqlValue, StateField, Stream, Stub, allow, erased,
     schedule::{Cron, Missed, When},
     task::{
         DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
@@ -101,6 +101,7 @@ pub use hostel_store::{
     At, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention, StateChange,
     TableChange, TableDifference, TurnCause, TurnEntry,
 };
+pub use hostel_vault::{self as vault, SecretName, SecretValue, Vault};
 pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
 pub use {axum, bytes, http, serde, serde_json};
@@ -130,3 +131,7 @@ struct GuideDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/schedules.md")]
 struct SchedulesDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/secrets.md")]
+struct SecretsDoctests;

@@ -22,7 +22,13 @@ impl Server {
     pub(crate) async fn start_with(data: &Path, flags: &[&str]) -> Self {
         let data = data.to_str().expect("text");
         let mut command = hostel(&[&["serve", "--listen", "127.0.0.1:0", "--data", data], flags].concat());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stderr(Stdio::null());
+        Self::of(command).await
+    }
+
+    /// A server that is started by `command`.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let first = lines.next_line().await.expect("text").expect("a banner");
@@ -43,6 +49,11 @@ impl Server {
 
     pub(crate) async fn run(&self, args: &[&str]) -> Ran {
         run(&[args, &["--url", &self.url()]].concat()).await
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
     }
 
     pub(crate) async fn kill(mut self) {

@@ -1,4 +1,4 @@
-//! Reading `hostel.toml`: flat keys and the tables `[history.CLASS]`, each error with its line.
+//! Reading `hostel.toml`: flat keys, the tables `[history.CLASS]` and the sections, each error with its line.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use hostel_protocol::name::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, DEFAULT_FILE, Origin, SETTINGS, history};
+use super::{Config, ConfigError, DEFAULT_FILE, Origin, SETTINGS, history, sections};
 
 /// Applies the file named, or [`DEFAULT_FILE`] where it exists.
 pub(super) fn apply(config: &mut Config, named: Option<&Path>) -> Result<(), ConfigError> {
@@ -44,6 +44,11 @@ pub(super) fn apply_text(config: &mut Config, path: &Path, text: &str) -> Result
         if name == history::TABLE {
             let read = history::read(&mut config.histories, value, &origin);
             read.map_err(|history::Wrong { offset: at, message }| place(at.unwrap_or(offset), message))?;
+            continue;
+        }
+        if sections::is_one(name) {
+            let read = config.sections.read(name, value, origin(offset));
+            read.map_err(|sections::Wrong { offset: at, message }| place(at.unwrap_or(offset), message))?;
             continue;
         }
         let values = known(name).and_then(|()| texts(value));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::history::Histories;
 use super::origin::{Layered, Origin};
+use super::sections::Sections;
 use super::value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
 
 /// One row of the table.
@@ -70,6 +71,8 @@ macro_rules! settings {
             $(#[doc = $doc] pub $name: Layered<$ty>,)*
             /// What single classes keep of their history, from the tables `[history.CLASS]` of the file.
             pub histories: Histories,
+            /// What has a table of its own in the file.
+            pub sections: Sections,
         }
 
         /// Every setting, in the order of the documentation.
@@ -88,6 +91,7 @@ macro_rules! settings {
                 Self {
                     $($name: Layered::new(<$ty>::read(&[$default.to_owned()]).expect(read)),)*
                     histories: Histories::default(),
+                    sections: Sections::default(),
                 }
             }
         }

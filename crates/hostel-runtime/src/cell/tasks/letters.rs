@@ -45,6 +45,7 @@ impl Cell {
     }
 
     fn check_args(&self, task: &str, args: String) -> Result<String> {
+        let args = self.masked(&args, "arguments of a task").unwrap_or(args);
         self.check_args_size(task, &args)?;
         if serde_json::from_str::<Vec<&RawValue>>(&args).is_err() {
             let message = format!("The arguments of {task} are to be a JSON array.");

@@ -215,6 +215,8 @@ impl Cell {
     /// A run will not be done: it is kept, with the reason, where somebody can look at it, mend it and have it run again.
     fn give_up(&self, row: &TaskRow, code: &str, reason: &str) {
         self.metrics.tasks_given_up.increment(1);
+        let masked = self.masked(reason, "reason of a dead letter");
+        let reason = masked.as_deref().unwrap_or(reason);
         let spec = Spec::read(&row.spec);
         let letter = match &spec {
             Some(spec) => TaskRow { id: spec.run_id(row), due_ms: spec.moment(row), ..row.clone() },
