@@ -1,5 +1,7 @@
 //! What an operator may choose about running agents.
 
+mod memory;
+
 use std::{sync::Arc, time::Duration};
 
 use hostel_core::Scrub;
@@ -9,8 +11,9 @@ use hostel_core::Scrub;
 pub struct Options {
     /// How long an agent stays in memory after its last event. Default 10 s.
     pub idle_after: Duration,
-    /// How many agents may be awake with nothing to do; beyond it the longest idle ones are put to sleep at once.
-    /// Default 1,024. An open database costs about 70 KB.
+    /// How many agents may be awake with nothing to do; beyond it those that did nothing for a second are put to sleep, and
+    /// beyond twice as many those that are between two events. An agent in use, with its database open, costs up to 190 KB;
+    /// the default is as many as fit in an eighth of the memory that the process may use, from 512 to 65,536.
     pub max_idle_awake: usize,
     /// Bytes that may wait for one slow client before it is closed with 1013, besides one state of any size. Default
     /// 8 MiB.
@@ -42,7 +45,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             idle_after: Duration::from_secs(10),
-            max_idle_awake: 1024,
+            max_idle_awake: memory::awake_agents(),
             outbox_bytes: 8 << 20,
             state_warn_bytes: 1 << 20,
             state_bytes: 256 << 20,

@@ -1,4 +1,4 @@
-//! Puts idle agents to sleep: after a while, or at once when too many are awake.
+//! Puts idle agents to sleep: after a while, or sooner when too many are awake.
 
 use std::{
     collections::VecDeque,
@@ -14,13 +14,16 @@ use crate::{cell::Cell, node::Shared, options::Options};
 /// How often the awake agents are looked through.
 const ROUND: Duration = Duration::from_millis(500);
 /// The shortest time between two looks.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(20);
 /// Closing a database waits for the disk; waiting for many at a time takes hardly longer. At most so many, and one for
 /// each [`PER_CLOSER`] awake agents.
 const CLOSERS: usize = 16;
 const PER_CLOSER: usize = 64;
-/// Under pressure, an agent that did nothing for this long may go.
-const PRESSED_IDLE_MS: u64 = 20;
+/// With too many awake, an agent that did nothing for this long may go. An agent that is used more often stays: it would be
+/// opened again at once, and if all are, none would be found open.
+const PRESSED_IDLE_MS: u64 = 1000;
+/// The same with twice too many.
+const OVERRUN_IDLE_MS: u64 = 20;
 
 /// The awake agents of a node, in the order they woke.
 #[derive(Debug, Default)]
@@ -55,17 +58,24 @@ impl Sleepers {
 
     /// Looks at the given share of awake agents, each once.
     fn round(&self, options: &Options, share: usize) {
-        let idle_ms = u64::try_from(options.idle_after.as_millis()).unwrap_or(u64::MAX);
         for _ in 0..self.count().div_ceil(share) {
             let Some(next) = self.awake.lock().pop_front() else { return };
             let Some(cell) = next.upgrade() else { continue };
-            let pressed = self.count() >= options.max_idle_awake;
-            let enough = if pressed { PRESSED_IDLE_MS.min(idle_ms) } else { idle_ms };
-            let sleeps = cell.idle_ms() >= enough && cell.hibernate();
+            let sleeps = cell.idle_ms() >= enough_ms(self.count(), options) && cell.hibernate();
             if !sleeps && cell.is_awake() {
                 self.awake.lock().push_back(next);
             }
         }
+    }
+}
+
+/// How long an agent must have done nothing to be put to sleep, with so many others awake.
+fn enough_ms(others: usize, options: &Options) -> u64 {
+    let enough = u64::try_from(options.idle_after.as_millis()).unwrap_or(u64::MAX);
+    match others {
+        few if few < options.max_idle_awake => enough,
+        many if many / 2 < options.max_idle_awake => enough.min(PRESSED_IDLE_MS),
+        _ => enough.min(OVERRUN_IDLE_MS),
     }
 }
 
@@ -95,5 +105,19 @@ pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
                 tracing::error!(error = %error, "looking for idle agents failed and goes on");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_are_awake_the_sooner_one_sleeps() {
+        let options = Options { max_idle_awake: 100, idle_after: Duration::from_secs(10), ..Options::default() };
+        let enough = [99, 100, 199, 200, 100_000].map(|others| enough_ms(others, &options));
+        assert_eq!(enough, [10_000, 1000, 1000, 20, 20]);
+        let hasty = Options { idle_after: Duration::from_millis(5), ..options };
+        assert_eq!(enough_ms(200, &hasty), 5);
     }
 }

@@ -97,4 +97,29 @@ mod it {
         conn.execute_batch("CREATE TABLE t (x)").unwrap();
         assert!(log_of(&conn).is_none());
     }
+
+    #[test]
+    fn while_a_database_has_its_descriptor_no_other_sqlite_gets_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let conn = open(&path);
+        conn.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").unwrap();
+        let plain = Connection::open(&path).unwrap();
+        plain.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let refused = plain.execute_batch("SELECT * FROM sqlite_schema").unwrap_err();
+        assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
+        conn.close().unwrap();
+        assert_eq!(count(&plain), 1);
+    }
+
+    #[test]
+    fn what_is_missing_is_not_made_and_what_is_no_file_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        for path in [dir.path().join("none.db"), dir.path().to_owned()] {
+            let opened = Connection::open_with_flags_and_vfs(&path, flags, register().unwrap());
+            assert_eq!(opened.unwrap_err().sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen));
+        }
+        assert!(files(dir.path()).is_empty());
+    }
 }

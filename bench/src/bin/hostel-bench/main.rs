@@ -31,6 +31,9 @@ struct Flags {
     /// Milliseconds after which an idle agent sleeps.
     #[arg(long, default_value_t = 10_000)]
     idle_after_ms: u64,
+    /// How many agents may be awake with nothing to do; without it as many as memory is for.
+    #[arg(long)]
+    max_idle_awake: Option<usize>,
     /// Bytes of journal after which agents' files are brought up to date.
     #[arg(long, default_value_t = StorageOptions::default().checkpoint_bytes)]
     checkpoint_bytes: u64,
@@ -70,7 +73,12 @@ fn limits() -> Limits {
 }
 
 fn options(flags: &Flags) -> Options {
-    Options { idle_after: Duration::from_millis(flags.idle_after_ms), ..Options::default() }
+    let defaults = Options::default();
+    Options {
+        idle_after: Duration::from_millis(flags.idle_after_ms),
+        max_idle_awake: flags.max_idle_awake.unwrap_or(defaults.max_idle_awake),
+        ..defaults
+    }
 }
 
 fn storage(flags: &Flags) -> StorageOptions {

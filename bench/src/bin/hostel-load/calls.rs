@@ -36,7 +36,7 @@ struct Done {
 pub(crate) async fn run(flags: &Flags, load: &Load, method: &str) -> anyhow::Result<Report> {
     let done = Rc::new(Done::default());
     let mut clients = JoinSet::new();
-    for connection in connect(flags, load).await? {
+    for connection in connect(flags, load, method).await? {
         let client = Client::new(connection, method, load.pipeline, flags.floor);
         clients.spawn_local(client.run(Rc::clone(&done)));
     }
@@ -59,15 +59,25 @@ fn scenario(load: &Load, method: &str) -> String {
     }
 }
 
-/// All clients, a few at a time: a new agent waits for the disk.
-async fn connect(flags: &Flags, load: &Load) -> anyhow::Result<Vec<Connection>> {
+/// All clients, a few at a time, each with its first call behind it: that makes a new agent's files, which is not what is
+/// measured here. A file system may take milliseconds for each if as many were deleted shortly before.
+async fn connect(flags: &Flags, load: &Load, method: &str) -> anyhow::Result<Vec<Connection>> {
     let mut connections = Vec::new();
     for begun in (0..load.connections).step_by(AT_ONCE) {
         let indices = begun..load.connections.min(begun + AT_ONCE);
         let names: Vec<_> = indices.map(|index| format!("calls-{}", index % load.agents.max(1))).collect();
-        connections.extend(try_join_all(names.iter().map(|name| Connection::ready(flags, name))).await?);
+        let ready = names.iter().map(|name| ready(flags, name, method));
+        connections.extend(try_join_all(ready).await?);
     }
     Ok(connections)
+}
+
+async fn ready(flags: &Flags, name: &str, method: &str) -> anyhow::Result<Connection> {
+    let mut connection = Connection::ready(flags, name).await?;
+    if !flags.floor {
+        connection.call(method).await?;
+    }
+    Ok(connection)
 }
 
 struct Measured {
