@@ -9,6 +9,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-protocol", &[]),
     ("hostel-core", &["hostel-protocol"]),
     ("hostel-fetch", &["hostel-protocol"]),
+    (
+        "hostel-mcp",
+        &["hostel-fetch", "hostel-edge", "hostel-vault", "hostel-runtime", "hostel-core", "hostel-protocol"],
+    ),
     ("hostel-macros", &[]),
     ("hostel-journal", &[]),
     ("hostel-vfs", &[]),

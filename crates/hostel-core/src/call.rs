@@ -111,6 +111,7 @@ impl<T> Call<T> {
             timeout: self.timeout,
             idempotency_key: self.idempotency_key,
             cancel_on_drop: self.cancel_on_drop,
+            tap: None,
         };
         self.caller.call(call).await
     }

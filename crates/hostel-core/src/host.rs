@@ -176,6 +176,8 @@ pub struct OutgoingCall {
     pub idempotency_key: Option<String>,
     /// Ends an async method when whoever waits for its answer stops waiting, as `#[callable(cancel_on_disconnect)]` does.
     pub cancel_on_drop: bool,
+    /// Takes what a streaming method sends, as the frames a socket would get; without one such a call is refused.
+    pub tap: Option<Tap>,
 }
 
 impl OutgoingCall {
@@ -188,6 +190,7 @@ impl OutgoingCall {
             timeout: None,
             idempotency_key: None,
             cancel_on_drop: false,
+            tap: None,
         }
     }
 }

@@ -267,7 +267,7 @@ impl Node {
             args: Args::from_json(call.args.clone()),
             key: call.idempotency_key.clone(),
             cancel: call.cancel_on_drop,
-            reply: ReplyTo::Waiting(by.clone(), done),
+            reply: ReplyTo::Waiting(by.clone(), done, call.tap.clone()),
         });
         let Some(limit) = call.timeout else { return work.await };
         tokio::select! {

@@ -6,7 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use hostel_core::{Error, Identity, Reply, Result, host::Incoming, stream::error_frame};
+use hostel_core::{
+    Error, Identity, Reply, Result,
+    host::Incoming,
+    stream::{Tap, error_frame},
+};
 use hostel_protocol::server;
 use tokio::sync::oneshot;
 
@@ -16,8 +20,8 @@ use crate::{cell::By, gate::Delivery, peer::Peer};
 pub(crate) enum ReplyTo {
     /// An rpc frame's sender.
     Frame { peer: Arc<Peer>, id: Arc<str> },
-    /// Another agent, the application, or an HTTP handler.
-    Waiting(By, oneshot::Sender<Result<Reply>>),
+    /// Another agent, the application, or an HTTP handler; perhaps with somebody who takes what a streaming method sends.
+    Waiting(By, oneshot::Sender<Result<Reply>>, Option<Tap>),
 }
 
 impl ReplyTo {
@@ -31,7 +35,7 @@ impl ReplyTo {
                 };
                 Delivery::Answer(peer, frame.into())
             }
-            Self::Waiting(_, sender) => Delivery::resolve(move |durable| {
+            Self::Waiting(_, sender, _) => Delivery::resolve(move |durable| {
                 let _caller_may_have_left = sender.send(durable.and(answer));
             }),
         }
@@ -48,15 +52,20 @@ impl ReplyTo {
     pub(crate) fn incoming(&self) -> Option<&Arc<Incoming>> {
         match self {
             Self::Frame { .. } => None,
-            Self::Waiting(by, _) => by.incoming(),
+            Self::Waiting(by, ..) => by.incoming(),
         }
+    }
+
+    /// Whether the caller can take what a streaming method sends.
+    pub(crate) fn takes_streams(&self) -> bool {
+        matches!(self, Self::Frame { .. } | Self::Waiting(.., Some(_)))
     }
 
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         match self {
             Self::Frame { peer, .. } => !peer.is_joined(),
-            Self::Waiting(_, sender) => sender.is_closed(),
+            Self::Waiting(_, sender, _) => sender.is_closed(),
         }
     }
 
@@ -64,7 +73,7 @@ impl ReplyTo {
     pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Frame { .. } => Poll::Pending,
-            Self::Waiting(_, sender) => sender.poll_closed(cx),
+            Self::Waiting(_, sender, _) => sender.poll_closed(cx),
         }
     }
 
@@ -72,7 +81,7 @@ impl ReplyTo {
     pub(crate) fn client(&self) -> Option<Option<&Identity>> {
         match self {
             Self::Frame { peer, .. } => Some(peer.record.identity()),
-            Self::Waiting(By::Client(identity), _) => Some(identity.as_ref()),
+            Self::Waiting(By::Client(identity), ..) => Some(identity.as_ref()),
             Self::Waiting(..) => None,
         }
     }
@@ -81,7 +90,7 @@ impl ReplyTo {
     pub(crate) fn by(&self) -> By {
         match self {
             Self::Frame { peer, .. } => By::Connection(Arc::clone(&peer.record)),
-            Self::Waiting(by, _) => by.clone(),
+            Self::Waiting(by, ..) => by.clone(),
         }
     }
 }

@@ -84,7 +84,7 @@ impl Cell {
         let info = self.class.info();
         let found = info.method(method).map(|index| (index, &info.methods[index]));
         match found {
-            Some((_, info)) if info.callable && info.streaming && reply.peer().is_none() => Err(needs_socket(method)),
+            Some((_, info)) if info.callable && info.streaming && !reply.takes_streams() => Err(needs_socket(method)),
             Some((index, info)) if info.callable => Ok((index, info)),
             Some(_) => Err(self.not_callable(method)),
             None if BUILT_IN.contains(&method) => Err(self.not_callable(method)),
@@ -126,9 +126,12 @@ impl Cell {
     }
 
     fn stream(&self, reply: &ReplyTo) -> Option<StreamHandle> {
-        let ReplyTo::Frame { peer, id } = reply else { return None };
-        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
-        Some(StreamHandle::new(connection, id))
+        match reply {
+            ReplyTo::Frame { peer, id } => {
+                Some(StreamHandle::new(Connection::new(Arc::clone(&peer.record), self.arc()), id))
+            }
+            ReplyTo::Waiting(.., tap) => Some(StreamHandle::to_tap(self.arc(), tap.clone()?, "")),
+        }
     }
 
     fn call_handler(
@@ -226,11 +229,14 @@ impl Cell {
         reply.deliver(answer)
     }
 
-    fn end_stream(&self, stream: &StreamHandle, reply: &ReplyTo, answer: Result<Reply>) {
+    fn end_stream(&self, stream: &StreamHandle, reply: ReplyTo, answer: Result<Reply>) {
         if let Some(peer) = reply.peer() {
             peer.end_call();
+            return stream.finish(answer.map(|_| Reply::undefined()));
         }
-        stream.finish(answer.map(|_| Reply::undefined()));
+        // Whoever waits inside the process has the frames first, the last of them included.
+        stream.finish(answer.as_ref().map(|_| Reply::undefined()).map_err(share));
+        self.release(vec![self.deliver(reply, answer)]);
     }
 
     fn finish_call(&self, why: &Why, key: Option<Key>, reply: ReplyTo, answer: Result<Reply>) {
@@ -276,7 +282,7 @@ struct Pending {
 impl Pending {
     fn end(&mut self, answer: Result<Reply>) {
         match self.rest.take() {
-            Some((_, reply, Some(stream))) => self.cell.end_stream(&stream, &reply, answer),
+            Some((_, reply, Some(stream))) => self.cell.end_stream(&stream, reply, answer),
             Some((key, reply, None)) => self.cell.finish_call(&self.why, key, reply, answer),
             None => {}
         }

@@ -1,0 +1,4 @@
+//! MCP in both directions.
+
+#[cfg(test)]
+mod it {}
