@@ -10,10 +10,11 @@ use hostel::{
         routing::{any, get},
     },
     http::{HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery},
+    mcp::McpServer,
 };
 use serde_json::json;
 
-use crate::{counter::CounterAgent, text::PLAIN};
+use crate::{counter::CounterAgent, everything::EverythingAgent, text::PLAIN};
 
 /// All routes. The last one takes every path, so nothing is left for the default router behind it.
 pub(crate) fn routes(edge: &Edge) -> Router {
@@ -30,6 +31,7 @@ pub(crate) fn routes(edge: &Edge) -> Router {
         .route("/", any(agents))
         .route("/{*path}", any(agents))
         .with_state(edge.clone())
+        .merge(McpServer::of::<EverythingAgent>(edge, "all").mount("/mcp"))
 }
 
 async fn agents(State(edge): State<Edge>, request: Request) -> Response {

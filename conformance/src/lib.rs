@@ -12,6 +12,7 @@
 
 mod counter;
 mod echo;
+mod everything;
 mod fronts;
 mod log;
 mod manners;
@@ -26,6 +27,7 @@ use hostel::{Admission, App, Limits};
 pub use self::{
     counter::{CoderAgent, CounterAgent, MyMCPAgent2},
     echo::EchoAgent,
+    everything::EverythingAgent,
     manners::MannersAgent,
     plain::{NoIdAgent, PlainAgent, StartFailAgent},
     readonly::ROAgent,
@@ -45,6 +47,7 @@ pub fn app(directory: PathBuf) -> App {
         .agent::<NoIdAgent>()
         .agent::<StartFailAgent>()
         .agent::<EchoAgent>()
+        .agent::<EverythingAgent>()
         .agent::<MannersAgent>()
         .data(directory)
         .admission(Admission::default().allow_origin("*"))

@@ -12,6 +12,7 @@ mod it {
     mod hostile;
     mod identity;
     mod logs;
+    mod mcp;
     mod names;
     mod one_decision;
     mod sites;

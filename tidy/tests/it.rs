@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "hostel",
         &[
             "hostel-vault",
+            "hostel-mcp",
             "hostel-edge",
             "hostel-runtime",
             "hostel-store",

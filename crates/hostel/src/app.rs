@@ -17,6 +17,8 @@ use hostel_edge::{
     Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Permissions,
     listener::{self, Tls},
 };
+#[cfg(feature = "mcp")]
+use hostel_protocol::name::kebab;
 use hostel_runtime::{Clock, Collision, Durability, Node, Options};
 use hostel_store::Store;
 use hostel_vault::Vault;
@@ -67,6 +69,8 @@ pub struct App {
     tls: Option<Tls>,
     routing: Option<Routing>,
     annexes: Vec<Annexing>,
+    #[cfg(feature = "mcp")]
+    mcp_classes: Vec<Arc<dyn Class>>,
     routes: Option<Routes>,
     guarding: Vec<Guarding>,
     public_without_auth: bool,
@@ -121,6 +125,8 @@ impl App {
             tls: None,
             routing: None,
             annexes: Vec::new(),
+            #[cfg(feature = "mcp")]
+            mcp_classes: Vec::new(),
             routes: None,
             guarding: Vec::new(),
             public_without_auth: false,
@@ -214,6 +220,29 @@ impl App {
         self
     }
 
+    /// Offers the callables of `A` as MCP tools, and its state as a resource, at `/agents/{agent}/{name}/mcp`. Classes that
+    /// are not named offer nothing.
+    #[cfg(feature = "mcp")]
+    pub fn mcp_server<A: Agent>(mut self) -> Self {
+        self.mcp_classes.push(Arc::new(ClassOf::<A>::new()));
+        self
+    }
+
+    /// [`App::mcp_server`] by the names that classes are served under, for names that stand in a configuration. Those of no
+    /// class are handed back.
+    #[cfg(feature = "mcp")]
+    pub fn mcp_servers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> (Self, Vec<&'a str>) {
+        let mut unknown = Vec::new();
+        for name in names {
+            let is_named = |(own, _): &&(String, Arc<dyn Class>)| kebab(own) == kebab(name);
+            match self.classes.iter().find(is_named) {
+                Some((_, class)) => self.mcp_classes.push(Arc::clone(class)),
+                None => unknown.push(name),
+            }
+        }
+        (self, unknown)
+    }
+
     /// Adds routes of your own, which come before the agents'.
     pub fn routes(mut self, routes: impl FnOnce(&Edge) -> Router + Send + 'static) -> Self {
         self.routes = Some(Box::new(routes));
@@ -256,6 +285,20 @@ impl App {
     /// # Errors
     /// Colliding class names, or a data directory that cannot be used.
     pub async fn start(self) -> Result<Home, StartError> {
+        #[cfg(feature = "mcp")]
+        let app = self.with_mcp();
+        #[cfg(not(feature = "mcp"))]
+        let app = self;
+        app.start_as_is().await
+    }
+
+    #[cfg(feature = "mcp")]
+    fn with_mcp(mut self) -> Self {
+        let classes = std::mem::take(&mut self.mcp_classes);
+        if classes.is_empty() { self } else { self.annex(|edge| hostel_mcp::McpAnnex::new(edge, classes)) }
+    }
+
+    async fn start_as_is(self) -> Result<Home, StartError> {
         let store = match &self.data {
             Some(directory) => Store::open(directory, self.store_options)?,
             None => Store::in_memory(self.store_options)?,

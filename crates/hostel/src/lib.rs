@@ -106,6 +106,10 @@ pub use jiff::Timestamp;
 pub use schemars::{self, JsonSchema};
 pub use {axum, bytes, http, serde, serde_json};
 
+/// The Model Context Protocol: agents as servers and as clients.
+#[cfg(feature = "mcp")]
+pub use hostel_mcp as mcp;
+
 #[doc(hidden)]
 pub use hostel_core::__private;
 

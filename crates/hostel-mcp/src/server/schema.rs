@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::output::MARK;
 
 const DEFINITIONS: &str = "#/$defs/";
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// How an answer becomes the result of a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub(super) fn input(signature: &Signature, definitions: &Map<String, Value>) -> 
     let required: Vec<&str> =
         signature.params.iter().filter(|param| !optional(&param.ty)).map(|param| param.name).collect();
     let mut object = Map::new();
+    object.insert("$schema".into(), DIALECT.into());
     object.insert("type".into(), "object".into());
     object.insert("properties".into(), properties.into());
     if !required.is_empty() {

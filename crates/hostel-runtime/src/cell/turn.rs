@@ -9,7 +9,7 @@ use std::{
 };
 
 use hostel_core::{
-    BoxFuture, Connection, Error, Result, Source,
+    BoxFuture, Connection, Error, Message, Result, Source,
     connection::{ConnectionChange, ConnectionRecord},
     erased::{Instance, Origin},
     event::Event,
@@ -327,11 +327,15 @@ impl Cell {
                 let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
                 (!peers.is_empty()).then_some(Delivery::Fan { peers, message })
             }
-            Effect::Tap { to, frame } => Some(Delivery::resolve(move |durable| {
-                if durable.is_ok() {
-                    to.take(frame);
-                }
-            })),
+            Effect::Tap { to, frame } => {
+                let masked = frame.as_text().and_then(|text| self.masked(text, "frame of a stream"));
+                let frame = masked.map_or(frame, Message::from);
+                Some(Delivery::resolve(move |durable| {
+                    if durable.is_ok() {
+                        to.take(frame);
+                    }
+                }))
+            }
             Effect::PushState => None,
         }
     }
