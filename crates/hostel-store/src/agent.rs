@@ -5,6 +5,7 @@ mod install;
 mod open;
 mod query;
 mod replace;
+pub(crate) mod runs;
 pub(crate) mod tasks;
 mod turn;
 

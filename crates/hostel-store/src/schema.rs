@@ -14,6 +14,9 @@ pub(crate) struct Step {
 /// Every step so far, oldest first. New ones are appended, old ones never change.
 pub(crate) const STEPS: &[Step] = &[Step { version: 1, sql: step1::SQL }];
 
+/// Groups of tables that come into being when they are first needed: all of a group, or none.
+pub(crate) const LAZY: &[&str] = &[crate::agent::tasks::CREATE, crate::agent::runs::CREATE];
+
 /// The version that this build writes.
 pub(crate) fn newest(steps: &[Step]) -> u32 {
     steps.last().map_or(0, |step| step.version)

@@ -20,6 +20,7 @@ mod it {
     mod power;
     mod rebuild;
     mod replace;
+    mod runs;
     mod sql;
     mod tasks;
     mod turns;

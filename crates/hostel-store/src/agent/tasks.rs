@@ -12,7 +12,7 @@ use crate::Error;
 
 const EXISTS: &str =
     "/*hostel*/ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hostel_tasks')";
-const CREATE: &str = "
+pub(crate) const CREATE: &str = "
 CREATE TABLE hostel_tasks (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::scratch::Scratch;
+use crate::agent::runs::park_unfinished;
 use crate::error::Blame;
 use crate::portable::admit;
 use crate::{AgentKey, Error, ErrorKind, connect, schema};
@@ -14,6 +15,7 @@ use crate::{AgentKey, Error, ErrorKind, connect, schema};
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 const ALARM: &str = "SELECT alarm_ms FROM hostel_meta";
 const HAS_TASKS: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'hostel_tasks')";
+const HAS_RUNS: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'hostel_runs')";
 const FIRST_TASK: &str = "SELECT min(due_ms) FROM hostel_tasks";
 pub(super) const STATE: &str = "SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
 const RENAME: &str = "INSERT INTO hostel_meta (id, namespace, name) VALUES (1, ?1, ?2)
@@ -109,7 +111,7 @@ impl Image {
     }
 
     /// Makes it the database of another agent. What belongs to the one it was taken from alone goes: its wake-up, and the
-    /// results of calls with an idempotency key.
+    /// results of calls with an idempotency key. Runs that have not ended are paused.
     ///
     /// # Errors
     ///
@@ -119,8 +121,22 @@ impl Image {
         self.check_ours()?;
         self.change(|conn| {
             conn.execute(RENAME, [key.namespace(), key.name()])?;
+            park_unfinished(conn, "it belongs to the agent that this one was made from")?;
             conn.execute("DELETE FROM hostel_idempotency", []).map(drop)
         })
+    }
+
+    /// Pauses every run in it that has not ended, since what its code did after this moment is not known here.
+    ///
+    /// # Errors
+    ///
+    /// As [`rename_to`](Self::rename_to).
+    pub fn pause_runs(&mut self) -> Result<(), Error> {
+        if !self.look(|conn| conn.query_row(HAS_RUNS, [], |row| row.get(0)))? {
+            return Ok(());
+        }
+        self.check_ours()?;
+        self.change(|conn| park_unfinished(conn, "the agent was put back to an earlier moment"))
     }
 
     /// Whether what is ours in it is as we make it, so that our own statements do in it what they say, and nothing else.

@@ -126,10 +126,24 @@ fn check_schema(conn: &Connection, claimed: u32) -> Result<(), String> {
     let steps: Vec<_> = schema::STEPS.iter().filter(|step| step.version <= version).copied().collect();
     let reference = Connection::open_in_memory().map_err(said)?;
     schema::migrate(&reference, 0, &steps).map_err(said)?;
-    if ours(conn).map_err(said)? != ours(&reference).map_err(said)? {
+    let found = ours(conn).map_err(said)?;
+    let expected = with_lazy(&reference, &found).map_err(said)?;
+    if found != expected {
         return Err("the tables that Hostel keeps for itself are not as Hostel makes them".to_owned());
     }
     check_state_table(conn)
+}
+
+/// What a database has of ours if it has those groups of tables, made when first needed, of which it has any.
+fn with_lazy(reference: &Connection, found: &BTreeSet<[String; 4]>) -> rusqlite::Result<BTreeSet<[String; 4]>> {
+    for group in schema::LAZY {
+        let alone = Connection::open_in_memory()?;
+        alone.execute_batch(group)?;
+        if ours(&alone)?.iter().any(|object| found.contains(object)) {
+            reference.execute_batch(group)?;
+        }
+    }
+    ours(reference)
 }
 
 /// The table of the state is read and written by us and may come from the Agents SDK.
