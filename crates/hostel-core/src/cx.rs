@@ -61,6 +61,10 @@ impl<A> Cx<A> {
         Self { identity, ..self }
     }
 
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
     /// Which agent this is.
     pub fn id(&self) -> &AgentId {
         self.host.id()

@@ -33,6 +33,8 @@ pub struct ClassInfo {
     pub methods: Arc<[MethodInfo]>,
     /// Tasks, in the order of [`Event::Task`]'s index.
     pub tasks: Arc<[TaskInfo]>,
+    /// Whether it has a hook for the end of durable runs.
+    pub hears_of_runs: bool,
 }
 
 impl ClassInfo {
@@ -154,6 +156,7 @@ impl<A: Agent> ClassOf<A> {
             fields: A::FIELDS,
             methods: A::METHODS.iter().map(method_info).collect(),
             tasks: A::TASKS.iter().map(task_info).collect(),
+            hears_of_runs: A::HOOKS.on_run_ended.is_some(),
         };
         Self(info, PhantomData)
     }
@@ -202,7 +205,9 @@ macro_rules! dispatch {
             Event::Validate(source) => $go(hooks.validate_state_change, source, unit $(, $extra)*),
             Event::StateChanged(source) => $go(hooks.on_state_changed, source, unit $(, $extra)*),
             Event::Alarm => $go(hooks.on_alarm, (), unit $(, $extra)*),
-            Event::Task { task, args } => $go(Some(<$agent>::TASKS[task].handler), args, unit $(, $extra)*),
+            Event::RunEnded(run) => $go(hooks.on_run_ended, run, unit $(, $extra)*),
+            Event::StepUncertain(step) => $go(hooks.on_step_uncertain, step, Output::Verdict $(, $extra)*),
+            Event::Task { task, args } => $go(Some(<$agent>::TASKS[task].handler), args, Output::Reply $(, $extra)*),
             Event::Call { method, args, stream } => match (&<$agent>::METHODS[method].kind, stream) {
                 (MethodKind::Plain(handler), _) => $go(Some(*handler), args, Output::Reply $(, $extra)*),
                 (MethodKind::Streaming(handler), Some(stream)) => {
@@ -279,6 +284,8 @@ impl<A: Agent> Class for ClassOf<A> {
             Event::Validate(_) => hooks.validate_state_change.map(|h| h.mode()),
             Event::StateChanged(_) => hooks.on_state_changed.map(|h| h.mode()),
             Event::Alarm => hooks.on_alarm.map(|h| h.mode()),
+            Event::RunEnded(_) => hooks.on_run_ended.map(|h| h.mode()),
+            Event::StepUncertain(_) => hooks.on_step_uncertain.map(|h| h.mode()),
             Event::Task { task, .. } => A::TASKS.get(*task).map(|task| task.handler.mode()),
             Event::Call { method, .. } => match A::METHODS.get(*method)?.kind {
                 MethodKind::Plain(handler) => Some(handler.mode()),

@@ -8,6 +8,7 @@ use crate::{
     connection::{CloseEvent, ConnectRequest, Connection, Message},
     error::Error,
     reply::Reply,
+    run::{RunInfo, UncertainStep, Verdict},
     stream::StreamHandle,
 };
 
@@ -47,6 +48,10 @@ pub enum Event {
     StateChanged(Source),
     /// The low-level wake-up is due.
     Alarm,
+    /// A durable run has ended.
+    RunEnded(RunInfo),
+    /// Nobody knows whether a step of a run was done.
+    StepUncertain(UncertainStep),
     /// A task is due.
     Task {
         /// Index into the class's tasks.
@@ -78,4 +83,6 @@ pub enum Output {
     Tags(Vec<String>),
     /// A decision.
     Flag(bool),
+    /// What is to become of a step.
+    Verdict(Verdict),
 }

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     event::Source,
     reply::Reply,
+    run::{RunInfo, UncertainStep, Verdict},
     stream::StreamHandle,
     typescript::{Signature, TypeBook},
 };
@@ -143,6 +144,10 @@ pub struct Hooks<A> {
     pub on_state_changed: Option<Handler<A, Source>>,
     /// The wake-up set with `cx.set_alarm` is due. At least once.
     pub on_alarm: Option<Handler<A, ()>>,
+    /// A durable run has ended: well, badly, or because somebody ended it. At least once; a turn exactly once.
+    pub on_run_ended: Option<Handler<A, RunInfo>>,
+    /// A step of a run was under way when the process died. Without this hook the run asks.
+    pub on_step_uncertain: Option<Handler<A, UncertainStep, Verdict>>,
 }
 
 impl<A> Hooks<A> {
@@ -160,5 +165,7 @@ impl<A> Hooks<A> {
         validate_state_change: None,
         on_state_changed: None,
         on_alarm: None,
+        on_run_ended: None,
+        on_step_uncertain: None,
     };
 }

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     id::AgentId,
     reply::Reply,
+    run::{RunAnswer, RunAsk, RunHost},
     sql::{Rows, SqlValue},
     stream::Tap,
     task::{DeadLetter, Order, Schedule, ScheduleId},
@@ -140,6 +141,21 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// A storage code.
     fn discard_letter(&self, id: &ScheduleId) -> Result<bool>;
+    /// The durable run whose code asks.
+    ///
+    /// # Errors
+    /// `not_a_run` if it is none.
+    fn run(&self) -> Result<Arc<dyn RunHost>> {
+        Err(no_run("This host keeps no runs."))
+    }
+    /// Asks about the agent's runs, or has something done with them. Belongs to the turn.
+    ///
+    /// # Errors
+    /// As [`crate::Runs`] says.
+    fn runs(&self, ask: RunAsk) -> Result<RunAnswer> {
+        let _ = ask;
+        Err(no_run("This host keeps no runs."))
+    }
     /// Resolves when everything the agent has committed so far is durable.
     fn durable(&self) -> BoxFuture<Result<()>>;
     /// Wall-clock time.
@@ -236,6 +252,11 @@ pub trait Caller: Send + Sync + 'static {
     fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>>;
     /// Hands an HTTP request to an agent, under any path.
     fn fetch(&self, target: AgentId, request: Request) -> BoxFuture<Result<Response>>;
+}
+
+/// What is for a run was asked for elsewhere.
+pub fn no_run(message: &str) -> Error {
+    Error::coded(Code::NotARun, message).with_fix("do it in an async #[task] that is started with `.start()`")
 }
 
 /// Checks a close before it becomes an effect.

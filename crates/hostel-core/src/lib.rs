@@ -22,6 +22,7 @@ pub mod host;
 pub mod id;
 pub mod identity;
 pub mod reply;
+pub mod run;
 pub mod schedule;
 pub mod scrub;
 pub mod sql;
@@ -42,6 +43,10 @@ pub use handler::{Handler, Hooks, Method, MethodKind};
 pub use id::AgentId;
 pub use identity::Identity;
 pub use reply::Reply;
+pub use run::{
+    Answer, Answered, Decision, RunId, RunInfo, RunPage, RunQuery, RunStatus, Runs, Started, StepInfo, StepState,
+    UncertainStep, Verdict,
+};
 pub use schedule::{Cron, Missed, When};
 pub use scrub::{Masked, Scrub};
 pub use sql::{Row, Rows, SqlValue};

@@ -20,6 +20,8 @@ use crate::{
     error::Result,
     handler::Handler,
     host::Host,
+    reply::Reply,
+    run::{RunAnswer, RunAsk, Started},
     schedule::{Cron, Missed, When},
 };
 
@@ -30,7 +32,7 @@ pub struct Task<A> {
     /// The doc comment.
     pub doc: &'static str,
     /// How it runs.
-    pub handler: Handler<A, Args>,
+    pub handler: Handler<A, Args, Reply>,
     /// When it runs without anybody asking.
     pub declared: &'static [Declared],
     /// How long a run that waits may take before it is broken off and counts as failed.
@@ -372,6 +374,26 @@ impl Run {
     /// As [`Run::at`].
     pub fn now(self) -> Result<ScheduleId> {
         self.keep(None)
+    }
+
+    /// Starts a durable run of an async task. Under a [key](Run::key) there is one run: starting another hands out the one
+    /// there is, as long as it is kept.
+    ///
+    /// ```no_run
+    /// # fn demo(run: impl Fn() -> hostel_core::task::Run) -> hostel_core::Result<()> {
+    /// let order = run().key("order 17").start()?;
+    /// assert_eq!(run().key("order 17").start()?.id, order.id);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid_arguments` if the task is not async, `idempotency_conflict` if the key belongs to a run of another task or
+    /// with other arguments, or a storage code.
+    pub fn start(self) -> Result<Started> {
+        match self.host.runs(RunAsk::Start(self.order?))? {
+            RunAnswer::Started(started) => Ok(started),
+            _ => Err(crate::run::mixed_up()),
+        }
     }
 
     fn keep(self, when: Option<When>) -> Result<ScheduleId> {

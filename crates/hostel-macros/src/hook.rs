@@ -26,7 +26,7 @@ const CONNECTION: (&str, &str) = ("connection", "Connection");
 const CONNECT: (&str, &str) = ("request", "ConnectRequest");
 const SOURCE: (&str, &str) = ("source", "Source");
 
-const HOOKS: [Hook; 12] = [
+const HOOKS: [Hook; 14] = [
     hook("on_start", &[], "Result<()>"),
     hook("get_connection_tags", &[CONNECT], "Vec<String>"),
     hook("should_connection_be_readonly", &[CONNECTION, CONNECT], "bool"),
@@ -39,6 +39,8 @@ const HOOKS: [Hook; 12] = [
     Hook { may_wait: false, ..hook("validate_state_change", &[SOURCE], "Result<()>") },
     hook("on_state_changed", &[SOURCE], "Result<()>"),
     hook("on_alarm", &[], "Result<()>"),
+    hook("on_run_ended", &[("run", "RunInfo")], "Result<()>"),
+    hook("on_step_uncertain", &[("step", "UncertainStep")], "Result<Verdict>"),
 ];
 
 const fn hook(name: &'static str, inputs: &'static [(&'static str, &'static str)], output: &'static str) -> Hook {

@@ -1,7 +1,7 @@
 //! One task: from its function to its entry in the table of tasks, and the methods that order runs of it.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Error, ImplItemFn, Path};
 
 use crate::{
@@ -41,7 +41,8 @@ impl Task {
         let parse = expand::parse(function, name);
         let call = expand::call(function, arguments, home);
         let args = if function.params.is_empty() { quote!(_) } else { quote!(__args) };
-        let handler = expand::handler(function, &args, &quote!(#parse #call.map(|_| ())), home);
+        let reply = quote_spanned!(function.output_span()=> #call?.into_reply());
+        let handler = expand::handler(function, &args, &quote!(#parse #reply), home);
         let declared = declared(options, home);
         let timeout = match options.timeout {
             Some(period) => duration(period),

@@ -16,6 +16,7 @@ mod lifecycle;
 mod mask;
 mod request;
 mod restore;
+mod runs;
 mod state;
 mod sync;
 mod task;

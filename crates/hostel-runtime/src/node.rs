@@ -4,6 +4,7 @@ mod caller;
 mod history;
 mod orders;
 mod overview;
+mod runs;
 mod session;
 mod shared;
 

@@ -37,6 +37,12 @@ pub struct Options {
     pub order_bytes: usize,
     /// Masks secrets in what agents store and send. Default none, which costs nothing.
     pub scrub: Option<Arc<dyn Scrub>>,
+    /// How long a durable run that has ended is kept, with its steps. Default 30 days.
+    pub run_retention: Duration,
+    /// How many steps one run may have. Default 10,000.
+    pub steps_per_run: u32,
+    /// How large what a run keeps may be in one piece, as JSON: a result, an event, what it puts aside. Default 1 MiB.
+    pub step_bytes: usize,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -56,6 +62,9 @@ impl Default for Options {
             orders: 10_000,
             order_bytes: 1 << 20,
             scrub: None,
+            run_retention: Duration::from_secs(30 * 24 * 60 * 60),
+            steps_per_run: 10_000,
+            step_bytes: 1 << 20,
             development: false,
         }
     }

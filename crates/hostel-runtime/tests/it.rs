@@ -22,6 +22,7 @@ mod it {
     mod order;
     mod past;
     mod retries;
+    mod runs;
     mod state;
     mod stress;
     mod support;

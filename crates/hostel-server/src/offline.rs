@@ -94,7 +94,8 @@ impl Offline {
     /// If that is no moment of the agent, is not kept any more, or cannot be written.
     pub fn restore(&self, class: &str, name: &str, at: &str) -> Result<Value, Refused> {
         let key = self.agent(class, name)?;
-        let image = self.store.image(&key, Moment::parse(at)?).map_err(|error| self.unknown(error, &key))?;
+        let mut image = self.store.image(&key, Moment::parse(at)?).map_err(|error| self.unknown(error, &key))?;
+        image.pause_runs()?;
         let what = format!("#{}", image.turn());
         self.install(&key, image, Cause { event: "restore", what: &what, author: Author::Operator })
     }

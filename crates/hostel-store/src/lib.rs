@@ -57,9 +57,8 @@ mod value;
 
 pub use agent::AgentDb;
 pub use agent::idempotency::Stored;
-pub use agent::tasks::{Queued, TaskRow, letters::DeadLetter};
 pub use agent::runs::{RunFilter, RunRow, StepRow};
-pub use agent::tasks::{DeadLetter, Queued, TaskRow};
+pub use agent::tasks::{Queued, TaskRow, letters::DeadLetter};
 pub use cause::{Author, Cause, TurnCause};
 pub use durability::{Commit, SyncHandle, make_durable};
 pub use error::{Error, ErrorKind};

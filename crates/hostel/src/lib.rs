@@ -80,6 +80,10 @@ pub use hostel_core::{
     Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
     Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Scrub,
     Source, SqlValue, StateField, Stream, Stub, allow, erased,
+    run::{
+        Answer, Answered, Decision, RunAnswer, RunAsk, RunId, RunInfo, RunPage, RunQuery, RunStatus, Runs, Started,
+        StepInfo, StepState, UncertainStep, Verdict,
+    },
     schedule::{Cron, Missed, When},
     task::{
         DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
@@ -135,6 +139,10 @@ struct GuideDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/schedules.md")]
 struct SchedulesDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/durable-steps.md")]
+struct DurableStepsDoctests;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/secrets.md")]

@@ -141,7 +141,7 @@ const _: () = {
                 name: "reset",
                 doc: "Starts again.",
                 handler: ::hostel::Handler::Turn(|__me, _, _| {
-                    ::hostel::__private::Returned(Self::reset(__me)).outcome().map(|_| ())
+                    ::hostel::__private::Returned(Self::reset(__me)).outcome()?.into_reply()
                 }),
                 declared: &[::hostel::Declared::Cron {
                     text: "0 0 * * *",
@@ -158,7 +158,7 @@ const _: () = {
                         let mut __args = __args.reader("add")?;
                         (__args.next::<i64>("by")?,)
                     };
-                    ::hostel::__private::Returned(Self::add(__me, by)).outcome().map(|_| ())
+                    ::hostel::__private::Returned(Self::add(__me, by)).outcome()?.into_reply()
                 }),
                 declared: &[],
                 timeout: ::hostel::Task::<Self>::TIMEOUT,

@@ -144,6 +144,21 @@ codes! {
     McpServerUnknown "mcp_server_unknown" 404 4404 None, "The agent has no such MCP server";
     McpCallFailed "mcp_call_failed" 502 1011 None, "The MCP server reported an error";
     McpOff "mcp_off" 404 4404 None, "MCP is not switched on here";
+    // Durable runs.
+    NotARun "not_a_run" 400 4400 None, "This is for durable runs";
+    RunOver "run_over" 409 4409 None, "The run is over";
+    RunBusy "run_busy" 409 4409 None, "The run is not over";
+    RunCancelled "run_cancelled" 409 4409 None, "The run was ended by somebody";
+    RunPutBack "run_put_back" 409 4409 None, "The run was paused because its agent was copied or put back";
+    StepMismatch "step_mismatch" 500 1011 None, "The code of a run is not the one that began it";
+    StepNested "step_nested" 500 1011 None, "A step is inside another";
+    StepTimeout "step_timeout" 504 1013 None, "A step took too long";
+    StepTooLarge "step_too_large" 413 4400 None, "What a run is to keep is too large";
+    StepUncertain "step_uncertain" 409 4409 None, "Nobody knows whether a step was done";
+    TooManySteps "too_many_steps" 500 1011 None, "The run has too many steps";
+    TooManyEvents "too_many_events" 429 4400 None, "Too many events wait for the run";
+    NotApproved "not_approved" 403 4403 None, "It was not approved";
+    NotAsked "not_asked" 409 4409 None, "The run does not ask for that";
 }
 
 impl fmt::Display for Code {

@@ -10,7 +10,7 @@ use hostel_protocol::refusal::Code;
 use hostel_store::{Author, Cause};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Cell;
+use super::{Cell, runs::Scope};
 use crate::peer::Peer;
 
 /// What an agent does of its own accord.
@@ -121,6 +121,8 @@ impl Why {
             Event::Close(..) => ("close", ""),
             Event::Request(request) => ("request", method_of(request.method())),
             Event::Alarm => ("alarm", ""),
+            Event::RunEnded(_) => ("run", "on_run_ended"),
+            Event::StepUncertain(_) => ("run", "on_step_uncertain"),
             Event::Task { .. } => ("task", ""),
             Event::StateChanged(_) | Event::Validate(_) => ("update", "on_state_changed"),
             Event::Error(_) => ("update", "on_error"),
@@ -137,7 +139,7 @@ impl Why {
     /// The cause of a turn that async work makes on its way.
     fn update(&self) -> Cause<'_> {
         let what = match self.event {
-            "call" | "task" | "update" => self.what,
+            "call" | "task" | "update" | "run" => self.what,
             "start" => "on_start",
             "connect" => "on_connect",
             "message" => "on_message",
@@ -174,12 +176,29 @@ pub(super) struct Work {
     cell: u64,
     era: u64,
     why: Why,
+    /// The attempt at a durable run that it is.
+    run: Option<Arc<Scope>>,
 }
 
 impl Work {
     /// The cause of the turns that work makes on its way; without work, the agent's own accord.
     pub(super) fn cause(work: Option<&Self>) -> Cause<'_> {
         work.map_or(OWN, |work| work.why.update())
+    }
+
+    /// The same, as an attempt at a durable run.
+    pub(super) fn in_run(self, run: Arc<Scope>) -> Self {
+        Self { run: Some(run), ..self }
+    }
+
+    /// The attempt at a durable run that it is.
+    pub(super) fn run(&self) -> Option<&Arc<Scope>> {
+        self.run.as_ref()
+    }
+
+    /// What it leaves to do beside it.
+    pub(super) fn beside(self) -> Self {
+        Self { run: None, ..self }
     }
 
     /// Runs `future` as this work.
@@ -191,7 +210,7 @@ impl Work {
 impl Cell {
     /// Async work that begins now.
     pub(super) fn begin_work(&self, why: Why) -> Work {
-        Work { cell: self.token, era: self.era.load(Ordering::Acquire), why }
+        Work { cell: self.token, era: self.era.load(Ordering::Acquire), why, run: None }
     }
 
     /// The work of this agent that is being polled on this thread, if it is any.

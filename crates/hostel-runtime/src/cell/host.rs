@@ -10,7 +10,8 @@ use hostel_core::{
     AgentId, BoxFuture, Error, Result, Rows, SqlValue,
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
     handler::Mode,
-    host::{Caller, Effect, Host, Incoming},
+    host::{Caller, Effect, Host, Incoming, no_run},
+    run::{RunAnswer, RunAsk, RunHost},
     task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ use crate::{gate::Delivery, ids};
 
 impl Cell {
     /// Inside a turn: does `work` as part of it. Outside: as a turn of its own that cannot change the state.
-    fn as_turn<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
+    pub(super) fn as_turn<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         if self.in_turn() {
             return work();
         }
@@ -154,6 +155,19 @@ impl Host for Cell {
 
     fn cancel(&self, id: &ScheduleId) -> Result<bool> {
         self.as_turn(|| self.cancel_now(id))
+    }
+
+    fn run(&self) -> Result<Arc<dyn RunHost>> {
+        let work = self.current_work();
+        match work.as_ref().and_then(Work::run) {
+            None => Err(no_run("This is not the code of a durable run.")),
+            Some(run) if run.repeats() => Err(no_run("A task that is run again and again is no durable run.")),
+            Some(run) => Ok(Arc::clone(run) as Arc<dyn RunHost>),
+        }
+    }
+
+    fn runs(&self, ask: RunAsk) -> Result<RunAnswer> {
+        self.as_turn(|| self.runs_now(ask))
     }
 
     fn dead_letters(&self) -> Result<Vec<DeadLetter>> {

@@ -11,7 +11,11 @@ use hostel_core::{BoxFuture, Result, erased::Origin, event::Event, event::Output
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{By, Cell, Deeper, Job, cause::Why, turn::Turn};
+use super::{
+    By, Cell, Deeper, Job,
+    cause::{Why, Work},
+    turn::Turn,
+};
 use crate::peer::Peer;
 
 /// Keeps the agent awake while it lives.
@@ -58,15 +62,27 @@ impl Cell {
         event: Event,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) -> Option<AbortHandle> {
+        let work = self.begin_work(why);
+        self.start_work(given_up, work, || self.class.task(origin, event), then)
+    }
+
+    /// Runs the future that `make` makes as `work`; see [`Cell::start_task`].
+    pub(super) fn start_work(
+        &self,
+        given_up: impl Future<Output = ()> + Send + 'static,
+        work: Work,
+        make: impl FnOnce() -> BoxFuture<Result<Output>>,
+        then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
+    ) -> Option<AbortHandle> {
         let busy = Busy::new(self.arc());
-        let work = match catch_unwind(AssertUnwindSafe(|| self.class.task(origin, event))) {
-            Ok(work) => work,
+        let future = match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(future) => future,
             Err(panic) => {
                 then(self, Err(self.panicked(&*panic)));
                 return None;
             }
         };
-        let work = self.begin_work(why).scope(AssertUnwindSafe(work).catch_unwind());
+        let work = work.scope(AssertUnwindSafe(future).catch_unwind());
         let mut work = Box::pin(work);
         // A hook that sets off itself, for ever, must not use up the stack.
         if let Some(_deeper) = Deeper::enter(super::DEEPEST_WORK)
@@ -165,7 +181,7 @@ impl Cell {
     pub(super) fn spawn_busy(&self, work: BoxFuture<()>) {
         let busy = Busy::new(self.arc());
         let broken_off = self.lifetime();
-        let work = self.current_work().unwrap_or_else(|| self.begin_work(Why::own())).scope(work);
+        let work = self.current_work().map(Work::beside).unwrap_or_else(|| self.begin_work(Why::own())).scope(work);
         self.node.spawn(async move {
             let outcome = tokio::select! {
                 biased;

@@ -15,12 +15,12 @@ use hostel_core::{
 use hostel_protocol::{name::nearest, refusal::Code};
 use hostel_store::{AgentDb, Queued, TaskRow};
 
-use self::spec::Spec;
 use super::{Cell, turn::asleep};
 use crate::{ids, storage};
 
 pub(crate) use desk::{Answer, Ask};
-pub(super) use run::Running;
+pub(super) use run::{Place, Running, timed_out};
+pub(super) use spec::Spec;
 
 /// Length of a schedule's id (agents-protocol, 6.1).
 const ID_CHARS: usize = 9;
@@ -90,6 +90,12 @@ impl Cell {
     }
 
     fn add(&self, db: &mut AgentDb, row: &TaskRow) -> Result<()> {
+        self.check_room(db)?;
+        db.put_task(row).map_err(storage::error)
+    }
+
+    /// Refuses what is ordered when too much waits.
+    pub(super) fn check_room(&self, db: &AgentDb) -> Result<()> {
         let (count, most) = (db.count_tasks().map_err(storage::error)?, self.node.options.orders);
         if count >= most as u64 {
             let message = format!("{} has {count} runs waiting, which is the limit.", self.id);
@@ -97,10 +103,10 @@ impl Cell {
                 "order under a key or idempotently what is ordered again and again; or wait for some to be done",
             ));
         }
-        db.put_task(row).map_err(storage::error)
+        Ok(())
     }
 
-    fn check_args_size(&self, task: &str, args: &str) -> Result<()> {
+    pub(super) fn check_args_size(&self, task: &str, args: &str) -> Result<()> {
         let most = self.node.options.order_bytes;
         if args.len() <= most {
             return Ok(());
@@ -110,7 +116,7 @@ impl Cell {
             .with_fix("keep what is large in a table, and order the task with its key"))
     }
 
-    fn check_task(&self, task: &str) -> Result<()> {
+    pub(super) fn check_task(&self, task: &str) -> Result<()> {
         let info = self.class.info();
         if info.task(task).is_some() {
             return Ok(());
@@ -142,7 +148,17 @@ impl Cell {
         change(db)
     }
 
-    fn look_into_db<T>(&self, look: impl FnOnce(&AgentDb) -> std::result::Result<T, hostel_store::Error>) -> Result<T> {
+    /// [`Cell::with_db`] for what does not change when something is due.
+    pub(super) fn in_db<T>(&self, work: impl FnOnce(&mut AgentDb) -> Result<T>) -> Result<T> {
+        let mut store = self.store.lock();
+        let Some(db) = store.as_mut() else { return Err(asleep(self)) };
+        work(db)
+    }
+
+    pub(super) fn look_into_db<T>(
+        &self,
+        look: impl FnOnce(&AgentDb) -> std::result::Result<T, hostel_store::Error>,
+    ) -> Result<T> {
         let store = self.store.lock();
         let Some(db) = store.as_ref() else { return Err(asleep(self)) };
         look(db).map_err(storage::error)

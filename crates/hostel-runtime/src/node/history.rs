@@ -52,7 +52,8 @@ impl Node {
     /// It happens between turns. What was committed before is durable and stays in the history; the restore is a turn of
     /// its own there, so it can be undone by another. Async work under way is broken off; calls that wait are served
     /// afterwards. Connections stay open, and each is sent the state. An agent that is damaged, held back after failures,
-    /// or destroyed can be restored as well. A wake-up that was due in the meantime comes at once.
+    /// or destroyed can be restored as well. A wake-up that was due in the meantime comes at once. Durable runs that had
+    /// not ended are paused: what they did after that moment is not known there.
     ///
     /// # Errors
     /// Those of [`Node::image`]; `state_shape` if the class cannot read that state any more; a storage code. Nothing has
@@ -62,13 +63,14 @@ impl Node {
     /// Once begun it is carried through, whether or not anybody waits for it.
     pub async fn restore(&self, id: &AgentId, at: Moment) -> Result<Restored> {
         self.0.check_served(id)?;
-        let image = self.image(id, at).await?;
+        let mut image = self.image(id, at).await?;
+        let image = beside(move || image.pause_runs().map_err(storage::error).map(|()| image)).await?;
         let what = format!("#{}", image.turn());
         self.put(id, image, "restore", what, true).await
     }
 
     /// Makes a new agent of the same class that begins as `id` was at a moment. The original is not touched. The new one
-    /// has no wake-up and no stored results of calls.
+    /// has no wake-up and no stored results of calls; durable runs that have not ended are paused in it.
     ///
     /// # Errors
     /// `agent_exists` if the name is taken, `name_too_long`, and those of [`Node::restore`].

@@ -65,13 +65,15 @@ CREATE INDEX hostel_run_events_run ON hostel_run_events (run, name, seq);";
 
 const COLUMNS: &str = "seq, id, task, args, spec, key, status, attempts, wake_ms, created_ms, updated_ms, ended_ms,
     result, code, error, stash, progress";
-const PUT: &str = "/*hostel*/ INSERT INTO hostel_runs (id, task, args, spec, key, status, attempts, wake_ms, created_ms,
+const PUT: &str =
+    "/*hostel*/ INSERT INTO hostel_runs (id, task, args, spec, key, status, attempts, wake_ms, created_ms,
     updated_ms, ended_ms, result, code, error, stash, progress)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (id) DO UPDATE SET spec = excluded.spec, status = excluded.status, attempts = excluded.attempts,
         wake_ms = excluded.wake_ms, updated_ms = excluded.updated_ms, ended_ms = excluded.ended_ms,
         result = excluded.result, code = excluded.code, error = excluded.error, stash = excluded.stash,
         progress = excluded.progress";
+const STATUS: &str = "/*hostel*/ SELECT status FROM hostel_runs WHERE id = ?1";
 const REMOVE: [&str; 3] = [
     "/*hostel*/ DELETE FROM hostel_run_events WHERE run = ?1",
     "/*hostel*/ DELETE FROM hostel_steps WHERE run = ?1",
@@ -157,6 +159,15 @@ impl AgentDb {
         Ok(self.read_runs(|conn| rows(conn, &query, params![id]))?.pop())
     }
 
+    /// How a run stands, without the rest of it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn run_status(&self, id: &str) -> Result<Option<String>, Error> {
+        self.read_runs(|conn| conn.prepare_cached(STATUS)?.query_row([id], |row| row.get(0)).optional())
+    }
+
     /// The run that was started under a key.
     ///
     /// # Errors
@@ -202,9 +213,9 @@ impl AgentDb {
     /// If the write fails; the turn is then to be rolled back.
     pub fn remove_run(&mut self, id: &str) -> Result<(), Error> {
         let open = self.with_runs()?;
-        REMOVE.iter().try_for_each(|query| {
-            open.run("forgetting a run", |conn| conn.prepare_cached(query)?.execute([id]))
-        })
+        REMOVE
+            .iter()
+            .try_for_each(|query| open.run("forgetting a run", |conn| conn.prepare_cached(query)?.execute([id])))
     }
 
     /// The names of runs that ended before `before_ms`, or that more than `newest` ended runs came after: `limit` at most.

@@ -1,6 +1,8 @@
 //! Durable runs, their steps and events, in real files.
 
-use hostel_store::{AgentDb, AgentKey, Author, Cause, Moment, Queued, RunFilter, RunRow, StepRow, TaskRow, make_durable};
+use hostel_store::{
+    AgentDb, AgentKey, Author, Cause, Moment, Queued, RunFilter, RunRow, StepRow, TaskRow, make_durable,
+};
 
 use super::Disk;
 
@@ -108,8 +110,14 @@ fn a_fork_keeps_what_ended_and_pauses_what_did_not() {
     let mut b = disk.agent("b");
     b.replace(image, FORK).unwrap();
     let paused = b.run("waits").unwrap().unwrap();
-    assert_eq!((paused.status.as_str(), paused.wake_ms, paused.code.as_deref()), ("paused", None, Some("run_put_back")));
+    assert_eq!(
+        (paused.status.as_str(), paused.wake_ms, paused.code.as_deref()),
+        ("paused", None, Some("run_put_back"))
+    );
     assert_eq!(b.run("ended").unwrap().unwrap().status, "completed");
     assert!(b.task("waits").unwrap().is_none(), "it would be run twice");
-    assert_eq!((a.run("waits").unwrap().unwrap().status.as_str(), a.task("waits").unwrap().is_some()), ("waiting", true));
+    assert_eq!(
+        (a.run("waits").unwrap().unwrap().status.as_str(), a.task("waits").unwrap().is_some()),
+        ("waiting", true)
+    );
 }

@@ -5,6 +5,7 @@
 use hostel_core::{
     Args, Error, Reply, Result,
     handler::Mode,
+    run::{RunAnswer, RunAsk},
     task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 use hostel_protocol::refusal::Code;
@@ -31,6 +32,8 @@ pub(crate) enum Ask {
     Retry(ScheduleId, Option<String>),
     /// Forget one of them.
     Discard(ScheduleId),
+    /// Something about durable runs.
+    Runs(Box<RunAsk>),
 }
 
 /// What is answered.
@@ -39,6 +42,7 @@ pub(crate) enum Answer {
     Schedules(Vec<Schedule>),
     Letters(Vec<DeadLetter>),
     Done(bool),
+    Runs(Box<RunAnswer>),
 }
 
 impl Ask {
@@ -49,13 +53,17 @@ impl Ask {
             Self::Cancel(_) => "cancel",
             Self::Retry(..) => "retry",
             Self::Discard(_) => "discard",
+            Self::Runs(ask) => return Cause { event: "run", what: ask.name(), author: Author::Application },
         };
         Cause { event: "order", what, author: Author::Application }
     }
 
     /// Whether an agent that sleeps need not be woken for it.
     pub(in super::super) fn only_looks(&self) -> bool {
-        matches!(self, Self::Schedules | Self::Letters)
+        match self {
+            Self::Runs(ask) => ask.only_looks(),
+            _ => matches!(self, Self::Schedules | Self::Letters),
+        }
     }
 }
 
@@ -80,6 +88,7 @@ impl Cell {
             Ask::Letters => Answer::Letters(self.letters_now()?),
             Ask::Retry(id, args) => Answer::Done(self.retry_letter_now(&id, args)?),
             Ask::Discard(id) => Answer::Done(self.discard_letter_now(&id)?),
+            Ask::Runs(ask) => Answer::Runs(Box::new(self.runs_now(*ask)?)),
         })
     }
 
@@ -100,8 +109,10 @@ impl Cell {
         if !db.is_created() {
             return Err(Error::coded(Code::AgentNotFound, format!("There is no agent {}.", self.id)));
         }
-        if matches!(ask, Ask::Letters) {
-            return letters::asleep(db).map(Answer::Letters);
+        match ask {
+            Ask::Letters => return letters::asleep(db).map(Answer::Letters),
+            Ask::Runs(ask) => return self.look_at_runs(db, ask).map(|answer| Answer::Runs(Box::new(answer))),
+            _ => {}
         }
         let rows = db.tasks().map_err(storage::error)?;
         rows.into_iter().map(|row| spec::schedule(row, |_| false)).collect::<Result<_>>().map(Answer::Schedules)

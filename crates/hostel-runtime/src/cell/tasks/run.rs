@@ -4,7 +4,7 @@
 //! that follows its end: at least once, since a crash in between has it run again.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -22,6 +22,7 @@ use super::{
     super::{
         Cell,
         cause::Why,
+        runs::Scope,
         turn::{Awake, Turn},
     },
     spec::Spec,
@@ -38,7 +39,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// The runs under way.
 #[derive(Debug)]
 pub(in super::super) struct Running {
-    ids: Mutex<HashSet<String>>,
+    ids: Mutex<HashMap<String, Option<Arc<Scope>>>>,
     /// None begins before this: what became of the last ones could not be written down.
     not_before: AtomicI64,
 }
@@ -50,8 +51,13 @@ impl Default for Running {
 }
 
 impl Running {
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.ids.lock().contains(id)
+    pub(in super::super) fn has(&self, id: &str) -> bool {
+        self.ids.lock().contains_key(id)
+    }
+
+    /// What the code of a run that is under way sees of it.
+    pub(in super::super) fn scope(&self, id: &str) -> Option<Arc<Scope>> {
+        self.ids.lock().get(id).cloned().flatten()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -69,14 +75,14 @@ impl Running {
 }
 
 /// Holds a run's place among those under way.
-struct Place {
+pub(in super::super) struct Place {
     cell: Arc<Cell>,
     id: String,
 }
 
 impl Place {
-    fn take(cell: &Cell, id: &str) -> Self {
-        cell.running.ids.lock().insert(id.to_owned());
+    pub(in super::super) fn take(cell: &Cell, id: &str, scope: Option<Arc<Scope>>) -> Self {
+        cell.running.ids.lock().insert(id.to_owned(), scope);
         Self { cell: cell.arc(), id: id.to_owned() }
     }
 }
@@ -113,6 +119,9 @@ impl Cell {
             self.metrics.tasks_missed.increment(1);
             tracing::info!(agent = %self.id, task = row.task, code = "task_missed", "a run was missed, and is left out");
             return self.cross_off(&row, &spec, now);
+        }
+        if spec.run && self.tell_of_end(&row, &spec) {
+            return;
         }
         self.note_begin(&row, now);
         let event = Event::Task { task: index, args: Args::from_json(row.args.clone()) };
@@ -155,43 +164,25 @@ impl Cell {
     }
 
     fn run_beside_turns(&self, index: usize, event: Event, row: TaskRow, spec: Spec) {
-        let place = Place::take(self, &row.id);
-        let timeout = self.class.info().tasks[index].timeout;
-        let (id, cell) = (row.id.clone(), self.arc());
-        let overdue = (row.clone(), spec.clone());
         let why = self.task_why(&row);
-        let task = self.start_task(why, self.origin(None), event, move |cell, outcome| {
-            drop(place);
-            let now = cell.node.clock.now().as_millisecond();
-            match outcome {
-                Ok(_) => cell.cross_off(&row, &spec, now),
-                Err(error) => cell.task_failed(&row, &spec, error),
-            }
-        });
-        let Some(task) = task else { return };
-        let clock = Arc::clone(&self.node.clock);
-        // Ends with the run, or ends it.
-        self.node.spawn(async move {
-            clock.sleep(timeout).await;
-            if cell.running.has(&id) && !task.is_finished() {
-                task.abort();
-                cell.task_failed(&overdue.0, &overdue.1, timed_out(&overdue.0, timeout));
-            }
-        });
+        let timeout = self.class.info().tasks[index].timeout;
+        let scope = Scope::new(self.arc(), row, spec);
+        let place = Place::take(self, scope.name(), Some(Arc::clone(&scope)));
+        self.begin_attempt(why, event, scope, place, timeout);
     }
 
-    fn task_why(&self, row: &TaskRow) -> Why {
+    pub(in super::super) fn task_why(&self, row: &TaskRow) -> Why {
         let name = self.class.info().tasks.iter().find(|task| task.name == row.task).map_or("", |task| task.name);
         Why::task(name)
     }
 
     /// A run has succeeded, or is left out.
-    fn cross_off(&self, row: &TaskRow, spec: &Spec, now: i64) {
+    pub(in super::super) fn cross_off(&self, row: &TaskRow, spec: &Spec, now: i64) {
         self.own_turn(row, |_| self.with_db(|db| advance(db, row, spec, now)));
     }
 
     /// Tries again later, or gives the run up.
-    fn task_failed(&self, row: &TaskRow, spec: &Spec, error: Error) {
+    pub(in super::super) fn task_failed(&self, row: &TaskRow, spec: &Spec, error: Error) {
         let attempts = row.attempts + 1;
         self.metrics.task_failures.increment(1);
         let Some(wait) = spec.retry.retry().wait_after(attempts, ids::random()) else {
@@ -238,7 +229,7 @@ impl Cell {
         });
     }
 
-    fn own_turn(&self, row: &TaskRow, work: impl FnOnce(&mut Awake) -> Result<()>) {
+    pub(in super::super) fn own_turn(&self, row: &TaskRow, work: impl FnOnce(&mut Awake) -> Result<()>) {
         let why = self.task_why(row);
         let turn = Turn { cause: why.cause(), ..Turn::own(Mode::Read) };
         let mut outcome = Ok(());
@@ -277,7 +268,7 @@ fn if_there(db: &mut AgentDb, id: &str, change: impl FnOnce(&mut AgentDb) -> Res
     if db.task(id).map_err(storage::error)?.is_none() { Ok(()) } else { change(db) }
 }
 
-fn timed_out(row: &TaskRow, timeout: Duration) -> Error {
+pub(in super::super) fn timed_out(row: &TaskRow, timeout: Duration) -> Error {
     Error::coded(Code::TaskTimeout, format!("The task {} did not end within {timeout:?}.", row.task))
         .with_fix("have it do less at once, or give it more time: #[task(timeout = \"1h\")]")
 }

@@ -13,17 +13,20 @@ use serde_json::value::RawValue;
 
 /// When and how a run is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Spec {
+pub(in super::super) struct Spec {
     /// When; nothing for what is queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) when: Option<Kind>,
     #[serde(default)]
     missed: Policy,
     #[serde(default)]
-    pub(super) retry: Tries,
+    pub(in super::super) retry: Tries,
     /// For a repetition of a failed run: the moment that run was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) moment_ms: Option<i64>,
+    /// It is a durable run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in super::super) run: bool,
     /// Who ordered it, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
@@ -48,7 +51,7 @@ enum Policy {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tries {
+pub(in super::super) struct Tries {
     attempts: u32,
     first_ms: u64,
     longest_ms: u64,
@@ -67,14 +70,14 @@ impl From<Retry> for Tries {
 }
 
 impl Tries {
-    pub(super) fn retry(self) -> Retry {
+    pub(in super::super) fn retry(self) -> Retry {
         let Self { attempts, first_ms, longest_ms } = self;
         Retry { attempts, first: Duration::from_millis(first_ms), longest: Duration::from_millis(longest_ms) }
     }
 }
 
 impl Spec {
-    pub(super) fn of(order: &Order) -> Self {
+    pub(in super::super) fn of(order: &Order) -> Self {
         let spec = Self::new(order.when.as_ref(), order.missed, order.retry);
         Self { source: order.source.clone(), ..spec }
     }
@@ -85,12 +88,17 @@ impl Spec {
             Missed::Once => Policy::Once,
             Missed::All => Policy::All,
         };
-        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None, source: None }
+        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None, run: false, source: None }
     }
 
     /// The same, for the run that is or was due at `moment_ms`.
     pub(super) fn at(&self, moment_ms: Option<i64>) -> Self {
         Self { moment_ms, ..self.clone() }
+    }
+
+    /// The same, for a durable run.
+    pub(in super::super) fn as_run(&self) -> Self {
+        Self { run: true, ..self.clone() }
     }
 
     /// The same, once and now, whatever it was.
@@ -100,7 +108,7 @@ impl Spec {
     }
 
     /// Whether it is due more than once.
-    pub(super) fn repeats(&self) -> bool {
+    pub(in super::super) fn repeats(&self) -> bool {
         matches!(self.when, Some(Kind::EveryMs(_) | Kind::Cron { .. }))
     }
 
@@ -110,7 +118,7 @@ impl Spec {
     }
 
     /// The name of the run of `row` that is due, the same for all attempts at it. What is due once has that of its order.
-    pub(super) fn run_id(&self, row: &TaskRow) -> String {
+    pub(in super::super) fn run_id(&self, row: &TaskRow) -> String {
         if self.repeats() { format!("{}@{}", row.id, self.moment(row)) } else { row.id.clone() }
     }
 
@@ -118,7 +126,7 @@ impl Spec {
         serde_json::from_str(json).ok()
     }
 
-    pub(super) fn to_json(&self) -> Result<String> {
+    pub(in super::super) fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string(self)?)
     }
 

@@ -6,7 +6,8 @@ use super::super::AgentDb;
 use crate::Error;
 
 const COLUMNS: &str = "run, lane, position, name, occurrence, kind, state, value, detail, until_ms, begun_ms, ended_ms";
-const PUT: &str = "/*hostel*/ INSERT INTO hostel_steps (run, lane, position, name, occurrence, kind, state, value, detail,
+const PUT: &str =
+    "/*hostel*/ INSERT INTO hostel_steps (run, lane, position, name, occurrence, kind, state, value, detail,
     until_ms, begun_ms, ended_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (run, lane, position) DO UPDATE SET state = excluded.state, value = excluded.value,
         detail = excluded.detail, until_ms = excluded.until_ms, ended_ms = excluded.ended_ms";
@@ -50,9 +51,8 @@ impl AgentDb {
     ///
     /// If the file cannot be opened or read.
     pub fn step(&self, run: &str, lane: &str, position: u32) -> Result<Option<StepRow>, Error> {
-        let query = format!(
-            "/*hostel*/ SELECT {COLUMNS} FROM hostel_steps WHERE run = ?1 AND lane = ?2 AND position = ?3"
-        );
+        let query =
+            format!("/*hostel*/ SELECT {COLUMNS} FROM hostel_steps WHERE run = ?1 AND lane = ?2 AND position = ?3");
         Ok(self.read_runs(|conn| rows(conn, &query, params![run, lane, position]))?.pop())
     }
 
