@@ -19,9 +19,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hostel-store", &["hostel-journal", "hostel-vfs", "hostel-core", "hostel-protocol"]),
     ("hostel-runtime", &["hostel-store", "hostel-core", "hostel-protocol"]),
     ("hostel-edge", &["hostel-runtime", "hostel-store", "hostel-core", "hostel-protocol"]),
+    ("hostel-auth", &["hostel-edge", "hostel-core", "hostel-protocol"]),
     (
         "hostel",
         &[
+            "hostel-auth",
             "hostel-vault",
             "hostel-mcp",
             "hostel-edge",

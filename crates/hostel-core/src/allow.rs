@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use hostel_protocol::refusal::{Code, Refusal};
+
 use crate::identity::Identity;
 
 /// One way to be let in. Several are written with `|` between them: `"role:editor | owner"`.
@@ -72,6 +74,18 @@ impl Rule {
 /// Whether one of the rules lets a client in to the agent of this name.
 pub fn permits(rules: &[Rule], identity: Option<&Identity>, agent: &str) -> bool {
     rules.iter().any(|rule| rule.permits(identity, agent))
+}
+
+/// The refusal of somebody who may not. It is the same whether what they ask for exists or not.
+pub fn denied(identity: Option<&Identity>) -> Refusal {
+    match identity {
+        None => Refusal::new(Code::Unauthorized, "This needs to know who you are.").with_fix(
+            "send a token: the header `Authorization: Bearer ..`, or for a browser's socket a ticket or a subprotocol; \
+             docs/auth.md has the ways",
+        ),
+        Some(_) => Refusal::new(Code::Forbidden, "You may not do this.")
+            .with_fix("ask whoever runs this server; signing in again does not help"),
+    }
 }
 
 /// Reads rules with `|` between them.

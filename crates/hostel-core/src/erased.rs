@@ -5,6 +5,7 @@ use std::{any::Any, fmt, marker::PhantomData, sync::Arc, time::Duration};
 use crate::{
     BoxFuture, Cx,
     agent::{Agent, ClassOptions},
+    allow::Rule,
     connection::Connection,
     error::{Error, Result},
     event::{Event, Output},
@@ -75,6 +76,8 @@ pub struct MethodInfo {
     pub streaming: bool,
     /// Ends when its caller leaves.
     pub cancel_on_disconnect: bool,
+    /// Which clients may call it; without rules, all that may reach the agent.
+    pub allow: &'static [Rule],
 }
 
 /// On whose behalf a handler runs.
@@ -173,6 +176,7 @@ fn method_info<A>(method: &crate::Method<A>) -> MethodInfo {
         callable: !matches!(method.kind, MethodKind::Closed),
         streaming: matches!(method.kind, MethodKind::Streaming(_)),
         cancel_on_disconnect: method.cancel_on_disconnect,
+        allow: method.allow,
     }
 }
 

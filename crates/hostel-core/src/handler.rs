@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     BoxFuture, Cx,
+    allow::Rule,
     args::Args,
     body::{Request, Response},
     connection::{CloseEvent, ConnectRequest, Connection, Message},
@@ -77,6 +78,8 @@ pub struct Method<A> {
     pub kind: MethodKind<A>,
     /// Whether the call ends when its caller leaves. By default it goes on.
     pub cancel_on_disconnect: bool,
+    /// Which clients may call it; without rules, all that may reach the agent.
+    pub allow: &'static [Rule],
     /// Parameter and result types for `hostel types`.
     pub signature: fn(&mut TypeBook) -> Signature,
 }
@@ -84,7 +87,14 @@ pub struct Method<A> {
 impl<A> Method<A> {
     /// A method that exists, but is not open to clients.
     pub const fn closed(name: &'static str) -> Self {
-        Self { name, doc: "", kind: MethodKind::Closed, cancel_on_disconnect: false, signature: |_| Signature::new() }
+        Self {
+            name,
+            doc: "",
+            kind: MethodKind::Closed,
+            cancel_on_disconnect: false,
+            allow: &[],
+            signature: |_| Signature::new(),
+        }
     }
 }
 

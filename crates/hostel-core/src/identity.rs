@@ -72,6 +72,12 @@ impl Identity {
         self.with(|inner| inner.expires = Some(expires))
     }
 
+    /// Has it hold for as long as its connection.
+    #[must_use]
+    pub fn without_expiry(self) -> Self {
+        self.with(|inner| inner.expires = None)
+    }
+
     /// Makes it one of those who run the server: every rule lets them in, and the operator's endpoints answer them.
     #[must_use]
     pub fn as_operator(self) -> Self {

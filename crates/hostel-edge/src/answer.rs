@@ -21,8 +21,15 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// A refusal as `application/problem+json` (RFC 9457), with `Retry-After` where coming back helps.
 pub fn problem(refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
     let body = refusal.to_problem_json(id.map(RequestId::as_str));
-    finish(refusal.code, Body::from(body), PROBLEM)
+    let answer = finish(refusal.code, Body::from(body), PROBLEM);
+    match refusal.details.as_ref().and_then(|details| details.get(RETRY_AFTER)?.as_u64()) {
+        Some(seconds) => come_back_after(answer, Duration::from_secs(seconds)),
+        None => answer,
+    }
 }
+
+/// The detail of a refusal that says after how many seconds to come back, where its code does not know.
+pub(crate) const RETRY_AFTER: &str = "retry_after";
 
 /// [`problem`] under a status that is more exact than the code's own.
 pub(crate) fn problem_as(status: StatusCode, refusal: &Refusal, id: Option<&RequestId>) -> Response<Body> {
@@ -76,6 +83,11 @@ fn finish(code: Code, body: Body, content_type: HeaderValue) -> Response<Body> {
         // RFC 9110, 15.5.22 and 7.8.
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    if code.http_status() == 401 {
+        // RFC 9110, 15.5.2, and RFC 6750, 3.
+        let error = if code == Code::Unauthorized { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(error));
     }
     if let Some(value) = code.retry_after_secs().and_then(|seconds| headers::value(&seconds.to_string())) {
         headers.insert(header::RETRY_AFTER, value);

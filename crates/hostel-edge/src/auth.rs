@@ -1,6 +1,8 @@
 //! Who somebody is, and whether they may come in: one decision for HTTP and for sockets, made before any agent wakes.
 
+mod client;
 mod permission;
+mod throttle;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +11,15 @@ use hostel_core::{Identity, allow::Rule};
 use hostel_protocol::refusal::{Code, Refusal};
 use http::{Request, request::Parts};
 
-pub use self::permission::Permissions;
+pub use self::{
+    client::{BadNetwork, Network},
+    permission::Permissions,
+    throttle::Rates,
+};
+pub(crate) use self::{
+    client::{address, believe},
+    throttle::{Throttle, Who},
+};
 
 /// Finds out who sends a request, before it reaches anything that could act on it.
 ///
@@ -68,16 +78,42 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Guard {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) permissions: Permissions,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) proxies: Vec<Network>,
 }
 
 impl Guard {
     /// The one decision about who it is, for HTTP and sockets alike.
     pub(crate) async fn identify(&self, head: &mut Parts) -> Result<Option<Identity>, Refusal> {
         let Some(authenticator) = &self.authenticator else { return Ok(None) };
-        match tokio::time::timeout(DEADLINE, authenticator.authenticate(head)).await {
+        let address = address(&head.extensions);
+        let tried = self.throttle.may_try(address);
+        // It is asked in any case, for it takes the credentials out of the head; but over the rate its answer counts for
+        // nothing, or guessing would go on.
+        let decision = match tokio::time::timeout(DEADLINE, authenticator.authenticate(head)).await {
             Ok(decision) => decision,
             Err(_) => Err(too_slow()),
+        };
+        match decision {
+            // Who shows nothing guesses nothing.
+            Ok(None) => Ok(None),
+            Ok(identity) => tried.map(|()| identity),
+            Err(refusal) => {
+                if refusal.code.http_status() == 401 && refusal.code != Code::TokenExpired {
+                    self.throttle.was_wrong(address);
+                }
+                tried.and(Err(refusal))
+            }
         }
+    }
+
+    /// Counts a request or a socket, by address before anything else is done for it, and by identity once that is known.
+    pub(crate) fn admit_rate<B>(&self, request: &Request<B>, identity: Option<&Identity>) -> Result<(), Refusal> {
+        let is_socket = crate::ws::is_upgrade(request.headers());
+        self.throttle.admit(is_socket, || match identity {
+            Some(identity) => Some(Who::identity(identity)),
+            None => address(request.extensions()).map(Who::address),
+        })
     }
 
     /// [`Guard::identify`] for a whole request. The request is handed back without its credentials.
@@ -102,18 +138,6 @@ const PUBLIC: &[Rule] = &[Rule::Public];
 
 fn too_slow() -> Refusal {
     Refusal::new(Code::AgentUnavailable, "Who you are could not be found out in time.").with_fix("come back later")
-}
-
-/// The refusal of somebody who may not come in. It is the same whether what they ask for exists or not.
-pub(crate) fn denied(identity: Option<&Identity>) -> Refusal {
-    match identity {
-        None => Refusal::new(Code::Unauthorized, "This needs to know who you are.").with_fix(
-            "send a token: the header `Authorization: Bearer ..`, or for a browser's socket a ticket or a subprotocol; \
-             docs/auth.md has the ways",
-        ),
-        Some(_) => Refusal::new(Code::Forbidden, "You may not do this.")
-            .with_fix("ask whoever runs this server; signing in again does not help"),
-    }
 }
 
 impl fmt::Debug for Guard {

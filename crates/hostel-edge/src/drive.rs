@@ -3,17 +3,23 @@
 use std::{
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use hostel_core::{CloseEvent, Message};
-use hostel_protocol::connection::close;
+use hostel_protocol::{
+    connection::close,
+    refusal::{Code, Refusal},
+};
 use hostel_runtime::{Batch, Outgoing as FromAgent, Session};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
+    auth::Who,
     limits::Limits,
+    rate::Buckets,
     ws::{Incoming, Outgoing, Socket, WsError},
 };
 
@@ -22,17 +28,22 @@ const READ_BATCH: usize = 64;
 /// Bytes handed to the socket ahead of the client; the rest waits in the outbox, where it is bounded.
 const AHEAD_BYTES: usize = 64 << 10;
 
+/// The close code of a socket whose identity has expired: "unauthorized" in IANA's registry.
+const EXPIRED: u16 = 3000;
+
 /// Moves messages until the socket is closed, then tells the agent how it ended.
-pub(crate) async fn drive(socket: Socket, session: Session, limits: Limits) {
+pub(crate) async fn drive(socket: Socket, session: Session, limits: Limits, rate: Option<(Arc<Buckets>, Who)>) {
+    let first_pulse = until_expiry(&session).map_or(limits.ping_interval, |left| left.min(limits.ping_interval));
     let mut driver = Box::new(Driver {
         socket,
         session,
-        pulse: Box::pin(tokio::time::sleep(limits.ping_interval)),
+        pulse: Box::pin(tokio::time::sleep(first_pulse)),
         interval: limits.ping_interval,
         deadline: limits.ping_deadline,
         pinged: false,
         deaf: false,
         end: None,
+        meter: rate.map(|(buckets, who)| Box::new(Meter { buckets, who, pause: None })),
     });
     let outcome = poll_fn(|cx| driver.poll(cx)).await;
     let Driver { socket, session, end, .. } = *driver;
@@ -52,6 +63,35 @@ struct Driver {
     deaf: bool,
     /// How the client closed, once it has.
     end: Option<CloseEvent>,
+    /// Where a rate of messages is set.
+    meter: Option<Box<Meter>>,
+}
+
+/// Slows down the reading of a client that says too much: what it sends waits with it, and nothing is lost.
+struct Meter {
+    buckets: Arc<Buckets>,
+    who: Who,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Meter {
+    /// Ready when one more message may be read.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                std::task::ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            match self.buckets.look(&self.who) {
+                Ok(()) => return Poll::Ready(()),
+                Err(wait) => self.pause = Some(Box::pin(tokio::time::sleep(wait))),
+            }
+        }
+    }
+
+    fn count(&self) {
+        let _it_was_looked_at_before = self.buckets.take(&self.who);
+    }
 }
 
 impl Driver {
@@ -81,7 +121,8 @@ impl Driver {
     /// Reads a batch. `Ok(true)` when there may be more.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseEvent> {
         for _ in 0..READ_BATCH {
-            self.deaf = self.session.poll_ready(cx).is_pending();
+            self.deaf = self.session.poll_ready(cx).is_pending()
+                || self.meter.as_mut().is_some_and(|meter| meter.poll_ready(cx).is_pending());
             if self.deaf {
                 return Ok(false);
             }
@@ -89,6 +130,9 @@ impl Driver {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(None) => return Err(lost()),
                 Poll::Ready(Some(Ok(incoming))) => {
+                    if let Some(meter) = &self.meter {
+                        meter.count();
+                    }
                     self.take(incoming);
                     // What was said in answer leaves even if the client's next bytes end the conversation.
                     self.hand_over();
@@ -122,6 +166,15 @@ impl Driver {
         }
     }
 
+    /// The code is none of the final ones: a client comes back, with a new token if it has one.
+    fn expire(&mut self) {
+        let message = "Your token has expired while the connection was open.";
+        let refusal = Refusal::new(Code::TokenExpired, message).with_fix("connect again with a new token");
+        tracing::info!(code = refusal.code.as_str(), "a socket outlived its token");
+        self.socket.feed(Outgoing::Text(refusal.to_error_frame().into()));
+        self.socket.close(EXPIRED, &refusal.close_reason());
+    }
+
     fn hand_over(&mut self) {
         let mut batch = Batch::new();
         loop {
@@ -145,9 +198,13 @@ impl Driver {
         }
     }
 
-    /// Pings a silent client, and gives it up when it stays silent.
+    /// Pings a silent client, and gives it up when it stays silent. Sends one whose identity has expired away.
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
         while self.pulse.as_mut().poll(cx).is_ready() {
+            let left = until_expiry(&self.session);
+            if left.is_some_and(|left| left.is_zero()) && !self.socket.is_closing() {
+                self.expire();
+            }
             let progress = self.socket.take_progress();
             let heard = self.socket.take_heard() || self.deaf || progress;
             if self.pinged && !heard {
@@ -157,10 +214,18 @@ impl Driver {
             }
             self.pinged = !heard;
             let wait = if self.pinged { self.deadline } else { self.interval };
+            let wait = left.filter(|left| !left.is_zero()).map_or(wait, |left| left.min(wait));
             self.pulse.as_mut().reset(Instant::now() + wait);
             cx.waker().wake_by_ref();
         }
     }
+}
+
+/// How long the client's identity still holds, if it ends at all.
+fn until_expiry(session: &Session) -> Option<Duration> {
+    let expires = u64::try_from(session.identity()?.expires()?.as_millisecond()).unwrap_or(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Some(Duration::from_millis(expires).saturating_sub(now))
 }
 
 fn lost() -> CloseEvent {

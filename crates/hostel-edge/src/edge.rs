@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     address::Address,
     admission::Admission,
-    auth::{Authenticator, Guard, Permissions},
+    auth::{Authenticator, Guard, Network, Permissions, Rates, Throttle},
     brake::Brake,
     host::AgentHost,
     limits::Limits,
@@ -65,6 +65,20 @@ impl Edge {
     #[must_use]
     pub fn permissions(mut self, permissions: Permissions) -> Self {
         Arc::make_mut(&mut self.guard).permissions = permissions;
+        self
+    }
+
+    /// Sets how often one address, and one identity, may come.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        Arc::make_mut(&mut self.guard).throttle = Arc::new(Throttle::new(rates));
+        self
+    }
+
+    /// Believes these proxies what they say of where a request comes from (`X-Forwarded-For`, `X-Forwarded-Proto`).
+    #[must_use]
+    pub fn proxies(mut self, proxies: Vec<Network>) -> Self {
+        Arc::make_mut(&mut self.guard).proxies = proxies;
         self
     }
 

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::{
     address::Address,
     answer::{come_back_after, failure, problem, problem_as, refuse_socket},
+    auth,
     drive::drive,
     edge::Edge,
     listener::ConnInfo,
@@ -94,6 +95,7 @@ impl AgentHost {
         Kind::Socket.step("upgrade", "the WebSocket opens");
         let uri = request.uri().to_string();
         let identity = request.extensions_mut().remove();
+        let meter = self.edge.guard.throttle.meter(identity.as_ref(), auth::address(request.extensions()));
         let connect = ConnectRequest { uri, headers: std::mem::take(request.headers_mut()), identity };
         let edge = self.edge.clone();
         let span = tracing::Span::current();
@@ -105,7 +107,7 @@ impl AgentHost {
                 let limits = edge.limits;
                 // The task of an idle socket holds the socket and its session, and nothing of how it came about.
                 drop(edge);
-                drop(tokio::spawn(drive(socket, session, limits)));
+                drop(tokio::spawn(drive(socket, session, limits, meter)));
             }
             .instrument(span)
         });

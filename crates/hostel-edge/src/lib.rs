@@ -25,15 +25,17 @@ mod drive;
 mod edge;
 mod headers;
 mod host;
+mod rate;
 mod request_id;
 mod steps;
 mod stream;
 
 pub use admission::Admission;
 pub use answer::problem;
-pub use auth::{Authenticator, Permissions};
+pub use auth::{Authenticator, BadNetwork, Network, Permissions, Rates};
 pub use edge::{AgentHandle, Edge};
 pub use host::AgentHost;
 pub use limits::Limits;
+pub use rate::{BadRate, Rate};
 pub use request_id::RequestId;
 pub use router::{AgentRouter, Annex, Before, Cors, Lobby, Plot, RoutingRetry};

@@ -37,7 +37,7 @@ use crate::{
     address::Address,
     admission::authority,
     answer::problem,
-    auth::denied,
+    auth::believe,
     edge::Edge,
     headers::{self, Beliefs, REQUEST_ID},
     host::{AgentHost, refuse_upgrade},
@@ -234,6 +234,9 @@ impl AgentRouter {
         kind.step("accept", format_args!("from {}", peer.as_deref().unwrap_or("inside the process")));
         kind.step("parse", format_args!("{:?}, {} headers", request.version(), request.headers().len()));
         take_host_from_uri(&mut request);
+        if !self.edge.guard.proxies.is_empty() {
+            believe(&mut request, &self.edge.guard.proxies);
+        }
         let beliefs = Beliefs::read(request.headers());
         headers::drop_reserved(request.headers_mut());
         if let Err(refusal) = self.edge.admission.check(request.headers()) {
@@ -243,7 +246,14 @@ impl AgentRouter {
         if self.edge.authenticates() && self.is_preflight(&request) {
             return Response::default();
         }
+        if let Err(refusal) = self.edge.guard.admit_rate(&request, None) {
+            return self.refuse(request, refusal, id);
+        }
         let (request, decision) = self.edge.guard.admit(request).await;
+        let decision = decision.and_then(|identity| {
+            identity.iter().try_for_each(|identity| self.edge.guard.admit_rate(&request, Some(identity)))?;
+            Ok(identity)
+        });
         let destination = match decision.and_then(|identity| self.destination(&request, &beliefs, identity)) {
             Ok(destination) => destination,
             Err(refusal) => return self.refuse(request, refusal, id),
@@ -293,7 +303,7 @@ impl AgentRouter {
     /// Somebody unknown hears nothing of which classes there are.
     fn guard_unknown(&self, unknown: Refusal, identity: Option<&Identity>) -> Refusal {
         let hidden = identity.is_none() && !allow::permits(self.edge.guard.rules("", None), None, "");
-        if hidden { denied(None) } else { unknown }
+        if hidden { allow::denied(None) } else { unknown }
     }
 
     /// `me` is the agent that has its caller's name.
@@ -301,7 +311,7 @@ impl AgentRouter {
         match identity {
             _ if name != ME || !self.edge.authenticates() => Ok(Cow::Borrowed(name)),
             Some(identity) => Ok(Cow::Owned(identity.subject().to_owned())),
-            None => Err(denied(None)),
+            None => Err(allow::denied(None)),
         }
     }
 
@@ -309,7 +319,7 @@ impl AgentRouter {
     fn check_permission(&self, binding: &Binding, name: &str, identity: Option<&Identity>) -> Result<(), Refusal> {
         let info = binding.class.info();
         let rules = self.edge.guard.rules(&info.namespace, info.options.allow);
-        if allow::permits(rules, identity, name) { Ok(()) } else { Err(denied(identity)) }
+        if allow::permits(rules, identity, name) { Ok(()) } else { Err(allow::denied(identity)) }
     }
 
     fn check_beliefs(&self, beliefs: &Beliefs, is_upgrade: bool) -> Result<(), Refusal> {

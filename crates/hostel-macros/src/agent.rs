@@ -137,11 +137,7 @@ impl Members {
         let class_path = block.self_ty.to_token_stream();
         let name = options.name.as_ref().map_or_else(|| class.to_string(), syn::LitStr::value);
         let doc = doc::text(&block.attrs);
-        let options = options.send_identity_on_connect.map(|on| {
-            quote! {
-                const OPTIONS: #home::ClassOptions = #home::ClassOptions::DEFAULT.send_identity_on_connect(#on);
-            }
-        });
+        let options = options.write(home);
         let methods = self.methods.iter().map(|method| method.entry(home)).chain(self.closed_entries(home));
         let hooks = hook::table(&self.hooks, home);
         let stub_name = stub::name(class);

@@ -8,6 +8,7 @@
 //! `method.rs`, `stub.rs` and `expand.rs` write; `state.rs` is the road of the derive.
 
 mod agent;
+mod allow;
 mod doc;
 mod expand;
 mod faults;
@@ -36,6 +37,8 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `name = ".."` | class name, by default the type's; its kebab case is the namespace in URLs |
 /// | `send_identity_on_connect = false` | a new connection is not told whom it reached |
+/// | `allow = "role:editor \| owner"` | who may reach its agents: `public`, `user`, `owner`, `role:NAME`, `subject:NAME`, `operator` or `internal` |
+/// | `state_write = "owner"` | which of them may write the state by themselves |
 /// | `crate = "path"` | where to find `hostel`, by default `::hostel` |
 ///
 /// Functions in the block:
@@ -84,6 +87,7 @@ pub fn state(item: TokenStream) -> TokenStream {
 /// | `name = ".."` | the wire name |
 /// | `streaming` | `async fn(cx: &Cx<Self>, stream: Stream<Chunk>, ..)` sends chunks before it ends |
 /// | `cancel_on_disconnect` | the call ends when its caller leaves; by default it goes on |
+/// | `allow = "role:editor"` | which clients may call it, of those who may reach the agent |
 #[proc_macro_attribute]
 pub fn callable(_options: TokenStream, item: TokenStream) -> TokenStream {
     agent::mark_alone("callable", &item.into()).into()

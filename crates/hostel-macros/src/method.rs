@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Error, ImplItemFn, Path, ext::IdentExt, spanned::Spanned};
 
 use crate::{
+    allow::Rules,
     expand,
     function::{Form, Function, Param, Role},
     naming,
@@ -23,6 +24,7 @@ pub(crate) struct Method {
     /// The parameter that takes the stream, when it sends chunks.
     stream: Option<Param>,
     cancel_on_disconnect: bool,
+    allow: Option<Rules>,
 }
 
 impl Method {
@@ -34,7 +36,14 @@ impl Method {
         let wire = options.name.as_ref().map_or_else(|| wire_name(&function.ident), syn::LitStr::value);
         let name_span = options.name.as_ref().map_or_else(|| function.ident.span(), Spanned::span);
         refuse_taken(&wire, name_span)?;
-        Ok(Self { wire, name_span, stream, cancel_on_disconnect: options.cancel_on_disconnect, function })
+        Ok(Self {
+            wire,
+            name_span,
+            stream,
+            cancel_on_disconnect: options.cancel_on_disconnect,
+            allow: options.allow.clone(),
+            function,
+        })
     }
 
     /// Whether it sends chunks.
@@ -47,6 +56,7 @@ impl Method {
         let Self { function, wire, cancel_on_disconnect, .. } = self;
         let Function { doc, cfgs, .. } = function;
         let (kind, signature) = (self.kind(home), self.signature(home));
+        let allow = self.allow.as_ref().map_or_else(|| quote!(&[]), |rules| rules.write(home));
         quote! {
             #(#cfgs)*
             #home::Method {
@@ -54,6 +64,7 @@ impl Method {
                 doc: #doc,
                 kind: #kind,
                 cancel_on_disconnect: #cancel_on_disconnect,
+                allow: #allow,
                 signature: |book| #signature,
             }
         }

@@ -1,7 +1,10 @@
 //! The options of `#[agent(..)]` and `#[callable(..)]`.
 
 use proc_macro2::TokenStream;
+use quote::quote;
 use syn::{Ident, LitBool, LitStr, Path, meta::ParseNestedMeta, parse::Parser};
+
+use crate::allow::Rules;
 
 /// Options of a class.
 #[derive(Default)]
@@ -10,6 +13,10 @@ pub(crate) struct AgentOptions {
     pub(crate) name: Option<LitStr>,
     /// Whether a connection is told whom it reached.
     pub(crate) send_identity_on_connect: Option<bool>,
+    /// Who may reach its agents.
+    pub(crate) allow: Option<Rules>,
+    /// Which clients may write the state.
+    pub(crate) state_write: Option<Rules>,
     /// Where `hostel` is.
     pub(crate) home: Option<Path>,
 }
@@ -22,17 +29,31 @@ impl AgentOptions {
         Ok(options)
     }
 
+    /// The constant `OPTIONS`, where something is not as it is by default.
+    pub(crate) fn write(&self, home: &Path) -> Option<TokenStream> {
+        let identity = self.send_identity_on_connect.map(|on| quote!(.send_identity_on_connect(#on)));
+        let rules = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.write(home));
+        let allow = rules(&self.allow).map(|rules| quote!(.allow(#rules)));
+        let state_write = rules(&self.state_write).map(|rules| quote!(.state_write(#rules)));
+        let set: Vec<_> = [identity, allow, state_write].into_iter().flatten().collect();
+        (!set.is_empty()).then(|| quote!(const OPTIONS: #home::ClassOptions = #home::ClassOptions::DEFAULT #(#set)*;))
+    }
+
     fn set(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         if meta.path.is_ident("name") {
             self.name = Some(class_name(meta.value()?.parse()?)?);
         } else if meta.path.is_ident("send_identity_on_connect") {
             self.send_identity_on_connect = Some(meta.value()?.parse::<LitBool>()?.value);
+        } else if meta.path.is_ident("allow") {
+            self.allow = Some(Rules::read(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("state_write") {
+            self.state_write = Some(Rules::read(&meta.value()?.parse()?)?);
         } else if meta.path.is_ident("crate") {
             self.home = Some(meta.value()?.parse::<LitStr>()?.parse()?);
         } else {
             return Err(meta.error(
-                "unknown option of `#[agent]`; it takes `name = \"ClassName\"`, `send_identity_on_connect = false` \
-                 and `crate = \"path::to::hostel\"`",
+                "unknown option of `#[agent]`; it takes `name = \"ClassName\"`, `send_identity_on_connect = false`, \
+                 `allow = \"user\"`, `state_write = \"owner\"` and `crate = \"path::to::hostel\"`",
             ));
         }
         Ok(())
@@ -60,6 +81,8 @@ pub(crate) struct CallableOptions {
     pub(crate) streaming: bool,
     /// Whether the call ends when its caller leaves.
     pub(crate) cancel_on_disconnect: bool,
+    /// Who may call it.
+    pub(crate) allow: Option<Rules>,
 }
 
 impl CallableOptions {
@@ -83,10 +106,12 @@ impl CallableOptions {
             self.streaming = true;
         } else if meta.path.is_ident("cancel_on_disconnect") {
             self.cancel_on_disconnect = true;
+        } else if meta.path.is_ident("allow") {
+            self.allow = Some(Rules::read(&meta.value()?.parse()?)?);
         } else {
             return Err(meta.error(
-                "unknown option of `#[callable]`; it takes `name = \"wireName\"`, `streaming` and \
-                 `cancel_on_disconnect`",
+                "unknown option of `#[callable]`; it takes `name = \"wireName\"`, `streaming`, \
+                 `cancel_on_disconnect` and `allow = \"role:editor\"`",
             ));
         }
         Ok(())

@@ -73,7 +73,7 @@ fn step_of(code: Code, otherwise: &'static str) -> &'static str {
             "routing"
         }
         Code::OriginRefused | Code::HostRefused => "origin",
-        Code::Unauthorized | Code::Forbidden => "auth",
+        Code::Unauthorized | Code::Forbidden | Code::TokenInvalid | Code::TokenExpired => "auth",
         Code::UpgradeStripped | Code::BadUpgrade => "upgrade",
         Code::AgentUnavailable | Code::AgentQuarantined | Code::AgentStartFailed | Code::ConnectFailed => "agent",
         Code::StorageCorrupt
@@ -114,7 +114,10 @@ fn usual_fix(code: Code) -> &'static str {
         Code::StorageFailed => "Check the disk of the data directory.",
         Code::TooManyConnections => "Close connections, or raise --max-connections and --max-connections-per-ip.",
         Code::ShuttingDown | Code::AgentUnavailable => "Wait a moment and try again.",
-        Code::Unauthorized => "Send the credentials the server asks for.",
+        Code::Unauthorized => "Send the credentials the server asks for: --token, or the variable HOSTEL_TOKEN.",
+        Code::TokenInvalid => "Send another token: --token, or the variable HOSTEL_TOKEN.",
+        Code::TokenExpired => "Get a new token and send it: --token, or the variable HOSTEL_TOKEN.",
+        Code::RateLimited => "Wait a moment, and ask less often.",
         Code::Forbidden => "Use an account that may reach this agent.",
         _ => LOOK,
     }

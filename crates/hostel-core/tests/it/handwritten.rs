@@ -25,7 +25,7 @@ fn untyped(_: &mut TypeBook) -> Signature {
 }
 
 const fn method(name: &'static str, kind: MethodKind<Counter>) -> Method<Counter> {
-    Method { name, doc: "", kind, cancel_on_disconnect: false, signature: untyped }
+    Method { name, doc: "", kind, cancel_on_disconnect: false, allow: &[], signature: untyped }
 }
 
 impl Agent for Counter {

@@ -103,6 +103,7 @@ const _: () = {
                     ::hostel::__private::Returned(Self::increment(__me, by)).outcome()?.into_reply()
                 })),
                 cancel_on_disconnect: false,
+                allow: &[],
                 signature: |book| {
                     ::hostel::__private::Signature::new()
                         .param("by", ::hostel::__private::TypeProbe::<i64>::new().ts_input(book))
@@ -125,6 +126,7 @@ const _: () = {
                     })
                 })),
                 cancel_on_disconnect: false,
+                allow: &[],
                 signature: |book| {
                     ::hostel::__private::Signature::new()
                         .param("to", ::hostel::__private::TypeProbe::<Bound>::new().ts_input(book))

@@ -159,6 +159,10 @@ codes! {
     TooManyEvents "too_many_events" 429 4400 None, "Too many events wait for the run";
     NotApproved "not_approved" 403 4403 None, "It was not approved";
     NotAsked "not_asked" 409 4409 None, "The run does not ask for that";
+    // Who may come in, and how often.
+    TokenInvalid "token_invalid" 401 4401 None, "The token is not valid";
+    TokenExpired "token_expired" 401 4401 None, "The token has expired";
+    RateLimited "rate_limited" 429 1013 Some(1), "Too much in too short a time";
 }
 
 impl fmt::Display for Code {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use hostel_core::{
-    Args, Connection, Error, Reply, Result,
+    Args, Connection, Error, Reply, Result, allow,
     erased::{MethodInfo, Origin},
     event::{Event, Output},
     handler::Mode,
@@ -85,10 +85,23 @@ impl Cell {
         let found = info.method(method).map(|index| (index, &info.methods[index]));
         match found {
             Some((_, info)) if info.callable && info.streaming && !reply.takes_streams() => Err(needs_socket(method)),
-            Some((index, info)) if info.callable => Ok((index, info)),
+            Some((index, info)) if info.callable => {
+                self.check_allowed(info, reply)?;
+                Ok((index, info))
+            }
             Some(_) => Err(self.not_callable(method)),
             None if BUILT_IN.contains(&method) => Err(self.not_callable(method)),
             None => Err(self.no_method(method)),
+        }
+    }
+
+    /// Asks the method's rules, if it has any and a client calls.
+    fn check_allowed(&self, info: &MethodInfo, reply: &ReplyTo) -> Result<()> {
+        match reply.client() {
+            Some(client) if !info.allow.is_empty() && !allow::permits(info.allow, client, self.id.name()) => {
+                Err(Error::from_refusal(allow::denied(client)))
+            }
+            _ => Ok(()),
         }
     }
 

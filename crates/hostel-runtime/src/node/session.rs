@@ -8,7 +8,7 @@ use std::{
 };
 
 use hostel_core::{
-    AgentId, BoxFuture, CloseEvent, ConnectRequest, Connection, Error, Message, Result,
+    AgentId, BoxFuture, CloseEvent, ConnectRequest, Connection, Error, Identity, Message, Result,
     connection::ConnectionRecord,
     event::{Event, Output},
 };
@@ -49,6 +49,11 @@ impl Session {
     /// The connection's id.
     pub fn id(&self) -> &str {
         &self.peer.record.id
+    }
+
+    /// Who is behind it.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.peer.record.identity()
     }
 
     /// Resolves when the next message may be given in: `on_connect` is done, and the agent is not swamped.

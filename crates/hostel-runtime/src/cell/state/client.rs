@@ -3,11 +3,15 @@
 use std::{borrow::Cow, sync::Arc};
 
 use hostel_core::{
-    Connection, Error, Result, Source,
+    Connection, Error, Result, Source, allow,
     handler::Mode,
     state::{self, Merged},
 };
-use hostel_protocol::{client::StateUpdate, refusal::Code, server};
+use hostel_protocol::{
+    client::StateUpdate,
+    refusal::{Code, Refusal},
+    server,
+};
 
 use super::remarks::Remarks;
 use crate::{
@@ -25,6 +29,9 @@ impl Cell {
     pub(in crate::cell) fn state_frame_from(&self, peer: &Arc<Peer>, update: &StateUpdate<'_>) {
         if peer.record.readonly() {
             return self.send(peer, server::state_error("Connection is readonly", None));
+        }
+        if let Some(refusal) = self.bars_writing(peer) {
+            return self.send(peer, server::state_error("State update rejected", Some(&refusal)));
         }
         let connection = Connection::new(Arc::clone(&peer.record), self.arc());
         let turn = Turn {
@@ -47,6 +54,13 @@ impl Cell {
                 deliveries.extend(frames.into_iter().map(|frame| Delivery::Send(Arc::clone(peer), frame.into())));
             },
         );
+    }
+
+    /// Why the class lets this client not write the state, if it does not.
+    fn bars_writing(&self, peer: &Peer) -> Option<Refusal> {
+        let rules = self.class.info().options.state_write?;
+        let identity = peer.record.identity();
+        (!allow::permits(rules, identity, self.id.name())).then(|| allow::denied(identity))
     }
 
     fn replace_state(&self, awake: &mut Awake, update: &StateUpdate<'_>, remarks: &mut Remarks) -> Result<()> {
