@@ -5,6 +5,7 @@ mod past;
 mod secret;
 mod server;
 mod talk;
+mod token;
 mod travel;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
 pub(crate) use secret::{SecretCommand, VaultCommand, VaultPlace};
 pub(crate) use server::{Place, ServerArgs};
 pub(crate) use talk::{CallArgs, ConnectArgs, StateCommand};
+pub(crate) use token::TokenCommand;
 pub(crate) use travel::{BackupArgs, ExportArgs, ImportArgs, VerifyArgs};
 
 const EXAMPLES: &str = "\
@@ -168,6 +170,15 @@ Examples:
   hostel secret list"
     )]
     Secret(SecretCommand),
+    /// Make tokens that clients are known by.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  hostel token new deploy
+  hostel token new alice --role editor --operator"
+    )]
+    Token(TokenCommand),
     /// Print TypeScript types of the agents of this binary.
     #[command(after_help = "\
 Example:

@@ -15,6 +15,7 @@ mod restore;
 mod secret;
 mod serve;
 mod state;
+mod token;
 mod types;
 mod verify;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(&args),
         Command::Vault(command) => secret::vault(&command),
         Command::Secret(command) => secret::secret(&command),
+        Command::Token(command) => token::run(&command),
         Command::Doctor(args) => wait_for(doctor::run(&args)),
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let (code, fix) = details(error);
+    let fix = code.as_deref().and_then(token_fix).or(fix);
     let code = code.map_or_else(String::new, |code| format!("{code}: "));
     // There is nobody left to tell when stderr is closed too.
     let _ = output::note(&format!("{code}{}", sentence(error)));
@@ -62,6 +63,17 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         true => ExitCode::from(2),
         false => ExitCode::FAILURE,
     }
+}
+
+/// How this program is given a token.
+fn token_fix(code: &str) -> Option<String> {
+    let fix = match code {
+        "unauthorized" => "give a token with --token, or in the variable HOSTEL_TOKEN",
+        "token_invalid" | "token_expired" => "give another token with --token, or in the variable HOSTEL_TOKEN",
+        "forbidden" => "use the token of somebody who may: --token, or the variable HOSTEL_TOKEN",
+        _ => return None,
+    };
+    Some(fix.to_owned())
 }
 
 /// The reader of our output went away, as `head` does: no failure of ours.

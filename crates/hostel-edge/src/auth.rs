@@ -86,6 +86,7 @@ impl Guard {
     /// The one decision about who it is, for HTTP and sockets alike.
     pub(crate) async fn identify(&self, head: &mut Parts) -> Result<Option<Identity>, Refusal> {
         let Some(authenticator) = &self.authenticator else { return Ok(None) };
+        believe(&head.headers, &mut head.extensions, &self.proxies);
         let address = address(&head.extensions);
         let tried = self.throttle.may_try(address);
         // It is asked in any case, for it takes the credentials out of the head; but over the rate its answer counts for
@@ -114,6 +115,16 @@ impl Guard {
             Some(identity) => Some(Who::identity(identity)),
             None => address(request.extensions()).map(Who::address),
         })
+    }
+
+    /// The request, with what a known proxy says of where it comes from.
+    pub(crate) fn believe<B>(&self, request: Request<B>) -> Request<B> {
+        if self.proxies.is_empty() {
+            return request;
+        }
+        let (mut head, body) = request.into_parts();
+        believe(&head.headers, &mut head.extensions, &self.proxies);
+        Request::from_parts(head, body)
     }
 
     /// [`Guard::identify`] for a whole request. The request is handed back without its credentials.

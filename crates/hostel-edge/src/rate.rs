@@ -172,7 +172,7 @@ mod tests {
             assert!(buckets.take(stranger).is_ok());
         }
         assert_eq!(buckets.counted.lock().full_at.len(), MOST);
-        assert!(buckets.take(1).is_err(), "who is counted stays counted");
+        assert!(buckets.take(1_usize).is_err(), "who is counted stays counted");
         let later = buckets.born + Duration::from_secs(7_300);
         assert!(buckets.take_at("new", later, true).is_ok());
         assert_eq!(buckets.counted.lock().full_at.len(), 1);

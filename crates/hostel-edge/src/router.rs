@@ -37,7 +37,6 @@ use crate::{
     address::Address,
     admission::authority,
     answer::problem,
-    auth::believe,
     edge::Edge,
     headers::{self, Beliefs, REQUEST_ID},
     host::{AgentHost, refuse_upgrade},
@@ -234,9 +233,7 @@ impl AgentRouter {
         kind.step("accept", format_args!("from {}", peer.as_deref().unwrap_or("inside the process")));
         kind.step("parse", format_args!("{:?}, {} headers", request.version(), request.headers().len()));
         take_host_from_uri(&mut request);
-        if !self.edge.guard.proxies.is_empty() {
-            believe(&mut request, &self.edge.guard.proxies);
-        }
+        let mut request = self.edge.guard.believe(request);
         let beliefs = Beliefs::read(request.headers());
         headers::drop_reserved(request.headers_mut());
         if let Err(refusal) = self.edge.admission.check(request.headers()) {

@@ -1,7 +1,7 @@
 //! The operator's endpoints under `/_hostel/`.
 //!
-//! They answer programs on this machine alone, whatever address the server listens on. A proxy on this machine is no such
-//! program: it speaks for somebody else.
+//! They answer programs on this machine, whatever address the server listens on, and operators that authenticate as such
+//! from anywhere. A proxy on this machine is no such program: it speaks for somebody else.
 
 mod backup;
 mod classes;
@@ -76,14 +76,14 @@ type Asked<T> = Result<Query<T>, QueryRejection>;
 /// # }
 /// ```
 ///
-/// They answer programs on the same machine alone.
+/// They answer programs on the same machine, and identities that are operators.
 pub fn operator(edge: &Edge, data: &FilePath) -> Router {
     guarded(edge, routes(edge.clone(), data))
 }
 
-/// Routes for this machine alone, and for no page of another site.
+/// Routes for programs on this machine and for operators, and for no page of another site.
 pub(crate) fn guarded(edge: &Edge, routes: Router) -> Router {
-    let routes = routes.layer(middleware::from_fn(guard::from_this_machine));
+    let routes = routes.layer(middleware::from_fn_with_state(edge.clone(), guard::operators));
     routes.layer(middleware::from_fn_with_state(edge.clone(), guard::same_site))
 }
 

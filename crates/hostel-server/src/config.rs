@@ -3,6 +3,7 @@
 //! Flags win over `HOSTEL_*` variables, those over the file `hostel.toml`, that over the
 //! defaults. What the values mean to the server is not here: the parts take them as they are.
 
+mod auth;
 mod check;
 mod file;
 mod history;
@@ -11,12 +12,13 @@ mod sections;
 mod table;
 mod value;
 
+pub use auth::{AgentSection, AuthSection, IssuerSection, TokenSection};
 pub use check::Unsafe;
 pub use history::{ClassHistory, Histories};
 pub use origin::{Layered, Origin};
 pub use sections::{Sections, Time, VaultSection};
 pub use table::{Config, Entry, SETTINGS, Setting, setting};
-pub use value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
+pub use value::{ByteSize, Kind, LogFormat, Mode, Networks, OrOff, Value};
 
 use std::path::PathBuf;
 
@@ -29,7 +31,8 @@ use crate::builtin;
 pub const DEFAULT_FILE: &str = "hostel.toml";
 
 /// Variables that begin with `HOSTEL_` and are no settings of the server.
-const OTHER_VARIABLES: [&str; 4] = ["HOSTEL_CONFIG", "HOSTEL_URL", "HOSTEL_LOG", "HOSTEL_SECRETS_ON_STDIN"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["HOSTEL_TOKEN", "HOSTEL_CONFIG", "HOSTEL_URL", "HOSTEL_LOG", "HOSTEL_SECRETS_ON_STDIN"];
 
 /// Everything a configuration is made of.
 #[derive(Debug, Clone, Default)]

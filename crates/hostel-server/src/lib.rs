@@ -8,6 +8,7 @@ pub mod offline;
 pub mod vault;
 
 mod admin;
+mod auth;
 mod banner;
 mod builtin;
 mod disk;
@@ -21,6 +22,7 @@ pub use admin::operator;
 pub use banner::Banner;
 pub use builtin::types;
 pub use hostel::Scrub;
+pub use hostel::auth::{TokenHash, new_token};
 pub use refused::Refused;
 pub use server::Server;
 pub use travel::{Arrival, Form};

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, banner::Banner, builtin, config::Config, disk::Disk, health, retention};
+use crate::{admin, auth, banner::Banner, builtin, config::Config, disk::Disk, health, retention};
 
 /// A server that listens, and is about to serve.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Server {
         let listener = listener.with_context(|| cannot_listen(*config.listen))?;
         let address = listener.local_addr().context("the socket has no address")?;
         let mut app = app(config, metrics)?;
+        app = auth::guard(app, config, vault.as_ref())?;
         if let Some(vault) = &vault {
             app = app.vault(vault.clone());
         }

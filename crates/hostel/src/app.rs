@@ -9,12 +9,13 @@ use std::{
 };
 
 use axum::Router;
+use hostel_auth::Auth;
 use hostel_core::{
     Agent, Scrub,
     erased::{Class, ClassOf},
 };
 use hostel_edge::{
-    Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Permissions,
+    Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Network, Permissions, Rates,
     listener::{self, Tls},
 };
 #[cfg(feature = "mcp")]
@@ -73,6 +74,7 @@ pub struct App {
     mcp_classes: Vec<Arc<dyn Class>>,
     routes: Option<Routes>,
     guarding: Vec<Guarding>,
+    auth: Option<Auth>,
     public_without_auth: bool,
     clock: Option<Arc<dyn Clock>>,
     durability: Option<MakeDurability>,
@@ -129,6 +131,7 @@ impl App {
             mcp_classes: Vec::new(),
             routes: None,
             guarding: Vec::new(),
+            auth: None,
             public_without_auth: false,
             clock: None,
             durability: None,
@@ -255,6 +258,34 @@ impl App {
         self
     }
 
+    /// Asks who everybody is in the built-in ways, before any agent wakes; and gives out tickets, where `auth` has any.
+    ///
+    /// ```no_run
+    /// use hostel::{App, Identity, auth::{Auth, StaticToken, TokenHash}};
+    ///
+    /// # fn app(token: &str) -> Result<App, Box<dyn std::error::Error>> {
+    /// let deploy = StaticToken::new(TokenHash::of(token)?, Identity::new("deploy").with_roles(["ci"]));
+    /// let app = App::new().auth(Auth::new().token(deploy).tickets().build()?);
+    /// # Ok(app)
+    /// # }
+    /// ```
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = Some(auth.clone());
+        self.authenticator(auth)
+    }
+
+    /// Sets how often one address, and one identity, may come.
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.guarding.push(Box::new(move |edge| edge.rates(rates)));
+        self
+    }
+
+    /// Believes these proxies what they say of where a request comes from.
+    pub fn proxies(mut self, proxies: Vec<Network>) -> Self {
+        self.guarding.push(Box::new(|edge| edge.proxies(proxies)));
+        self
+    }
+
     /// Sets who may reach the agents of which class, in place of what the classes declare.
     pub fn permissions(mut self, permissions: Permissions) -> Self {
         self.guarding.push(Box::new(|edge| edge.permissions(permissions)));
@@ -325,7 +356,8 @@ impl App {
         let agents = edge.route_agent_request();
         let agents = self.routing.into_iter().fold(agents, |agents, change| change(agents));
         let agents = self.annexes.into_iter().fold(agents, |agents, annex| annex(&edge, agents));
-        let routes = self.routes.map_or_else(Router::new, |routes| routes(&edge));
+        let tickets = self.auth.map_or_else(Router::new, |auth| auth.routes(&edge));
+        let routes = self.routes.map_or_else(Router::new, |routes| routes(&edge)).merge(tickets);
         Ok(Home {
             service: routes.fallback_service(agents),
             edge,

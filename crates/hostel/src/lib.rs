@@ -76,6 +76,8 @@ mod app;
 mod past;
 
 pub use app::{App, Home, StartError};
+/// The built-in ways to find out who somebody is.
+pub use hostel_auth as auth;
 pub use hostel_core::{
     Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
     Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Scrub,
@@ -92,8 +94,8 @@ pub use hostel_core::{
     typescript,
 };
 pub use hostel_edge::{
-    Admission, AgentHandle, AgentHost, AgentRouter, Annex, Authenticator, Before, Cors, Edge, Limits, Lobby,
-    Permissions, Plot, RequestId, RoutingRetry,
+    Admission, AgentHandle, AgentHost, AgentRouter, Annex, Authenticator, BadNetwork, BadRate, Before, Cors, Edge,
+    Limits, Lobby, Network, Permissions, Plot, Rate, Rates, RequestId, RoutingRetry,
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };

@@ -17,6 +17,9 @@ pub(crate) struct ServerArgs {
     /// A header to send, as in `--header 'Cookie: a=b'`. Repeatable.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     pub(crate) headers: Vec<Header>,
+    /// The token to show. On the command line others on this machine may see it; the variable is better.
+    #[arg(long, value_name = "TOKEN", env = "HOSTEL_TOKEN", hide_env_values = true, value_parser = bearer)]
+    pub(crate) token: Option<http::HeaderValue>,
     /// A PEM file of certificate authorities to trust besides the well-known ones.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
@@ -34,11 +37,19 @@ fn header(text: &str) -> Result<Header, String> {
     Ok((name, value))
 }
 
+fn bearer(token: &str) -> Result<http::HeaderValue, String> {
+    let value = format!("Bearer {}", token.trim()).parse::<http::HeaderValue>();
+    let mut value = value.map_err(|_| "the token cannot be sent in a header".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 impl ServerArgs {
     pub(crate) fn options(&self) -> Options {
+        let token = self.token.iter().map(|token| (http::header::AUTHORIZATION, token.clone()));
         Options {
             origin: self.origin.clone(),
-            headers: self.headers.clone(),
+            headers: self.headers.iter().cloned().chain(token).collect(),
             tls: TlsOptions { ca_file: self.ca_file.clone(), insecure: self.insecure },
             ..Options::default()
         }

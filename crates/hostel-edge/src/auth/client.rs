@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, str::FromStr};
 
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap};
 
 use crate::listener::ConnInfo;
 
@@ -54,18 +54,18 @@ impl std::fmt::Display for Network {
 }
 
 /// Replaces what the listener knows of the client by what a believed proxy says. To be done before the headers are dropped.
-pub(crate) fn believe<B>(request: &mut Request<B>, proxies: &[Network]) {
-    let Some(info) = request.extensions().get::<ConnInfo>() else { return };
+pub(crate) fn believe(headers: &HeaderMap, extensions: &mut Extensions, proxies: &[Network]) {
+    let Some(info) = extensions.get::<ConnInfo>() else { return };
     if !proxies.iter().any(|proxy| proxy.has(info.peer.ip())) {
         return;
     }
     let mut info = info.clone();
-    if let Some(client) = forwarded_for(request.headers(), proxies) {
+    if let Some(client) = forwarded_for(headers, proxies) {
         info.peer.set_ip(client);
     }
-    let scheme = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    let scheme = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     info.tls |= scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    request.extensions_mut().insert(info);
+    extensions.insert(info);
 }
 
 /// The last address that is none of the proxies: what stands before it, anybody may have written.
@@ -93,7 +93,7 @@ mod tests {
 
     fn seen(peer: &str, forwarded: &[&str]) -> (String, bool) {
         let proxies = ["10.0.0.0/8", "::1"].map(|net| net.parse().expect("a network"));
-        let mut request = Request::builder().uri("/").header("x-forwarded-proto", "https");
+        let mut request = http::Request::builder().uri("/").header("x-forwarded-proto", "https");
         for line in forwarded {
             request = request.header("x-forwarded-for", *line);
         }
@@ -104,8 +104,9 @@ mod tests {
             tls: false,
             shutdown: tokio_util::sync::CancellationToken::new(),
         });
-        believe(&mut request, &proxies);
-        let info = request.extensions().get::<ConnInfo>().expect("it stays");
+        let (mut head, ()) = request.into_parts();
+        believe(&head.headers, &mut head.extensions, &proxies);
+        let info = head.extensions.get::<ConnInfo>().expect("it stays");
         (info.peer.ip().to_string(), info.tls)
     }
 

@@ -1,4 +1,4 @@
-//! Who may ask: programs on this machine, and pages of admitted sites.
+//! Who may ask: programs on this machine, and operators; and pages of admitted sites.
 
 use std::net::IpAddr;
 
@@ -13,14 +13,30 @@ use hostel::{
     problem,
 };
 
-/// Refuses whoever does not connect from this machine: there is no authentication to tell an operator by.
-pub(crate) async fn from_this_machine(request: Request, next: Next) -> Response {
+/// Lets in whoever connects from this machine without anything between, and who is known as an operator.
+pub(crate) async fn operators(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<ConnInfo>().is_none_or(|info| info.peer.ip().is_loopback());
-    if local && !came_through_a_proxy(request.headers()) {
-        return next.run(request).await;
+    let local = local && !came_through_a_proxy(request.headers());
+    let (mut head, body) = request.into_parts();
+    let identified = edge.identify(&mut head).await;
+    match identified {
+        Ok(Some(identity)) if identity.is_operator() => next.run(Request::from_parts(head, body)).await,
+        // Who says to be somebody is taken at their word, even here.
+        Ok(None) if local => next.run(Request::from_parts(head, body)).await,
+        Ok(identity) => problem(&elsewhere(&edge, identity.is_some()), None),
+        Err(refusal) => problem(&refusal, None),
     }
-    let refusal = Refusal::new(Code::Forbidden, "The operator's endpoints answer this machine alone.");
-    problem(&refusal.with_fix("run the command on the server itself, or through a tunnel"), None)
+}
+
+fn elsewhere(edge: &Edge, known: bool) -> Refusal {
+    let message = "The operator's endpoints answer this machine, and operators.";
+    match (edge.authenticates(), known) {
+        (true, false) => Refusal::new(Code::Unauthorized, message).with_fix("send the token of an operator"),
+        (true, true) => Refusal::new(Code::Forbidden, message).with_fix("use the token of an operator"),
+        (false, _) => Refusal::new(Code::Forbidden, "The operator's endpoints answer this machine alone.").with_fix(
+            "run the command on the server itself, or through a tunnel; with [auth], an operator's token does as well",
+        ),
+    }
 }
 
 /// Whether a proxy says whom it speaks for, or asks under the public name it was asked by.

@@ -10,7 +10,7 @@ use super::{ByteSize, Config, Mode, Value as _};
 pub enum Unsafe {
     /// Open to the network without anybody being asked who they are.
     #[error(
-        "refusing to listen on {listen}: everybody who reaches that address could read and steer every agent, because there is no authentication. Listen on 127.0.0.1, or say --insecure-no-auth if that is what you want"
+        "refusing to listen on {listen}: everybody who reaches that address could read and steer every agent, because there is no authentication. Add [auth] to hostel.toml (docs/auth.md), listen on 127.0.0.1, or say --insecure-no-auth if that is what you want"
     )]
     OpenToTheNetwork {
         /// The address asked for.
@@ -45,7 +45,8 @@ impl Config {
     ///
     /// The first broken rule, in a sentence that says what to change.
     pub fn check(&self) -> Result<(), Unsafe> {
-        if !self.listen.ip().is_loopback() && !*self.insecure_no_auth {
+        let guarded = self.sections.auth.is_some() || *self.insecure_no_auth;
+        if !self.listen.ip().is_loopback() && !guarded {
             let listen = *self.listen;
             return Err(Unsafe::OpenToTheNetwork { listen });
         }

@@ -9,17 +9,22 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
+use super::auth::{AgentSection, AuthSection};
 use super::origin::Origin;
 use super::value::Value;
 
 /// Their names.
-const NAMES: [&str; 1] = ["vault"];
+const NAMES: [&str; 3] = ["vault", "auth", "agents"];
 
 /// Everything that has a table of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Sections {
     /// `[vault]`, and where it stands.
     pub vault: Option<(VaultSection, Origin)>,
+    /// `[auth]`, and where it stands.
+    pub auth: Option<(AuthSection, Origin)>,
+    /// The tables `[agents.CLASS]`.
+    pub agents: BTreeMap<String, AgentSection>,
 }
 
 /// `[vault]`: where secrets come from, and what is masked.
@@ -65,6 +70,10 @@ impl Sections {
     pub(super) fn read(&mut self, name: &str, value: &Spanned<DeValue<'_>>, origin: Origin) -> Result<(), Wrong> {
         if name == "vault" {
             self.vault = Some((section(name, value)?, origin));
+        } else if name == "auth" {
+            self.auth = Some((section(name, value)?, origin));
+        } else if name == "agents" {
+            self.agents = section(name, value)?;
         }
         Ok(())
     }

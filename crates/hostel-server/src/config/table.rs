@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hostel::Rate;
+
 use super::history::Histories;
 use super::origin::{Layered, Origin};
 use super::sections::Sections;
-use super::value::{ByteSize, Kind, LogFormat, Mode, OrOff, Value};
+use super::value::{ByteSize, Kind, LogFormat, Mode, Networks, OrOff, Value};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +128,7 @@ macro_rules! settings {
 
 settings! {
     listen: SocketAddr = "127.0.0.1:8787", "listen" "ADDR:PORT",
-        "Address and port to listen on. Anything but a loopback address also needs --insecure-no-auth.";
+        "Address and port to listen on. Anything but a loopback address also needs authentication, [auth], or --insecure-no-auth.";
     data: PathBuf = ".hostel", "data" "DIR",
         "Directory of the agents' databases; it is made if it does not exist.";
     prefix: String = "agents", "prefix" "PATH",
@@ -161,6 +163,16 @@ settings! {
         "Greatest head of an HTTP request, request line included.";
     outbox_bytes: ByteSize = "8MiB", "outbox-bytes" "SIZE",
         "How much may wait for a client that does not read before it is closed, besides one state of any size.";
+    connect_rate: OrOff<Rate> = "off", "connect-rate" "RATE",
+        "How often one address, and one identity, may open a socket, such as 20/s or 600/m; beyond that it is told to come back later.";
+    request_rate: OrOff<Rate> = "off", "request-rate" "RATE",
+        "How often one address, and one identity, may send an HTTP request to agents.";
+    message_rate: OrOff<Rate> = "off", "message-rate" "RATE",
+        "How many messages one identity, or one unknown address, may send over its sockets; beyond that they are read more slowly.";
+    wrong_token_rate: OrOff<Rate> = "60/m", "wrong-token-rate" "RATE",
+        "How many wrong tokens one address may send before none of that address are taken for a while.";
+    trusted_proxies: Networks = "", "trusted-proxy" "NETWORK",
+        "Address or network of a proxy that is believed what it says of where a request comes from (X-Forwarded-For, X-Forwarded-Proto), such as 10.0.0.0/8. Repeatable.";
     handshake_deadline: Duration = "5s", "handshake-deadline" "TIME",
         "From the accepted connection to the first byte of a request, TLS included.";
     header_deadline: Duration = "5s", "header-deadline" "TIME",

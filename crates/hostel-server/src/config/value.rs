@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hostel::{BadNetwork, BadRate, Network, Rate};
+
 /// How a setting takes its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -214,6 +216,36 @@ impl Value for Duration {
         let millis = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
         let (name, unit) = TIMES.iter().rev().find(|(_, unit)| millis.is_multiple_of(*unit)).unwrap_or(&TIMES[0]);
         format!("{}{name}", millis / unit)
+    }
+}
+
+/// Networks of proxies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networks(pub Vec<Network>);
+
+impl Value for Networks {
+    const KIND: Kind = Kind::List;
+
+    fn read(texts: &[String]) -> Result<Self, String> {
+        let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        texts
+            .map(|text| text.parse().map_err(|error: BadNetwork| error.to_string()))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Value for Rate {
+    fn read(texts: &[String]) -> Result<Self, String> {
+        one(texts)?.parse().map_err(|error: BadRate| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
