@@ -19,4 +19,5 @@ mod it {
     mod slow;
     mod starting;
     mod support;
+    mod tokens;
 }

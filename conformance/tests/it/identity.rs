@@ -56,7 +56,7 @@ fn app() -> App {
 }
 
 /// How many agents have a file.
-fn files(data: &std::path::Path) -> usize {
+pub(crate) fn files(data: &std::path::Path) -> usize {
     let entries =
         |path: &std::path::Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
     let mut open: Vec<std::path::PathBuf> = entries(&data.join("agents"));

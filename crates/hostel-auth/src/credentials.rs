@@ -153,11 +153,13 @@ fn decode(text: &str) -> String {
 mod tests {
     use super::*;
 
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
     fn places() -> Places {
         Places { cookie: Some("session".into()), query: vec!["token".into(), "_token".into()] }
     }
 
-    fn taken(uri: &str, headers: &[(&str, &str)]) -> (Result<Credentials, Refusal>, Parts) {
+    fn taken(uri: &str, headers: Headers<'_>) -> (Result<Credentials, Refusal>, Parts) {
         let mut request = http::Request::builder().uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_every_place_and_is_gone_afterwards() {
-        let cases: [(&str, &[(&str, &str)], Credentials); 8] = [
+        let cases: [(&str, Headers<'_>, Credentials); 8] = [
             ("/a?_pk=1", &[("authorization", "bearer CANARY")], token("CANARY")),
             ("/a?_pk=1", &[("sec-websocket-protocol", "hostel, bearer.CANARY")], token("CANARY")),
             ("/a?token=CANARY&_pk=1", &[], token("CANARY")),
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn two_tokens_are_refused_rather_than_chosen_from_and_all_are_taken() {
-        let twice: [(&str, &[(&str, &str)]); 4] = [
+        let twice: [(&str, Headers<'_>); 4] = [
             ("/a?token=CANARY&_token=CANARY", &[]),
             ("/a?token=CANARY", &[("authorization", "Bearer CANARY")]),
             ("/a?ticket=CANARY", &[("sec-websocket-protocol", "bearer.CANARY")]),
