@@ -19,5 +19,6 @@ mod it {
     mod slow;
     mod starting;
     mod support;
+    mod together;
     mod tokens;
 }

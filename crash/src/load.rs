@@ -20,8 +20,8 @@ use crate::{
 
 /// One of so many requests ends the life of its agent.
 const ENDS: u64 = 60;
-/// Requests of one client under way at a time, at most.
-const DEPTH: u64 = 4;
+/// Requests of one client under way at a time, at most: those that arrive together share a record of the journal.
+const DEPTH: u64 = 8;
 
 /// What a socket is told when its agent is destroyed.
 const DESTROYED: &str = "Durable Object destroyed";

@@ -33,6 +33,8 @@ const fn point(name: &'static str, most: u64) -> Point {
 pub(crate) const POINTS: &[Point] = &[
     // The file of a new agent is about to get its name.
     point("create", 3),
+    // SQLite has committed, and the next turn is to share the record.
+    point("hold", 60),
     // SQLite has committed, the journal has nothing of it.
     point("capture", 100),
     // A batch is about to be written; was written in half; is written; is synced, and nobody knows.

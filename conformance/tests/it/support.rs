@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use hostel::{App, Options, StartError};
+use hostel::{App, Home, Options, StartError};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,9 +32,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(app: App) -> Self {
+        Self::of(app.start().await.unwrap()).await
+    }
+
+    pub(crate) async fn of(home: Home) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let home = app.start().await.unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(home.serve(listener, stop.clone()));
         Self { address, stop, serving }

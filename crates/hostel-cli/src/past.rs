@@ -24,6 +24,9 @@ pub(crate) struct Turn {
     pub(crate) turn: i64,
     pub(crate) time_ms: i64,
     pub(crate) cause: Cause,
+    /// Why each of the turns that share this number was done.
+    #[serde(default)]
+    pub(crate) shared: Vec<Run>,
     #[serde(default)]
     pub(crate) whole: bool,
     #[serde(default)]
@@ -38,6 +41,13 @@ pub(crate) struct Cause {
     pub(crate) event: String,
     pub(crate) what: String,
     pub(crate) author: String,
+}
+
+/// Turns in a row that were done for the same reason.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) cause: Cause,
+    pub(crate) turns: u32,
 }
 
 /// What a turn changed, in short.

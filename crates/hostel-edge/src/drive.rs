@@ -20,11 +20,13 @@ use crate::{
     auth::Who,
     limits::Limits,
     rate::Buckets,
-    ws::{Incoming, Outgoing, Socket, WsError},
+    ws::{Ahead, Incoming, Outgoing, Socket, WsError},
 };
 
 /// Messages read before what they caused is written; what piles up meanwhile goes out in one flush.
 const READ_BATCH: usize = 64;
+/// A longer message is handled before the next one is looked at.
+const SHORT_BYTES: usize = 4 << 10;
 /// Bytes handed to the socket ahead of the client; the rest waits in the outbox, where it is bounded.
 const AHEAD_BYTES: usize = 64 << 10;
 
@@ -120,22 +122,23 @@ impl Driver {
 
     /// Reads a batch. `Ok(true)` when there may be more.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, CloseEvent> {
-        for _ in 0..READ_BATCH {
-            self.deaf = self.session.poll_ready(cx).is_pending()
-                || self.meter.as_mut().is_some_and(|meter| meter.poll_ready(cx).is_pending());
-            if self.deaf {
-                return Ok(false);
-            }
-            match self.socket.poll_recv(cx) {
+        let mut seen = None;
+        for left in (0..READ_BATCH).rev() {
+            let next = match seen.take() {
+                Some(Poll::Pending) => return Ok(false),
+                Some(Poll::Ready(ahead)) => self.socket.heed(ahead).map_or_else(|| self.hear(cx), Poll::Ready),
+                None => self.hear(cx),
+            };
+            match next {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(None) => return Err(lost()),
-                Poll::Ready(Some(Ok(incoming))) => {
-                    if let Some(meter) = &self.meter {
-                        meter.count();
-                    }
-                    self.take(incoming);
-                    // What was said in answer leaves even if the client's next bytes end the conversation.
-                    self.hand_over();
+                Poll::Ready(Some(Ok(Incoming::Text(text)))) => seen = self.take(cx, Message::Text(text), left > 0),
+                Poll::Ready(Some(Ok(Incoming::Binary(bytes)))) => {
+                    seen = self.take(cx, Message::Binary(bytes), left > 0)
+                }
+                Poll::Ready(Some(Ok(Incoming::Close { code, reason }))) => {
+                    let code = code.unwrap_or(close::NO_STATUS);
+                    self.end = Some(CloseEvent { code, reason: reason.to_string(), was_clean: true });
                 }
                 Poll::Ready(Some(Err(error))) => self.end = Some(broken(&error)),
             }
@@ -143,15 +146,36 @@ impl Driver {
         Ok(true)
     }
 
-    fn take(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Text(text) => self.session.receive(Message::Text(text)),
-            Incoming::Binary(bytes) => self.session.receive(Message::Binary(bytes)),
-            Incoming::Close { code, reason } => {
-                let code = code.unwrap_or(close::NO_STATUS);
-                self.end = Some(CloseEvent { code, reason: reason.to_string(), was_clean: true });
-            }
+    /// Notes whether one more message may be read: the agent can take one, and the client has not said too much.
+    fn is_deaf(&mut self, cx: &mut Context<'_>) -> bool {
+        self.deaf = self.session.poll_ready(cx).is_pending()
+            || self.meter.as_mut().is_some_and(|meter| meter.poll_ready(cx).is_pending());
+        self.deaf
+    }
+
+    fn hear(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, WsError>>> {
+        if self.is_deaf(cx) { Poll::Pending } else { self.socket.poll_recv(cx) }
+    }
+
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
+        if self.is_deaf(cx) { Poll::Pending } else { self.socket.poll_ahead(cx) }
+    }
+
+    /// Gives a message to the agent, and returns what comes after it if that was looked at: messages that are there together
+    /// run together, and share a commit.
+    fn take(&mut self, cx: &mut Context<'_>, message: Message, may_look: bool) -> Option<Poll<Ahead>> {
+        if let Some(meter) = &self.meter {
+            meter.count();
         }
+        let ahead = (may_look && message.len() <= SHORT_BYTES).then(|| self.look_ahead(cx));
+        if matches!(&ahead, Some(Poll::Ready(ahead)) if ahead.is_message()) {
+            self.session.receive_with_next(message);
+        } else {
+            self.session.receive(message);
+            // What was said in answer leaves even if the client's next bytes end the conversation.
+            self.hand_over();
+        }
+        ahead
     }
 
     /// Hands over what waits, as far as the client keeps up, and flushes once.

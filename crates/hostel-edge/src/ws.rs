@@ -36,5 +36,5 @@ mod wire;
 pub use error::WsError;
 pub use handshake::{BadUpgrade, handshake, is_upgrade};
 pub use policy::WsPolicy;
-pub use socket::{Incoming, Outgoing, Socket};
+pub use socket::{Ahead, Incoming, Outgoing, Socket};
 pub use upgrade::{Upgrade, UpgradeFailed};

@@ -9,6 +9,7 @@ mod cause;
 mod connect;
 mod cycle;
 mod frames;
+mod group;
 mod host;
 mod job;
 mod keyed;
@@ -40,7 +41,6 @@ use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::turn::Awake;
 pub(crate) use self::{
     cause::By,
     connect::Opened,
@@ -48,6 +48,7 @@ pub(crate) use self::{
     restore::Replacement,
     tasks::{Answer, Ask},
 };
+use self::{group::Running, turn::Awake};
 use crate::{gate::Gate, heavy::Weight, metrics::ClassMetrics, node::Shared, peer::Peer};
 
 /// Jobs run in one go before others get their turn on the thread.
@@ -103,6 +104,10 @@ pub(crate) struct Cell {
     awake: AtomicBool,
     /// The open database. Locked for one statement at a time, inside the turn.
     store: Mutex<Option<AgentDb>>,
+    /// The state as of the last turn that changed it, while the agent is awake.
+    kept_state: Mutex<Option<Arc<str>>>,
+    /// Turns are committed that the journal has not got yet. Changed only with `core` locked.
+    holds: AtomicBool,
     /// What the turn under way has asked for so far.
     scratch: Mutex<turn::Scratch>,
     gate: Gate,
@@ -182,6 +187,8 @@ impl Cell {
             core: Mutex::default(),
             awake: AtomicBool::new(false),
             store: Mutex::default(),
+            kept_state: Mutex::default(),
+            holds: AtomicBool::new(false),
             scratch: Mutex::default(),
             gate: Gate::default(),
             peers: Mutex::default(),
@@ -234,6 +241,19 @@ impl Cell {
             first
         };
         self.run_from(first);
+        Ok(())
+    }
+
+    /// Puts a job behind those that wait, for somebody who will [`submit`](Self::submit) another at once, which runs them all.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub(crate) fn enqueue(&self, job: Job) -> Result<(), Job> {
+        let mut inbox = self.inbox.lock();
+        if inbox.retired {
+            return Err(job);
+        }
+        inbox.queue.push_back(job);
         Ok(())
     }
 
@@ -299,9 +319,22 @@ impl Cell {
 
     /// Runs `first` and what waits, until the inbox is empty (`true`) or the budget is used up (`false`).
     fn drain(&self, first: &mut Option<Job>) -> bool {
+        let running = Running::enter(self.token);
+        let emptied = self.drain_as(&running, first);
+        // Usually the last turn of a group has ended it; the last job need not have been a turn.
+        self.end_group();
+        emptied
+    }
+
+    fn drain_as(&self, running: &Running, first: &mut Option<Job>) -> bool {
         let mut begun = Instant::now();
-        for _ in 0..DRAIN_BUDGET {
-            let Some(job) = first.take().or_else(|| self.next_job()) else { return true };
+        let mut group_begun = None;
+        for left in (0..DRAIN_BUDGET).rev() {
+            let Some((job, followed)) = first.take().map(|job| (job, false)).or_else(|| self.next_job()) else {
+                return true;
+            };
+            let followed = followed && left > 0 && self.is_young(group_begun, begun);
+            running.followed(followed);
             self.touch(begun);
             // Neither waking nor putting an image in place says anything of the turns to come.
             let is_usual = self.is_awake() && !matches!(job, Job::Replace(..));
@@ -309,6 +342,10 @@ impl Cell {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(job))) {
                 self.panicked(&*panic);
             }
+            if !followed {
+                self.end_group();
+            }
+            group_begun = if self.holds.load(Ordering::Relaxed) { group_begun.or(Some(begun)) } else { None };
             let ended = Instant::now();
             if is_usual {
                 self.weight.judge(ended - begun, self.node.options.heavy_turn);
@@ -321,7 +358,8 @@ impl Cell {
         false
     }
 
-    fn next_job(&self) -> Option<Job> {
+    /// The next job, and whether it and the one behind it are turns.
+    fn next_job(&self) -> Option<(Job, bool)> {
         let mut inbox = self.inbox.lock();
         let job = if inbox.starting { None } else { inbox.queue.pop_front() };
         if job.is_none() {
@@ -332,7 +370,10 @@ impl Cell {
         if inbox.queue.len() == CROWDED {
             self.less_crowded.notify_waiters();
         }
-        job
+        job.map(|job| {
+            let followed = job.is_turn() && inbox.queue.front().is_some_and(Job::is_turn);
+            (job, followed)
+        })
     }
 
     /// A cell that is asleep and that nobody is connected to leaves the registry, for good.

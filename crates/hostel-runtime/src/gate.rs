@@ -88,9 +88,13 @@ pub(crate) struct Gate(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The number of the last commit, or of the one that the turns that are held will share.
     committed: u64,
     durable: u64,
-    latest: Option<Commit>,
+    /// The last commit that no sync was begun for, with its number.
+    latest: Option<(u64, Commit)>,
+    /// Turns are held: the commit `committed` is still to be made.
+    open_group: bool,
     held: VecDeque<(u64, Vec<Delivery>)>,
     syncing: bool,
     /// Writes were lost, and the agent has not been loaded again since: whatever it says may rest on them.
@@ -107,9 +111,20 @@ pub(crate) enum Then {
     Sync,
 }
 
+/// What a turn has written, as the gate sees it.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// Nothing.
+    Nothing,
+    /// Something that a commit still to come is about.
+    Held,
+    /// This, and all that was held before it. If it is durable already, only what was held waits.
+    Commit { commit: Commit, durable: bool },
+}
+
 impl Gate {
-    /// Adds what a turn committed, and what it wants to show.
-    pub(crate) fn push(&self, commit: Option<Commit>, deliveries: Vec<Delivery>) -> Then {
+    /// Adds what a turn has written, and what it wants to show.
+    pub(crate) fn push(&self, written: Written, deliveries: Vec<Delivery>) -> Then {
         let mut told = Vec::new();
         let mut inner = self.0.lock();
         if let Some(error) = &inner.broken {
@@ -118,7 +133,7 @@ impl Gate {
             fail_all(deliveries, &error);
             return Then::Rest;
         }
-        let then = inner.push(commit, deliveries, &mut told);
+        let then = inner.push(written, deliveries, &mut told);
         drop(inner);
         told.into_iter().for_each(|tell| tell(Ok(())));
         then
@@ -127,7 +142,7 @@ impl Gate {
     /// The next commit to make durable, with its number; `None` ends the syncing until the next [`Then::Sync`].
     pub(crate) fn next_sync(&self) -> Option<(u64, Commit)> {
         let mut inner = self.0.lock();
-        let next = inner.latest.take().map(|commit| (inner.committed, commit));
+        let next = inner.latest.take();
         inner.syncing = next.is_some();
         next
     }
@@ -145,6 +160,7 @@ impl Gate {
             let mut inner = self.0.lock();
             inner.durable = inner.committed;
             inner.latest = None;
+            inner.open_group = false;
             inner.syncing = false;
             inner.broken = Some(share(error));
             std::mem::take(&mut inner.held)
@@ -165,11 +181,8 @@ impl Gate {
 }
 
 impl Inner {
-    fn push(&mut self, commit: Option<Commit>, deliveries: Vec<Delivery>, told: &mut Vec<Resolver>) -> Then {
-        if let Some(commit) = commit {
-            self.committed += 1;
-            self.latest = Some(commit);
-        }
+    fn push(&mut self, written: Written, deliveries: Vec<Delivery>, told: &mut Vec<Resolver>) -> Then {
+        self.note(written);
         if self.durable == self.committed {
             deliveries.into_iter().for_each(|delivery| delivery.go(told));
             return Then::Rest;
@@ -177,14 +190,30 @@ impl Inner {
         if !deliveries.is_empty() {
             self.held.push_back((self.committed, deliveries));
         }
-        match std::mem::replace(&mut self.syncing, true) {
-            true => Then::Rest,
-            false => Then::Sync,
+        if self.latest.is_none() || std::mem::replace(&mut self.syncing, true) {
+            return Then::Rest;
+        }
+        Then::Sync
+    }
+
+    /// Numbers what was written. Turns that are held share the number of the commit that ends them.
+    fn note(&mut self, written: Written) {
+        match written {
+            Written::Nothing => {}
+            Written::Held => self.committed += u64::from(!std::mem::replace(&mut self.open_group, true)),
+            Written::Commit { commit, durable } => {
+                let ends_group = std::mem::take(&mut self.open_group);
+                if ends_group || !durable {
+                    self.committed += u64::from(!ends_group);
+                    self.latest = Some((self.committed, commit));
+                }
+            }
         }
     }
 
     fn open(&mut self, number: u64, told: &mut Vec<Resolver>) {
-        self.durable = number;
+        // Writes that were lost count as over already, whatever was still under way.
+        self.durable = self.durable.max(number);
         while self.held.front().is_some_and(|(after, _)| *after <= number) {
             let (_, deliveries) = self.held.pop_front().expect("the front was just seen");
             deliveries.into_iter().for_each(|delivery| delivery.go(told));
@@ -198,4 +227,100 @@ impl Inner {
 fn fail_all(deliveries: impl IntoIterator<Item = Delivery>, error: &Error) {
     let reason = error.to_refusal(Code::StorageFailed).close_reason();
     deliveries.into_iter().for_each(|delivery| delivery.fail(error, &reason));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use hostel_store::Store;
+
+    use super::*;
+
+    /// What was told, as digits in order; a lost one is told as 9.
+    #[derive(Clone, Default)]
+    struct Told(Arc<AtomicU32>);
+
+    impl Told {
+        fn deliver(&self, digit: u32) -> Vec<Delivery> {
+            let told = self.clone();
+            vec![Delivery::resolve(move |outcome| {
+                let digit = if outcome.is_ok() { digit } else { 9 };
+                told.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |all| Some(all * 10 + digit)).unwrap();
+            })]
+        }
+
+        fn all(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn commit(durable: bool) -> Written {
+        let store = Store::in_memory(hostel_store::Options::default()).unwrap();
+        let mut db = store.agent("counter", "a").unwrap();
+        db.set_state("1").unwrap();
+        Written::Commit { commit: db.commit().unwrap().unwrap(), durable }
+    }
+
+    #[test]
+    fn a_group_waits_for_its_own_commit_and_not_for_one_that_was_under_way() {
+        let (gate, told) = (Gate::default(), Told::default());
+        assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
+        assert_eq!(gate.next_sync().unwrap().0, 1);
+        assert_eq!(gate.push(Written::Held, told.deliver(2)), Then::Rest);
+        assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
+        assert_eq!(gate.push(Written::Nothing, told.deliver(4)), Then::Rest);
+        gate.open(1);
+        assert!(gate.next_sync().is_none());
+        assert_eq!((told.all(), gate.is_quiet()), (1, false));
+        assert_eq!(gate.push(Written::Nothing, told.deliver(5)), Then::Rest);
+        assert_eq!(gate.push(commit(false), told.deliver(6)), Then::Sync);
+        assert_eq!(told.all(), 1);
+        assert_eq!(gate.next_sync().unwrap().0, 2);
+        gate.open(2);
+        assert!(gate.next_sync().is_none());
+        assert_eq!((told.all(), gate.is_quiet()), (123_456, true));
+    }
+
+    #[test]
+    fn a_commit_that_a_sync_does_not_cover_yet_is_not_taken_for_the_group_behind_it() {
+        let (gate, told) = (Gate::default(), Told::default());
+        assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
+        assert_eq!(gate.next_sync().unwrap().0, 1);
+        assert_eq!(gate.push(commit(false), told.deliver(2)), Then::Rest);
+        assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
+        gate.open(1);
+        assert_eq!(gate.next_sync().unwrap().0, 2, "the commit, not the group");
+        gate.open(2);
+        assert_eq!(told.all(), 12);
+        assert!(gate.next_sync().is_none());
+        assert_eq!(gate.push(commit(true), Vec::new()), Then::Sync, "the end of a group, however soon it is durable");
+        gate.open(gate.next_sync().unwrap().0);
+        assert_eq!(told.all(), 123);
+    }
+
+    #[test]
+    fn writes_that_are_lost_take_an_open_group_along_and_the_next_commit_is_numbered_anew() {
+        let (gate, told) = (Gate::default(), Told::default());
+        assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
+        assert!(gate.next_sync().is_some());
+        assert_eq!(gate.push(Written::Held, told.deliver(2)), Then::Rest);
+        gate.fail(&Error::msg("gone"));
+        assert_eq!(told.all(), 99);
+        assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
+        assert_eq!(gate.push(commit(false), told.deliver(4)), Then::Rest, "the end of what was lost");
+        assert_eq!(told.all(), 9999);
+        gate.heal();
+        gate.open(1);
+        assert!(gate.is_quiet(), "an earlier sync that ends after all does not turn back the count");
+        assert_eq!(gate.push(commit(false), told.deliver(5)), Then::Sync);
+        assert_eq!(told.all(), 9999);
+        gate.open(gate.next_sync().unwrap().0);
+        assert_eq!(told.all(), 99_995);
+        assert_eq!(gate.push(commit(true), told.deliver(6)), Then::Rest);
+        assert_eq!(told.all(), 999_956);
+    }
 }

@@ -14,6 +14,7 @@ mod it {
     mod connections;
     mod failures;
     mod gate;
+    mod groups;
     mod hibernation;
     mod letters;
     mod lifecycle;

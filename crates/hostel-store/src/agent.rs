@@ -1,5 +1,6 @@
 //! One agent's database, and the turn that is going on in it.
 
+mod group;
 pub(crate) mod idempotency;
 mod install;
 mod open;
@@ -20,6 +21,7 @@ use crate::durability::{Commit, SyncHandle};
 use crate::store::Inner;
 use crate::{AgentKey, Cause, Error};
 
+pub use group::Kept;
 pub(crate) use install::LARGEST as LARGEST_IMAGE;
 pub(crate) use open::EMPTY;
 use open::Open;
@@ -142,7 +144,8 @@ impl AgentDb {
         self.deadline = deadline;
     }
 
-    /// Keeps what the turn wrote. `None` if it wrote nothing. The result is visible in this process at
+    /// Keeps what the turn wrote, and hands over what was [held](Self::hold) before it. `None` if there was nothing. The
+    /// result is visible in this process at
     /// once and is on its way to the journal; it survives a crash and the loss of power when
     /// [`make_durable`](crate::make_durable) or [`Store::submit`](crate::Store::submit) says so.
     ///
@@ -150,15 +153,22 @@ impl AgentDb {
     ///
     /// If SQLite cannot write; then nothing of the turn is kept.
     pub fn commit(&mut self) -> Result<Option<Commit>, Error> {
-        let committed = match self.slot.get_mut() {
-            Slot::Open(open) => open.commit(&self.cause),
-            Slot::Unopened | Slot::Absent => Ok(None),
+        self.keep(false).map(|kept| match kept {
+            Kept::Committed(commit) => Some(commit),
+            Kept::Nothing | Kept::Held => None,
+        })
+    }
+
+    fn keep(&mut self, hold: bool) -> Result<Kept, Error> {
+        let kept = match self.slot.get_mut() {
+            Slot::Open(open) => open.keep(&self.cause, hold),
+            Slot::Unopened | Slot::Absent => Ok(Kept::Nothing),
         };
         self.cause.clear();
-        if committed.is_err() {
+        if kept.is_err() {
             self.rollback()?;
         }
-        committed
+        kept
     }
 
     /// Undoes the turn: the database is as it was before [`begin`](Self::begin). Without a turn this does

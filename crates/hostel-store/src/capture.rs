@@ -6,6 +6,7 @@
 //! from a disk, are not computed again. That the frames are what this file takes them for is still checked: a
 //! misunderstanding must not end up in the journal as a page.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ struct LogHeader {
     salts: [u8; 8],
 }
 
-/// The frames of one commit. While they are held, SQLite cannot write its log.
+/// The frames of one commit, or of several in a row. While they are held, SQLite cannot write its log.
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     pub(crate) page_size: u32,
@@ -42,13 +43,27 @@ pub(crate) struct Frames<'a> {
     /// Where the log ends with this commit.
     pub(crate) end: u64,
     bytes: Bytes<'a>,
+    /// Of several commits: the frames that count, by their place, rising.
+    latest: Option<Vec<usize>>,
 }
 
 impl Frames<'_> {
-    /// Page numbers and images, in the order written.
+    /// Page numbers and images, in the order written. Of several commits, each page once, as the last one left it.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let frames = self.bytes.chunks_exact(FRAME_HEADER + self.page_size as usize);
-        frames.map(|frame| (word(frame, 0), &frame[FRAME_HEADER..]))
+        let counts = |at: &usize| self.latest.as_ref().is_none_or(|latest| latest.binary_search(at).is_ok());
+        let frames = self.bytes.chunks_exact(FRAME_HEADER + self.page_size as usize).enumerate();
+        frames.filter(move |(at, _)| counts(at)).map(|(_, frame)| (word(frame, 0), &frame[FRAME_HEADER..]))
+    }
+
+    /// A page that a later commit wrote again, or cut off, is not as an earlier one left it.
+    fn keep_latest(&mut self) {
+        let mut latest = BTreeMap::new();
+        for (at, frame) in self.bytes.chunks_exact(FRAME_HEADER + self.page_size as usize).enumerate() {
+            latest.insert(word(frame, 0), at);
+        }
+        let mut latest: Vec<usize> = latest.range(..=self.db_pages).map(|(_, at)| *at).collect();
+        latest.sort_unstable();
+        self.latest = Some(latest);
     }
 }
 
@@ -102,8 +117,19 @@ impl Capture {
         self.header = None;
     }
 
-    /// Reads what the commit that has just been made has added; `None` if it changed nothing.
-    pub(crate) fn read_commit(&mut self) -> io::Result<Option<Frames<'_>>> {
+    /// How many frames the log has, as the last commit that wrote some has left it; 0 if that was read already.
+    pub(crate) fn announced(&self) -> u64 {
+        self.announced.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the log that were not read yet.
+    pub(crate) fn unread(&self) -> u64 {
+        self.log.length().saturating_sub(self.at)
+    }
+
+    /// Reads what was committed since the last time; `None` if nothing changed. `commits` says how many commits wrote
+    /// something, so that a misunderstanding shows.
+    pub(crate) fn read_commits(&mut self, commits: u32) -> io::Result<Option<Frames<'_>>> {
         let announced = self.announced.swap(0, Ordering::Relaxed);
         if announced == 0 {
             return Ok(None);
@@ -117,7 +143,7 @@ impl Capture {
         let header = if end <= self.at { self.begin()? } else { header };
         let range = self.at..end;
         self.at = end;
-        self.frames(&header, range).map(Some)
+        self.frames(&header, range, commits).map(Some)
     }
 
     fn begin(&mut self) -> io::Result<LogHeader> {
@@ -137,23 +163,28 @@ impl Capture {
         Ok(header)
     }
 
-    fn frames(&self, header: &LogHeader, range: Range<u64>) -> io::Result<Frames<'_>> {
+    fn frames(&self, header: &LogHeader, range: Range<u64>, commits: u32) -> io::Result<Frames<'_>> {
         let end = range.end;
         let bytes = self.log.read(range)?;
-        let mut db_pages = 0;
+        let (mut db_pages, mut ended) = (0, 0);
         for frame in bytes.chunks_exact(header.frame()) {
-            if db_pages != 0 {
-                return Err(damaged("it has more than one commit"));
+            if ended == commits {
+                return Err(damaged("it has more commits than were made"));
             }
             if word(frame, 0) == 0 || frame[8..16] != header.salts {
                 return Err(damaged("a frame is not of this log"));
             }
             db_pages = word(frame, 4);
+            ended += u32::from(db_pages != 0);
         }
-        if db_pages == 0 {
-            return Err(damaged("the commit has no end"));
+        if db_pages == 0 || ended != commits {
+            return Err(damaged("a commit has no end"));
         }
-        Ok(Frames { page_size: header.page_size, db_pages, end, bytes })
+        let mut frames = Frames { page_size: header.page_size, db_pages, end, bytes, latest: None };
+        if commits > 1 {
+            frames.keep_latest();
+        }
+        Ok(frames)
     }
 }
 

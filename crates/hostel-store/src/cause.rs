@@ -43,6 +43,10 @@ const EVENTS: &[&str] = &[
     "import",
 ];
 const VERSION: u8 = 1;
+/// Begins the causes of several turns that share a record: runs of equal causes, each with its count and its length.
+const SEVERAL: u8 = 2;
+/// The most runs that are read; a record that was brought from elsewhere may claim any number.
+const MOST_RUNS: usize = 64;
 /// An event that is written out.
 const SPELLED: u8 = 255;
 /// Longer texts are cut; a name of an agent may have a thousand bytes.
@@ -74,6 +78,47 @@ impl Cause<'_> {
     }
 }
 
+/// The causes of turns that share a record, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Causes {
+    bytes: Vec<u8>,
+    /// Where the last run begins in `bytes`.
+    last: usize,
+    turns: u32,
+}
+
+impl Causes {
+    /// The next turn's, packed.
+    pub(crate) fn push(&mut self, cause: &[u8]) {
+        self.turns += 1;
+        if self.bytes.is_empty() {
+            self.bytes.push(SEVERAL);
+        } else if self.bytes[self.last] < u8::MAX && &self.bytes[self.last + 3..] == cause {
+            self.bytes[self.last] += 1;
+            return;
+        }
+        self.last = self.bytes.len();
+        self.bytes.push(1);
+        self.bytes.extend_from_slice(&(cause.len() as u16).to_le_bytes());
+        self.bytes.extend_from_slice(cause);
+    }
+
+    pub(crate) fn turns(&self) -> u32 {
+        self.turns
+    }
+
+    /// All of them, packed. One alone is as it would be without the others.
+    pub(crate) fn packed(&self) -> &[u8] {
+        if self.turns == 1 { &self.bytes[self.last + 3..] } else { &self.bytes }
+    }
+
+    /// The room is used again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.turns = 0;
+    }
+}
+
 fn put(out: &mut Vec<u8>, text: &str) {
     let text = &text[..text.floor_char_boundary(LONGEST)];
     out.push(text.len() as u8);
@@ -89,6 +134,36 @@ pub struct TurnCause {
     pub what: String,
     /// Who: `agent`, `connection …`, `user …`, `agent namespace/name`, `request`, `schedule`, `operator` or `application`.
     pub author: String,
+}
+
+/// Turns in a row, of those that share a record, that were done for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseRun {
+    /// Why.
+    pub cause: TurnCause,
+    /// How many turns.
+    pub turns: u32,
+}
+
+impl CauseRun {
+    /// Reads what [`Causes`] has packed; empty if that is the cause of one turn, or not understood.
+    pub(crate) fn decode(bytes: &[u8]) -> Vec<Self> {
+        Self::parse(bytes).unwrap_or_default()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Vec<Self>> {
+        let (&[SEVERAL], mut rest) = bytes.split_first_chunk::<1>()? else { return None };
+        let mut runs = Vec::new();
+        while let Some((&[turns, low, high], behind)) = rest.split_first_chunk::<3>() {
+            if runs.len() == MOST_RUNS {
+                return None;
+            }
+            let (cause, behind) = behind.split_at_checked(usize::from(u16::from_le_bytes([low, high])))?;
+            runs.push(Self { cause: TurnCause::decode(cause), turns: turns.into() });
+            rest = behind;
+        }
+        rest.is_empty().then_some(runs)
+    }
 }
 
 impl TurnCause {
@@ -163,6 +238,35 @@ mod tests {
         assert_eq!(shown(Cause { event: "tidy", what: "é", author: Author::Caller("a/b") }), "tidy é by agent a/b");
         assert_eq!(shown(Cause { event: "state", what: "", author: Author::User("ada") }), "state by user ada");
         assert_eq!(TurnCause::decode(&[]).to_string(), "not recorded");
+    }
+
+    #[test]
+    fn causes_of_turns_that_share_a_record_come_back_in_their_order_and_one_alone_is_as_ever() {
+        let pack = |what| {
+            let mut bytes = Vec::new();
+            Cause { event: "call", what, author: Author::Connection("7f") }.encode(&mut bytes);
+            bytes
+        };
+        let (add, take) = (pack("add"), pack("take"));
+        let mut causes = Causes::default();
+        for _ in 0..2 {
+            causes.push(&add);
+            assert_eq!(causes.packed(), add);
+            (0..299).for_each(|_| causes.push(&add));
+            causes.push(&take);
+            causes.push(&add);
+            assert_eq!(causes.turns(), 302);
+            let runs = CauseRun::decode(causes.packed());
+            let shown: Vec<_> = runs.iter().map(|run| format!("{} {}", run.turns, run.cause.what)).collect();
+            assert_eq!(shown, ["255 add", "45 add", "1 take", "1 add"]);
+            for cut in 0..causes.packed().len() {
+                let part = CauseRun::decode(&causes.packed()[..cut]);
+                assert!(part.is_empty() || runs.starts_with(&part));
+            }
+            causes.clear();
+        }
+        assert!(CauseRun::decode(&add).is_empty());
+        assert_eq!(TurnCause::decode(&[SEVERAL, 1, 0, 0]), TurnCause::default());
     }
 
     #[test]

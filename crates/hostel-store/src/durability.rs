@@ -318,6 +318,27 @@ mod tests {
     }
 
     #[test]
+    fn turns_that_are_held_when_an_earlier_commit_is_lost_are_lost_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let mut agent = store.agent("counter", "a").unwrap();
+        agent.set_state("1").unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+        agent.set_state("2").unwrap();
+        assert!(matches!(agent.hold().unwrap(), crate::Kept::Held));
+        let handle = agent.sync_handle().unwrap();
+        handle.fail(Failure { kind: std::io::ErrorKind::Other, message: "test".into() });
+        assert_eq!(agent.set_state("3").unwrap_err().code(), "storage_failed");
+        let held = agent.commit().unwrap().unwrap();
+        assert_eq!(make_durable(&held).unwrap_err().code(), "storage_failed");
+        agent.rebuild().unwrap();
+        assert_eq!(agent.state().unwrap().as_deref(), Some("1"));
+        agent.set_state("4").unwrap();
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+        assert_eq!(agent.state().unwrap().as_deref(), Some("4"));
+    }
+
+    #[test]
     fn a_durable_commit_covers_every_commit_made_before_it() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();

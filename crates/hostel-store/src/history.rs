@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::portable::snapshot;
 use crate::store::Inner;
-use crate::{AgentKey, Error, ErrorKind, Store, TurnCause};
+use crate::{AgentKey, CauseRun, Error, ErrorKind, Store, TurnCause};
 use turns::Turns;
 
 pub use image::Image;
@@ -67,8 +67,11 @@ pub struct TurnEntry {
     pub turn: i64,
     /// When, in Unix milliseconds.
     pub time_ms: i64,
-    /// Why.
+    /// Why. Of turns that came in one go and share this number: why the first of them.
     pub cause: TurnCause,
+    /// Why each of the turns that share this number was done, in their order; empty for a turn that has it alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<CauseRun>,
     /// Whether it holds the whole database: a first turn, a restore, or where older history was merged.
     pub whole: bool,
     /// Whether it was the agent's end.

@@ -55,11 +55,11 @@ mod schema;
 mod store;
 mod value;
 
-pub use agent::AgentDb;
 pub use agent::idempotency::Stored;
 pub use agent::runs::{RunFilter, RunRow, StepRow};
 pub use agent::tasks::{Queued, TaskRow, letters::DeadLetter};
-pub use cause::{Author, Cause, TurnCause};
+pub use agent::{AgentDb, Kept};
+pub use cause::{Author, Cause, CauseRun, TurnCause};
 pub use durability::{Commit, SyncHandle, make_durable};
 pub use error::{Error, ErrorKind};
 pub use history::{

@@ -7,6 +7,7 @@ mod it {
     mod creation;
     mod faults;
     mod full_disk;
+    mod groups;
     mod history;
     mod journal;
     mod kill;

@@ -104,8 +104,8 @@ pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
 pub use hostel_store::Options as StorageOptions;
 pub use hostel_store::{
-    At, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention, StateChange,
-    TableChange, TableDifference, TurnCause, TurnEntry,
+    At, CauseRun, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention,
+    StateChange, TableChange, TableDifference, TurnCause, TurnEntry,
 };
 pub use hostel_vault::{self as vault, SecretName, SecretValue, Vault};
 pub use jiff::Timestamp;

@@ -1,6 +1,6 @@
 //! A list of turns: one line each.
 
-use super::{Cause, Changes, Page, TableChange, Turn, When};
+use super::{Cause, Changes, Page, Run, TableChange, Turn, When};
 use crate::output::{Paint, harmless};
 
 /// Shows pages of turns.
@@ -16,17 +16,23 @@ type Cells = [String; 5];
 impl Turns {
     /// The lines of a page.
     pub(crate) fn lines(&self, page: &Page) -> Vec<String> {
-        let rows: Vec<Cells> = page.turns.iter().map(|turn| self.cells(turn)).collect();
+        let rows: Vec<Cells> = page.turns.iter().flat_map(|turn| self.rows(turn)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths = [0, 1, 2, 3].map(width);
         rows.iter().map(|row| self.line(row, widths)).collect()
     }
 
-    fn cells(&self, turn: &Turn) -> Cells {
+    /// One row, and one for each further reason of turns that share the number.
+    fn rows(&self, turn: &Turn) -> Vec<Cells> {
         let changes = turn.changes.as_ref().map(changes).unwrap_or_default();
         let gone = if turn.ended { "the agent ended".to_owned() } else { changes };
-        let cells = [format!("#{}", turn.turn), self.when.show(turn.time_ms), what(turn), author(&turn.cause), gone];
-        cells.map(|cell| harmless(&cell).replace('\n', " "))
+        let (number, time) = (format!("#{}", turn.turn), self.when.show(turn.time_ms));
+        let mut runs = turn.shared.iter().map(|run| [run_of(run), author(&run.cause)]);
+        let [what, author] = runs.next().unwrap_or_else(|| [what(&turn.cause, turn.whole), author(&turn.cause)]);
+        let first = [number, time, what, author, gone];
+        let further = runs.map(|[what, author]| [String::new(), String::new(), what, author, String::new()]);
+        let clean = |cells: Cells| cells.map(|cell| harmless(&cell).replace('\n', " "));
+        std::iter::once(first).chain(further).map(clean).collect()
     }
 
     fn line(&self, [turn, time, what, author, rest]: &Cells, [a, b, c, d]: [usize; 4]) -> String {
@@ -39,10 +45,16 @@ impl Turns {
     }
 }
 
-fn what(turn: &Turn) -> String {
-    match (turn.cause.event.as_str(), turn.cause.what.as_str()) {
+/// `call increment ×16`.
+fn run_of(run: &Run) -> String {
+    let what = what(&run.cause, false);
+    if run.turns == 1 { what } else { format!("{what} ×{}", run.turns) }
+}
+
+fn what(cause: &Cause, whole: bool) -> String {
+    match (cause.event.as_str(), cause.what.as_str()) {
         // Where old turns were merged into the database as it was after them, nobody's cause is left.
-        ("", _) if turn.whole => "older turns, merged".to_owned(),
+        ("", _) if whole => "older turns, merged".to_owned(),
         ("", _) => "unknown".to_owned(),
         (event, "") => event.to_owned(),
         (event, what) => format!("{event} {what}"),
@@ -103,6 +115,24 @@ mod tests {
                 "   #7  2026-11-22 16:03:11  restore              operator",
                 "  #-1  1970-01-01 02:00:00  unknown              -                the agent ended",
                 "  #-2  1970-01-01 02:00:00  older turns, merged  -",
+            ]
+        );
+    }
+
+    #[test]
+    fn turns_that_share_a_number_are_listed_below_each_other() {
+        let run = |what: &str, turns: u32| json!({"cause": {"event": "call", "what": what, "author": "connection 9f3c"}, "turns": turns});
+        let page = json!({"turns": [
+            {"turn": 12, "time_ms": 0, "cause": run("add", 1)["cause"], "shared": [run("add", 16), run("take", 1)],
+             "changes": {"state_keys": ["count"]}},
+            {"turn": 9, "time_ms": 0, "cause": run("add", 1)["cause"]},
+        ], "next": null});
+        assert_eq!(
+            lines(page),
+            [
+                "#12  1970-01-01 02:00:00  call add ×16  connection 9f3c  count",
+                "                          call take     connection 9f3c",
+                " #9  1970-01-01 02:00:00  call add      connection 9f3c",
             ]
         );
     }

@@ -63,6 +63,19 @@ impl Outgoing {
     }
 }
 
+/// What a client sent, and what was not acted upon yet.
+#[derive(Debug)]
+#[must_use]
+pub struct Ahead(Option<Result<Incoming, WsError>>);
+
+impl Ahead {
+    /// Whether it is a message.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self.0, Some(Ok(Incoming::Text(_) | Incoming::Binary(_))))
+    }
+}
+
 /// Bytes handed to the library at a time; the rest waits here, shared.
 const BATCH: usize = 64 << 10;
 /// Pings taken before their pongs must have left: a peer that pings and does
@@ -120,16 +133,39 @@ impl Socket {
         if self.closing.is_some() {
             return self.poll_goodbye(cx);
         }
-        match ready!(self.poll_message(cx)) {
-            Some(Ok(Incoming::Close { code, reason })) => {
-                self.part(code, &reason, Await::End);
-                Poll::Ready(Some(Ok(Incoming::Close { code, reason })))
-            }
-            Some(Err(error)) => {
-                self.fail(&error);
-                Poll::Ready(Some(Err(error)))
-            }
-            other => Poll::Ready(other),
+        let next = ready!(self.poll_message(cx));
+        self.act_upon(&next);
+        Poll::Ready(next)
+    }
+
+    /// What [`Socket::poll_recv`] would give, without acting upon it: a close frame is not answered yet, so that what is
+    /// still to be said leaves before the goodbye. What is ready goes to [`Socket::heed`], before anything else is read.
+    pub fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
+        if self.closing.is_some() {
+            return Poll::Pending;
+        }
+        self.poll_message(cx).map(Ahead)
+    }
+
+    /// Acts upon what was [read ahead](Socket::poll_ahead). `None` if it came too late: a goodbye has begun since.
+    pub fn heed(&mut self, Ahead(next): Ahead) -> Option<Option<Result<Incoming, WsError>>> {
+        let Some(closing) = &mut self.closing else {
+            self.act_upon(&next);
+            return Some(next);
+        };
+        if matches!(next, Some(Ok(Incoming::Text(_) | Incoming::Binary(_)))) {
+            return None;
+        }
+        let was_awaited = closing.wait == Await::CloseFrame;
+        closing.wait = Await::End;
+        Some(next).filter(|next| was_awaited && matches!(next, Some(Ok(_))))
+    }
+
+    fn act_upon(&mut self, next: &Option<Result<Incoming, WsError>>) {
+        match next {
+            Some(Ok(Incoming::Close { code, reason })) => self.part(*code, reason, Await::End),
+            Some(Err(error)) => self.fail(error),
+            _ => {}
         }
     }
 

@@ -122,7 +122,7 @@ impl Host for Cell {
 
     fn committed_state(&self) -> Result<Arc<str>> {
         let state = if self.in_turn() {
-            self.scratch.lock().before.clone()
+            self.kept_state.lock().clone()
         } else {
             let mut state = Ok(None);
             let look = |awake: &mut super::Awake| Ok(awake.state.clone());

@@ -48,6 +48,7 @@ impl Cell {
         self.gate.heal();
         self.moments_loaded(moments);
         *self.store.lock() = Some(db);
+        self.note_state(awake.state.as_ref());
         *core = Some(awake);
         drop(core);
         self.awake.store(true, Ordering::Release);
@@ -197,6 +198,8 @@ impl Cell {
             let mut core = self.lock_core();
             self.awake.store(false, Ordering::Release);
             let awake = core.take();
+            self.note_state(None);
+            self.hand_over_held();
             if let Some(db) = self.store.lock().take()
                 && let Err(error) = db.close()
             {
@@ -294,6 +297,7 @@ impl Cell {
     pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) -> Result<()> {
         self.awake.store(false, Ordering::Release);
         self.metrics.awake.decrement(1.0);
+        self.note_state(None);
         let destroyed = (core.take(), self.store.lock().take());
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
         peers.iter().for_each(|peer| self.forget(peer));

@@ -62,7 +62,9 @@ impl Cell {
             if self.inbox.lock().retired {
                 return Err(Error::coded(Code::ShuttingDown, "The server is restarting."));
             }
+            self.hand_over_held();
             self.replace_stored(with, alarm)?;
+            self.note_state(None);
             // From here on turns of async work that was begun before are refused.
             drop(self.end_era());
             self.awake.store(false, Ordering::Release);

@@ -17,6 +17,11 @@ use super::{
 use crate::{gate::Delivery, peer::Peer};
 
 impl Cell {
+    /// What the agent's own code may ask for within a turn, where the agent's lock is held.
+    pub(super) fn note_state(&self, state: Option<&Arc<str>>) {
+        *self.kept_state.lock() = state.cloned();
+    }
+
     /// The new state, checked, if the turn changed it.
     pub(super) fn changed_state(&self, awake: &mut Awake, turn: &Turn<'_>, barred: bool) -> Result<Option<Arc<str>>> {
         if turn.mode == Mode::Read {

@@ -34,7 +34,7 @@ impl Cell {
 
     /// The disk refused: nothing that waited is shown, clients are told to come back, and the agent is put out of
     /// memory, to start again from what is durable. Its async work is broken off: it may have seen what is lost.
-    fn lose_writes(self: &Arc<Self>, error: &Error) {
+    pub(super) fn lose_writes(self: &Arc<Self>, error: &Error) {
         tracing::error!(agent = %self.id, error = ?error, "writes could not be made durable; the agent restarts");
         self.node.rebuild_later(&self.id);
         self.gate.fail(error);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     By, Cell, Deeper, Job,
     cause::{Why, Work},
+    group,
     turn::Turn,
 };
 use crate::peer::Peer;
@@ -74,6 +75,9 @@ impl Cell {
         make: impl FnOnce() -> BoxFuture<Result<Output>>,
         then: impl FnOnce(&Cell, Result<Output>) + Send + 'static,
     ) -> Option<AbortHandle> {
+        // It may wait for the gate in its own way, or take long: nothing is held meanwhile.
+        let _apart = group::Apart::enter();
+        self.end_group();
         let busy = Busy::new(self.arc());
         let future = match catch_unwind(AssertUnwindSafe(make)) {
             Ok(future) => future,

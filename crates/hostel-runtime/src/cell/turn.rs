@@ -17,10 +17,14 @@ use hostel_core::{
     host::Effect,
 };
 use hostel_protocol::{connection::close, refusal::Code};
-use hostel_store::{Author, Cause, Commit};
+use hostel_store::{Author, Cause, Kept};
 
-use super::{Cell, cause};
-use crate::{gate::Delivery, peer::Peer, storage};
+use super::{Cell, cause, group};
+use crate::{
+    gate::{Delivery, Then, Written},
+    peer::Peer,
+    storage,
+};
 
 thread_local! {
     /// The token of the cell whose turn runs on this thread, or 0.
@@ -45,8 +49,6 @@ pub(crate) struct Scratch {
     pub(super) push_state: bool,
     /// What the sender of a state frame has is not what was stored: it is sent the state like everybody else.
     pub(super) correct_sender: bool,
-    /// The state before the turn, for whoever asks for its version.
-    pub(super) before: Option<Arc<str>>,
     pub(super) destroy: bool,
     /// Work that begins when the turn has committed.
     pub(super) spawned: Vec<BoxFuture<()>>,
@@ -84,7 +86,7 @@ struct After {
 struct Done<R> {
     value: R,
     changed: bool,
-    commit: Option<Commit>,
+    kept: Kept,
     /// What the wake-up it set, if it did, needs once it is durable.
     alarm: Option<Delivery>,
 }
@@ -159,10 +161,11 @@ impl Cell {
                 drop(core);
                 return self.show_failure(asleep(self), show);
             };
-            let (result, commit, mut deliveries, after) = self.turn_on(awake, turn, work);
+            self.end_group_of_others();
+            let (result, kept, mut deliveries, after) = self.turn_on(awake, turn, work);
             let ended = if after.destroyed { self.end(&mut core, &mut deliveries) } else { Ok(()) };
             show(ended.and(result), &mut deliveries);
-            self.pass_gate(commit, deliveries);
+            self.pass_gate(kept, deliveries);
             after
         };
         after.spawned.into_iter().for_each(|work| self.spawn_busy(work));
@@ -191,22 +194,22 @@ impl Cell {
         awake: &mut Awake,
         turn: &Turn<'_>,
         work: impl FnOnce(&mut Awake) -> Result<R>,
-    ) -> (Result<R>, Option<Commit>, Vec<Delivery>, After) {
+    ) -> (Result<R>, Kept, Vec<Delivery>, After) {
         self.metrics.turns.increment(1);
         let mut deliveries = Vec::new();
         let mut after = After::default();
-        let (result, commit) = match self.attempt(awake, turn, work) {
-            Ok(Done { value, changed, commit, alarm }) => {
+        let (result, kept) = match self.attempt(awake, turn, work) {
+            Ok(Done { value, changed, kept, alarm }) => {
                 after = self.collect_effects(awake, turn, changed, &mut deliveries);
                 deliveries.extend(alarm);
-                (Ok(value), commit)
+                (Ok(value), kept)
             }
             Err(error) => {
                 self.roll_back(awake, turn.mode);
-                (Err(error), None)
+                (Err(error), Kept::Nothing)
             }
         };
-        (result, commit, deliveries, after)
+        (result, kept, deliveries, after)
     }
 
     /// Runs the work and commits, with nothing shown yet.
@@ -217,16 +220,16 @@ impl Cell {
         work: impl FnOnce(&mut Awake) -> Result<R>,
     ) -> Result<Done<R>> {
         let barred = turn.is_barred();
-        self.scratch.lock().before.clone_from(&awake.state);
         let value = self.guarded(|| work(awake))?;
         // A turn may lift the flag before it changes the state, or set it afterwards.
         let new_state = self.changed_state(awake, turn, barred && turn.is_barred())?;
-        let (commit, alarm) = self.commit(new_state.as_ref(), turn.cause)?;
+        let (kept, alarm) = self.commit(new_state.as_ref(), turn.cause)?;
         let changed = new_state.is_some();
         if let Some(state) = new_state {
+            self.note_state(Some(&state));
             awake.state = Some(state);
         }
-        Ok(Done { value, changed, commit, alarm })
+        Ok(Done { value, changed, kept, alarm })
     }
 
     /// Runs code of the agent's author: marked as inside the turn, and with its panics caught.
@@ -235,10 +238,10 @@ impl Cell {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(self.panicked(&*panic)))
     }
 
-    fn commit(&self, new_state: Option<&Arc<str>>, cause: Cause<'_>) -> Result<(Option<Commit>, Option<Delivery>)> {
-        let (alarm, mut orders) = {
+    fn commit(&self, new_state: Option<&Arc<str>>, cause: Cause<'_>) -> Result<(Kept, Option<Delivery>)> {
+        let (alarm, mut orders, destroy) = {
             let scratch = self.scratch.lock();
-            (scratch.alarm, scratch.orders)
+            (scratch.alarm, scratch.orders, scratch.destroy)
         };
         let mut store = self.store.lock();
         let Some(db) = store.as_mut() else { return Err(asleep(self)) };
@@ -261,12 +264,12 @@ impl Cell {
         if let Some(moments) = moments {
             self.register_earlier(moments.wake)?;
         }
-        let commit = db.commit().map_err(storage::error)?;
+        let kept = self.commit_or_hold(db, !destroy && group::may_hold(self.token)).map_err(storage::error)?;
         drop(store);
         if let Some(alarm) = alarm {
             self.alarm_renewed.store(alarm.is_some(), Ordering::Relaxed);
         }
-        Ok((commit, moments.map(|moments| self.moments_committed(moments))))
+        Ok((kept, moments.map(|moments| self.moments_committed(moments))))
     }
 
     /// Undoes everything the turn did: rows, alarm, connection records, effects, and the instance itself.
@@ -352,20 +355,27 @@ impl Cell {
         ended
     }
 
-    pub(super) fn pass_gate(&self, commit: Option<Commit>, mut deliveries: Vec<Delivery>) {
-        if commit.is_none() && deliveries.is_empty() {
+    pub(super) fn pass_gate(&self, kept: Kept, mut deliveries: Vec<Delivery>) {
+        if matches!(kept, Kept::Nothing) && deliveries.is_empty() {
             return;
         }
         self.mask_deliveries(&mut deliveries);
-        let commit = commit.filter(|commit| !self.node.durability.is_durable(commit));
-        if self.gate.push(commit, deliveries) == crate::gate::Then::Sync {
+        let written = match kept {
+            Kept::Nothing => Written::Nothing,
+            Kept::Held => Written::Held,
+            Kept::Committed(commit) => {
+                let durable = self.node.durability.is_durable(&commit);
+                Written::Commit { commit, durable }
+            }
+        };
+        if self.gate.push(written, deliveries) == Then::Sync {
             self.start_sync();
         }
     }
 
     /// Shows something that rests on no write of its own.
     pub(super) fn release(&self, deliveries: Vec<Delivery>) {
-        self.pass_gate(None, deliveries);
+        self.pass_gate(Kept::Nothing, deliveries);
     }
 
     fn tell_state_changed(&self, source: Source) {

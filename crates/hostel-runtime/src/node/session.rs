@@ -92,6 +92,14 @@ impl Session {
         }
     }
 
+    /// Gives a message to the agent that another one follows at once: it waits for that one, which is given with
+    /// [`Session::receive`] before anything is waited for. So turns share a commit.
+    pub fn receive_with_next(&self, message: Message) {
+        if let Some(cell) = &self.cell {
+            self.told(&cell.enqueue(Job::Message(Arc::clone(&self.peer), message)));
+        }
+    }
+
     /// The connection has ended.
     pub fn close(mut self, close: CloseEvent) {
         self.leave(close);
@@ -104,8 +112,12 @@ impl Session {
     }
 
     fn submit(&self, cell: &Cell, job: Job) {
-        // A cell with connections stays in the registry, unless the node stops or the agent was destroyed.
-        if cell.submit(job).is_err() {
+        self.told(&cell.submit(job));
+    }
+
+    /// A cell with connections stays in the registry, unless the node stops or the agent was destroyed.
+    fn told(&self, taken: &std::result::Result<(), Job>) {
+        if taken.is_err() {
             let reason = format!("{}: the server is restarting, come back in a moment", Code::ShuttingDown.as_str());
             self.peer.outbox.close(close::SERVICE_RESTART, &reason);
         }

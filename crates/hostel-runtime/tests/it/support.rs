@@ -102,6 +102,19 @@ impl Client {
         self.session.receive(Message::from(frame.to_string()));
     }
 
+    /// Sends a call that another message follows at once.
+    pub(crate) fn queue(&mut self, method: &str, args: Value) -> String {
+        self.queue_keyed(method, args, None)
+    }
+
+    pub(crate) fn queue_keyed(&mut self, method: &str, args: Value, key: Option<&str>) -> String {
+        self.next_id += 1;
+        let id = self.next_id.to_string();
+        let frame = json!({"type": "rpc", "id": id, "method": method, "args": args, "idempotencyKey": key});
+        self.session.receive_with_next(Message::from(frame.to_string()));
+        id
+    }
+
     /// Sends a call; its answer is read with [`Client::answer`].
     pub(crate) fn begin(&mut self, method: &str, args: Value) -> String {
         self.begin_keyed(method, args, None)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hostel_journal::{AgentId, CommitLog};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::group::Held;
 use super::query::forbid_attaching;
 use super::turn::{Facts, Turn};
 use crate::capture::Capture;
@@ -54,6 +55,8 @@ pub(crate) struct Open {
     pub(super) sync: Option<SyncHandle>,
     /// Reads SQLite's log; there from the first transaction on.
     pub(super) capture: Option<Capture>,
+    /// What is committed and not handed to the journal yet.
+    pub(super) held: Held,
     /// Why SQLite's log, which is too long, cannot be copied into the file: until it can, nothing is written.
     pub(super) stuck: Option<Error>,
     /// The keeper's tide when SQLite's log was last empty.
@@ -113,6 +116,7 @@ impl Open {
             preloaded: None,
             sync: None,
             capture: None,
+            held: Held::default(),
             stuck: None,
             tide: 0,
             guard: None,
@@ -224,6 +228,9 @@ impl Open {
     }
 
     fn close_now(&mut self) {
+        if let Err(error) = self.journal_held() {
+            tracing::warn!(agent = %self.key, %error, "turns that were held are lost");
+        }
         let (Some(conn), Some(claim)) = (self.conn.take(), self.claim.take()) else { return };
         self.guard = None;
         if self.path.is_none() && self.facts.created {

@@ -103,9 +103,12 @@ impl Open {
     }
 
     /// Copies SQLite's log into the file if it is long, or the keeper has asked for it. Only between turns, and only when
-    /// all of it is durable in the journal: rule 3.
+    /// all of it is durable in the journal: rule 3. So not while turns are held.
     pub(crate) fn relieve_log(&mut self) -> Result<(), Error> {
         let (Some(capture), Some(sync)) = (&self.capture, &self.sync) else { return Ok(()) };
+        if !self.held.is_empty() {
+            return Ok(());
+        }
         let (length, tide) = (capture.end(), self.tide_now());
         if length == 0 || (length < LONG && tide == self.tide) {
             return Ok(());
@@ -141,6 +144,7 @@ impl Open {
 
     /// Waits until everything is durable, and copies SQLite's log into the file.
     pub(crate) fn empty_log(&mut self) -> Result<(), Error> {
+        self.journal_held()?;
         let Some(sync) = &self.sync else { return Ok(()) };
         sync.sync()?;
         self.tide = self.tide_now().wrapping_sub(1);
@@ -167,10 +171,10 @@ impl Open {
             .ok_or_else(|| self.refuse(ErrorKind::Failed, "SQLite has opened no log for it; close it and try again"))
     }
 
-    /// Commits; on an error the caller rolls back.
-    pub(crate) fn commit(&mut self, cause: &[u8]) -> Result<Option<Commit>, Error> {
+    /// Ends the transaction; `true` if it wrote. On an error the caller rolls back.
+    pub(super) fn commit_in_sqlite(&mut self) -> Result<bool, Error> {
         match self.turn {
-            Turn::Idle => return Ok(None),
+            Turn::Idle => return Ok(false),
             Turn::Undone(kind) => return Err(self.undone(kind)),
             Turn::Open => {}
         }
@@ -184,33 +188,29 @@ impl Open {
         let committed = self.conn().prepare_cached("/*hostel*/ COMMIT").and_then(|mut s| s.raw_execute());
         committed.map_err(|e| self.failed("committing a turn", e))?;
         self.turn = Turn::Idle;
-        if !wrote {
-            return Ok(None);
-        }
-        self.journal(cause)
+        Ok(wrote)
     }
 
-    /// Hands what was just committed to the journal. If SQLite found that nothing had changed, the commit is the one before. If it cannot be read, it is as lost as if it could not be written.
-    fn journal(&mut self, cause: &[u8]) -> Result<Option<Commit>, Error> {
-        let Some(mut capture) = self.capture.take() else { return Ok(Some(Commit::immediate())) };
-        let commit = self.journal_from(&mut capture, cause);
+    /// Hands `commits` that were made and not handed over yet to the journal, as one record. If SQLite found that nothing
+    /// had changed, the commit is the one before. If they cannot be read, they are as lost as if they could not be written.
+    pub(super) fn journal(&mut self, cause: &[u8], commits: u32) -> Result<Commit, Error> {
+        let Some(mut capture) = self.capture.take() else { return Ok(Commit::immediate()) };
+        let commit = self.journal_from(&mut capture, cause, commits);
         self.capture = Some(capture);
         commit
     }
 
-    fn journal_from(&self, capture: &mut Capture, cause: &[u8]) -> Result<Option<Commit>, Error> {
-        let (Some(keeper), Some(sync)) = (&self.store.keeper, &self.sync) else {
-            return Ok(Some(Commit::immediate()));
-        };
-        match points::pass("capture").and_then(|()| capture.read_commit()) {
-            Ok(None) => Ok(Some(sync.latest())),
+    fn journal_from(&self, capture: &mut Capture, cause: &[u8], commits: u32) -> Result<Commit, Error> {
+        let (Some(keeper), Some(sync)) = (&self.store.keeper, &self.sync) else { return Ok(Commit::immediate()) };
+        match points::pass("capture").and_then(|()| capture.read_commits(commits)) {
+            Ok(None) => Ok(sync.latest()),
             Ok(Some(frames)) => {
                 let (number, ticket) = sync.committed(self.agent, frames.end, &keeper.dirt);
                 keeper.journal.append(self.entry(keeper, cause, &frames), ticket);
                 if points::armed("sabotage-gate") {
-                    return Ok(Some(Commit::immediate()));
+                    return Ok(Commit::immediate());
                 }
-                Ok(Some(Commit::pending(sync.clone(), number)))
+                Ok(Commit::pending(sync.clone(), number))
             }
             Err(error) => {
                 sync.fail(Failure { kind: error.kind(), message: error.to_string().into() });

@@ -14,7 +14,7 @@ use super::sheets::Sheets;
 use super::turns::{Place, Survey, Turns};
 use super::{Changes, HistoryPage, HistoryQuery, TurnEntry};
 use crate::store::Inner;
-use crate::{Error, TurnCause};
+use crate::{CauseRun, Error, TurnCause};
 
 /// A larger database is not compared turn by turn.
 const LARGEST: u64 = 64 << 20;
@@ -81,10 +81,13 @@ impl Window {
 }
 
 fn entry(past: &Past) -> TurnEntry {
+    let shared = CauseRun::decode(&past.cause);
+    let first = shared.first().map(|run| run.cause.clone());
     TurnEntry {
         turn: past.turn(),
         time_ms: past.header.time_ms,
-        cause: TurnCause::decode(&past.cause),
+        cause: first.unwrap_or_else(|| TurnCause::decode(&past.cause)),
+        shared,
         whole: past.header.kind == Kind::Create,
         ended: past.header.kind == Kind::Destroy,
         bytes: past.header.footprint() as u64,

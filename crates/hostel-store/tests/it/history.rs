@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hostel_store::{
-    AgentDb, AgentKey, Author, Cause, HistoryQuery, Moment, Options, SqlValue, Store, TurnEntry, make_durable,
+    AgentDb, AgentKey, Author, Cause, HistoryQuery, Kept, Moment, Options, SqlValue, Store, TurnEntry, make_durable,
 };
 use rusqlite::{Connection, OpenFlags};
 
@@ -100,7 +100,11 @@ impl World {
             2 => self.crash(),
             3 => self.destroy(name),
             4..8 => self.undo(name),
-            8..10 => drop(self.agents.remove(name)),
+            8..10 => {
+                self.settle();
+                drop(self.agents.remove(name));
+            }
+            10..18 => self.hold(name),
             _ => self.turn(name),
         }
     }
@@ -155,6 +159,34 @@ impl World {
         }
     }
 
+    /// Turns that are to share a record, some of them undone.
+    fn hold(&mut self, name: &'static str) {
+        for _ in 0..=self.dice.roll(4) {
+            self.write(name);
+            if self.dice.roll(4) == 0 {
+                self.agent(name).rollback().unwrap();
+            } else if let Kept::Committed(_) = self.agent(name).hold().unwrap() {
+                self.remember(name);
+            }
+        }
+    }
+
+    fn remember(&mut self, name: &'static str) {
+        let copy = self.agent(name).image().unwrap();
+        let bytes = Some(std::fs::read(copy.path()).unwrap());
+        self.known.insert((name, copy.turn()), Known { dump: dump(copy.path()), bytes });
+    }
+
+    /// Ends what is held.
+    fn settle(&mut self) {
+        for name in NAMES {
+            if self.agents.get(name).is_some_and(AgentDb::is_holding) {
+                self.agent(name).commit().unwrap().unwrap();
+                self.remember(name);
+            }
+        }
+    }
+
     fn undo(&mut self, name: &'static str) {
         self.write(name);
         self.agent(name).rollback().unwrap();
@@ -162,10 +194,12 @@ impl World {
 
     fn destroy(&mut self, name: &'static str) {
         self.agent(name);
+        self.settle();
         self.agents.remove(name).unwrap().destroy().unwrap();
     }
 
     fn restart(&mut self) {
+        self.settle();
         self.agents.clear();
         let memory = Store::in_memory(options()).unwrap();
         drop(std::mem::replace(&mut self.store, memory));
@@ -209,11 +243,12 @@ fn keep_silent(agent: &mut AgentDb) {
 
 #[test]
 fn every_turn_that_is_kept_rebuilds_to_exactly_what_the_database_was_then() {
-    for seed in 0..4 {
+    for seed in 0..6 {
         let mut world = World::new(seed);
         for _ in 0..60 {
             world.step();
         }
+        world.settle();
         world.check();
         world.restart();
         world.check();
