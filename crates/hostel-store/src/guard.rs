@@ -147,6 +147,27 @@ fn allowed(context: &AuthContext<'_>) -> bool {
     }
 }
 
+/// A table of the agent's that refers to one of ours: our own statements would then be bound by its rows. SQLite does not ask
+/// [`Guard`] about that when the table is made.
+pub(crate) fn bound_to_ours(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    const BINDINGS: &str = "/*hostel*/ SELECT m.name, f.\"table\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table'";
+    let mut statement = conn.prepare(BINDINGS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if reserved(&row.get::<_, String>(1)?) {
+            return row.get(0).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a text may declare that one table refers to another; no such declaration can do without the word.
+pub(crate) fn may_bind(query: &str) -> bool {
+    const WORD: &[u8] = b"references";
+    query.as_bytes().windows(WORD.len()).any(|part| part.eq_ignore_ascii_case(WORD))
+}
+
 fn pragma_allowed(name: &str, value: Option<&str>) -> bool {
     match value {
         None => listed(LOOKING, name) || listed(LOOKING_AT, name) || listed(HARMLESS, name),

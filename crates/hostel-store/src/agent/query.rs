@@ -10,8 +10,9 @@ use rusqlite::{Batch, Connection, Statement};
 use super::open::{OURS, Open};
 use super::{AgentDb, Slot};
 use crate::error::Blame;
+use crate::guard::{Guard, bound_to_ours, may_bind};
 use crate::value::{Bound, bytes_of, from_sqlite};
-use crate::{AgentKey, Error, ErrorKind, Rows, SqlValue, connect, guard::Guard};
+use crate::{AgentKey, Error, ErrorKind, Rows, SqlValue, connect};
 
 /// What one query may return: it is all in memory before the agent sees it.
 const MAX_RESULT_BYTES: usize = 64 << 20;
@@ -73,9 +74,36 @@ impl Open {
 
     fn query_guarded(&mut self, query: &str, params: &[SqlValue], deadline: Option<Instant>) -> rusqlite::Result<Rows> {
         let (conn, guard) = self.guarded()?;
+        if may_bind(query) {
+            return execute_unbound(conn, guard, query, params, deadline);
+        }
         let _rules = guard.enter(conn, deadline)?;
         execute(conn, query, params)
     }
+}
+
+/// [`execute`], undone if a table refers to one of ours afterwards.
+fn execute_unbound(
+    conn: &mut Connection,
+    guard: &mut Guard,
+    query: &str,
+    params: &[SqlValue],
+    deadline: Option<Instant>,
+) -> rusqlite::Result<Rows> {
+    conn.execute_batch("/*hostel*/ SAVEPOINT hostel_unbound")?;
+    let rules = guard.enter(conn, deadline)?;
+    let done = execute(conn, query, params);
+    drop(rules);
+    // A failed statement may have taken the transaction with it.
+    if conn.is_autocommit() {
+        return done;
+    }
+    let bound = bound_to_ours(conn)?;
+    if bound.is_some() {
+        conn.execute_batch("/*hostel*/ ROLLBACK TO hostel_unbound")?;
+    }
+    conn.execute_batch("/*hostel*/ RELEASE hostel_unbound")?;
+    bound.map_or(done, |table| Err(refers_to_ours(&table)))
 }
 
 /// No other file for the agent's SQL.
@@ -153,6 +181,11 @@ fn collect(statement: &mut Statement<'_>, params: &[SqlValue]) -> rusqlite::Resu
         rows.push(values);
     }
     Ok(Rows { columns, rows, changes: 0 })
+}
+
+fn refers_to_ours(table: &str) -> rusqlite::Error {
+    let message = format!("table {table} must not refer to a table of the server (hostel_*, cf_agents_*)");
+    rusqlite::Error::ToSqlConversionFailure(message.into())
 }
 
 fn too_large() -> rusqlite::Error {

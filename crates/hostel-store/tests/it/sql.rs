@@ -51,6 +51,27 @@ fn wrong_sql_is_the_authors_error_and_the_turn_goes_on() {
 }
 
 #[test]
+fn no_table_of_the_agents_refers_to_one_of_ours() {
+    let (_store, mut a) = agent();
+    a.sql("CREATE TABLE mine (k PRIMARY KEY)", &[]).unwrap();
+    for bound in [
+        "CREATE TABLE bound (id REFERENCES hostel_meta (id))",
+        "CREATE TABLE bound (id, FOREIGN KEY (id) references \"Cf_Agents_State\")",
+        "ALTER TABLE mine ADD COLUMN id REFERENCES/**/hostel_meta",
+        "CREATE TABLE bound (id REFERENCES hostel_meta); SELECT nothing",
+        "CREATE TABLE first (n); CREATE TABLE bound (id REFERENCES hostel_meta); INSERT INTO first VALUES (1)",
+    ] {
+        assert_eq!(a.sql(bound, &[]).unwrap_err().code(), "sql_error", "{bound}");
+    }
+    a.sql("CREATE TABLE theirs (k REFERENCES mine ON DELETE CASCADE)", &[]).unwrap();
+    a.sql("INSERT INTO mine VALUES (1); INSERT INTO theirs VALUES (1); DELETE FROM mine", &[]).unwrap();
+    a.commit().unwrap().unwrap();
+    let tables = a.sql("SELECT name FROM sqlite_schema WHERE name IN ('bound', 'first', 'mine', 'theirs') ORDER BY 1", &[]);
+    assert_eq!(tables.unwrap().rows, [[SqlValue::Text("mine".into())], [SqlValue::Text("theirs".into())]]);
+    assert_eq!(a.sql("SELECT count(*) FROM theirs", &[]).unwrap().rows, [[0_i64.into()]]);
+}
+
+#[test]
 fn our_tables_transactions_other_files_and_settings_are_out_of_reach() {
     let (_store, mut a) = agent();
     let path = std::env::temp_dir().join("hostel-must-not-exist.db");
