@@ -7,7 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{cell::Cell, node::Shared, options::Options};
 
@@ -22,6 +22,10 @@ const PER_CLOSER: usize = 64;
 /// With too many awake, an agent that did nothing for this long may go. An agent that is used more often stays: it would be
 /// opened again at once, and if all are, none would be found open.
 const PRESSED_IDLE_MS: u64 = 1000;
+/// From so many on that were awake, memory is given back when three quarters of them sleep,
+const WORTH_GIVING_BACK: usize = 256;
+/// and have done so for this long: who wakes an agent meanwhile may have to wait for it.
+const LOW_FOR: Duration = Duration::from_secs(3);
 /// The same with twice too many.
 const OVERRUN_IDLE_MS: u64 = 20;
 
@@ -79,8 +83,32 @@ fn enough_ms(others: usize, options: &Options) -> u64 {
     }
 }
 
+/// How many were awake at most since memory was last given back, and since when few are.
+#[derive(Debug, Default)]
+struct Tide {
+    highest: usize,
+    low: Option<Instant>,
+}
+
+impl Tide {
+    /// Whether most of those that were awake have been asleep for a while, so that what they held is worth giving back.
+    fn stays_low(&mut self, awake: usize, now: Instant) -> bool {
+        self.highest = self.highest.max(awake);
+        if self.highest < WORTH_GIVING_BACK || awake > self.highest / 4 {
+            self.low = None;
+            return false;
+        }
+        let stays = now - *self.low.get_or_insert(now) >= LOW_FOR;
+        if stays {
+            *self = Self::default();
+        }
+        stays
+    }
+}
+
 /// Runs until the node is dropped.
 pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
+    let mut tide = Tide::default();
     loop {
         let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
         let round = shared.options.idle_after.min(ROUND).max(PAUSE);
@@ -91,6 +119,10 @@ pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
         }
         // Closing a database touches the disk.
         let closers = shared.sleepers.closers();
+        if tide.stays_low(shared.sleepers.count(), Instant::now()) {
+            let store = shared.store.clone();
+            drop(tokio::task::spawn_blocking(move || store.give_back_memory()));
+        }
         let round = |_| {
             let shared = Arc::clone(&shared);
             tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options, closers))
@@ -111,6 +143,14 @@ pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_given_back_once_when_most_have_fallen_asleep() {
+        let (mut tide, begun) = (Tide::default(), Instant::now());
+        let awake = [10, 200, 40, 900, 225, 226, 200, 100, 0, 0, 0, 0, 0, 0, 300, 75, 75, 75, 75, 0];
+        let gave = (0..).zip(awake).filter(|(at, awake)| tide.stays_low(*awake, begun + Duration::from_secs(*at)));
+        assert_eq!(gave.collect::<Vec<_>>(), [(9, 0), (18, 75)]);
+    }
 
     #[test]
     fn the_more_are_awake_the_sooner_one_sleeps() {

@@ -150,7 +150,8 @@ fn allowed(context: &AuthContext<'_>) -> bool {
 /// A table of the agent's that refers to one of ours: our own statements would then be bound by its rows. SQLite does not ask
 /// [`Guard`] about that when the table is made.
 pub(crate) fn bound_to_ours(conn: &Connection) -> rusqlite::Result<Option<String>> {
-    const BINDINGS: &str = "/*hostel*/ SELECT m.name, f.\"table\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+    const BINDINGS: &str =
+        "/*hostel*/ SELECT m.name, f.\"table\" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
         WHERE m.type = 'table'";
     let mut statement = conn.prepare(BINDINGS)?;
     let mut rows = statement.query([])?;

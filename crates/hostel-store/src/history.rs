@@ -233,7 +233,7 @@ impl Store {
 impl Inner {
     /// A copy of the file of an agent that nobody changes now.
     pub(crate) fn copy_of(&self, key: &AgentKey) -> Result<Image, Error> {
-        let At { turn, time_ms } = turns::newest(self, key);
+        let At { turn, time_ms } = turns::newest(self, key)?;
         let copy = || {
             let (scratch, mut file) = Scratch::create(&self.layout)?;
             std::io::copy(&mut File::open(self.layout.database(key))?, &mut file)?;

@@ -197,10 +197,20 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// The last turn that is known; all zeros if none is.
-pub(super) fn newest(store: &Inner, key: &AgentKey) -> At {
+/// The last turn that is known; all zeros if none is kept.
+///
+/// # Errors
+///
+/// If what is kept cannot be read: then it is not known which turn that is.
+pub(super) fn newest(store: &Inner, key: &AgentKey) -> Result<At, Error> {
     let survey = Turns::open(store, key).and_then(|turns| turns.walk(|_, _| Ok(ControlFlow::Continue(()))));
-    survey.ok().and_then(|survey| survey.last).map_or(At { turn: 0, time_ms: 0 }, |last| last.at)
+    match survey {
+        Ok(survey) => Ok(survey.last.map_or(At { turn: 0, time_ms: 0 }, |last| last.at)),
+        Err(error) if matches!(error.kind(), ErrorKind::HistoryOff | ErrorKind::HistoryGone | ErrorKind::NotFound) => {
+            Ok(At { turn: 0, time_ms: 0 })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn failed(key: &AgentKey, cause: io::Error) -> Error {

@@ -67,11 +67,17 @@ impl Drop for SmallDisk {
     }
 }
 
-/// On a real small disk where mounting is allowed; elsewhere the test above has to do.
+/// On a real small disk. Where mounting is not allowed this cannot be checked, and the test fails unless whoever runs it
+/// says that they know: a promise must not look kept because nobody looked.
 #[test]
 fn a_full_disk_loses_nothing_and_is_over_when_there_is_space() {
     let Some(disk) = SmallDisk::mount() else {
-        return an_agent_at_its_limit_of_pages_keeps_what_it_has_and_shrinks_again();
+        assert!(
+            std::env::var_os("HOSTEL_NO_MOUNT").is_some(),
+            "this user may not mount a small disk, so a full one cannot be tried; run as root, or set HOSTEL_NO_MOUNT=1 to go without"
+        );
+        eprintln!("not checked: a full disk (HOSTEL_NO_MOUNT is set)");
+        return;
     };
     let reserve = disk.0.path().join("reserve");
     fs::write(&reserve, vec![0; 2_500_000]).unwrap();

@@ -66,7 +66,8 @@ fn no_table_of_the_agents_refers_to_one_of_ours() {
     a.sql("CREATE TABLE theirs (k REFERENCES mine ON DELETE CASCADE)", &[]).unwrap();
     a.sql("INSERT INTO mine VALUES (1); INSERT INTO theirs VALUES (1); DELETE FROM mine", &[]).unwrap();
     a.commit().unwrap().unwrap();
-    let tables = a.sql("SELECT name FROM sqlite_schema WHERE name IN ('bound', 'first', 'mine', 'theirs') ORDER BY 1", &[]);
+    let tables =
+        a.sql("SELECT name FROM sqlite_schema WHERE name IN ('bound', 'first', 'mine', 'theirs') ORDER BY 1", &[]);
     assert_eq!(tables.unwrap().rows, [[SqlValue::Text("mine".into())], [SqlValue::Text("theirs".into())]]);
     assert_eq!(a.sql("SELECT count(*) FROM theirs", &[]).unwrap().rows, [[0_i64.into()]]);
 }

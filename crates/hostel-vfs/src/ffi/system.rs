@@ -47,3 +47,10 @@ pub(crate) fn descriptors() -> usize {
     let code = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     if code == 0 { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 0 }
 }
+
+/// Gives memory that SQLite has freed back to the kernel: the C library keeps it otherwise, as much as was ever in use.
+pub fn give_back_memory() {
+    // SAFETY: takes a number of bytes to keep, and may be called at any time by any thread.
+    #[cfg(target_env = "gnu")]
+    let _gave_some = unsafe { libc::malloc_trim(0) };
+}
