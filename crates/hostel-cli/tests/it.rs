@@ -11,5 +11,6 @@ mod it {
     mod run;
     mod secrets;
     mod server;
+    mod tokens;
     mod travel;
 }

@@ -149,3 +149,7 @@ struct DurableStepsDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/secrets.md")]
 struct SecretsDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/auth.md")]
+struct AuthDoctests;

@@ -33,7 +33,7 @@ async fn serve(place: &Path) -> Server {
     Server::of(command).await
 }
 
-fn files_with(needle: &str, directory: &Path) -> Vec<String> {
+pub(crate) fn files_with(needle: &str, directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
