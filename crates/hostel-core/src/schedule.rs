@@ -79,24 +79,16 @@ impl When {
         }
     }
 
-    /// The moments to run for, when what was due at `due` is looked at only `now`: never more than the policy wants.
-    /// A schedule that is due once runs whatever the policy says, unless that is [`Missed::Skip`] and it is more than
-    /// `grace` late.
-    pub fn overdue(&self, due: Timestamp, now: Timestamp, missed: Missed, grace: Duration) -> Vec<Timestamp> {
-        let late = now.duration_since(due).unsigned_abs() > grace && now > due;
-        match (missed, self) {
-            (Missed::Skip, _) if late => Vec::new(),
-            (Missed::All, Self::Cron(cron)) => {
-                let later = cron.from(due).take_while(|at| *at <= now).filter(|at| *at > due);
-                std::iter::once(due).chain(later).take(MOST_MISSED).collect()
+    /// When it is due after the run that was due at `due` and ended at `now`. A moment that has passed is one that was
+    /// missed and is made up for, which only [`Missed::All`] does; `made_up` says how many were in a row.
+    pub fn following(&self, due: Timestamp, now: Timestamp, missed: Missed, made_up: usize) -> Option<Timestamp> {
+        if missed == Missed::All && made_up + 1 < MOST_MISSED {
+            let next = self.next(due)?;
+            if next <= now {
+                return Some(next);
             }
-            (Missed::All, Self::Every(period)) => {
-                let step = |at: &Timestamp| later(*at, *period).ok();
-                let due = std::iter::successors(Some(due), step).take_while(|at| *at <= now);
-                due.take(MOST_MISSED).collect()
-            }
-            _ => vec![due],
         }
+        self.next(now)
     }
 }
 
@@ -140,28 +132,33 @@ mod tests {
         assert!(When::After(Duration::MAX).first(Timestamp::UNIX_EPOCH).is_err());
     }
 
-    #[test]
-    fn missed_runs_are_left_out_made_up_for_once_or_each() {
-        let (due, now) = (at("2026-03-01T12:00:00Z"), at("2026-03-01T12:03:30Z"));
-        let every = When::Every(MINUTE);
-        let runs = |missed| every.overdue(due, now, missed, MINUTE).len();
-        assert_eq!((runs(Missed::Skip), runs(Missed::Once), runs(Missed::All)), (0, 1, 4));
-        let cron = When::Cron(Box::new(Cron::parse("* * * * *", None).unwrap()));
-        let all = cron.overdue(due, now, Missed::All, MINUTE);
-        assert_eq!(all.len(), 4);
-        assert_eq!(all[3], at("2026-03-01T12:03:00Z"));
+    /// The moments of the runs after the one due at `due`, as long as they were missed.
+    fn made_up_for(when: &When, due: Timestamp, now: Timestamp, missed: Missed) -> Vec<Timestamp> {
+        let mut runs = Vec::new();
+        let mut next = when.following(due, now, missed, 0);
+        while let Some(at) = next.filter(|at| *at <= now) {
+            runs.push(at);
+            next = when.following(at, now, missed, runs.len());
+        }
+        runs
     }
 
     #[test]
-    fn a_run_that_is_a_little_late_is_not_missed() {
-        let due = at("2026-03-01T12:00:00Z");
-        assert_eq!(When::At(due).overdue(due, at("2026-03-01T12:00:30Z"), Missed::Skip, MINUTE), [due]);
+    fn missed_runs_are_made_up_for_one_by_one_only_if_that_is_wished() {
+        let (due, now) = (at("2026-03-01T12:00:00Z"), at("2026-03-01T12:03:30Z"));
+        let cron = When::Cron(Box::new(Cron::parse("* * * * *", None).unwrap()));
+        for when in [When::Every(MINUTE), cron] {
+            assert!(made_up_for(&when, due, now, Missed::Once).is_empty());
+            assert!(made_up_for(&when, due, now, Missed::Skip).is_empty());
+            let all = made_up_for(&when, due, now, Missed::All);
+            assert_eq!((all.len(), all[2]), (3, at("2026-03-01T12:03:00Z")));
+        }
+        assert_eq!(When::At(due).following(due, now, Missed::All, 0), None);
     }
 
     #[test]
     fn what_was_missed_for_years_is_made_up_for_a_thousand_times_at_most() {
-        let every = When::Every(MINUTE);
-        let runs = every.overdue(at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), Missed::All, MINUTE);
-        assert_eq!(runs.len(), MOST_MISSED);
+        let (due, now) = (at("2000-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
+        assert_eq!(made_up_for(&When::Every(MINUTE), due, now, Missed::All).len() + 1, MOST_MISSED);
     }
 }

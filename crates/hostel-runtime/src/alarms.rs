@@ -47,11 +47,11 @@ impl Alarms {
         self.inner.lock().remove(id);
     }
 
-    /// Takes out everything due at `now`.
-    pub(crate) fn due(&self, now: i64) -> Vec<AgentId> {
+    /// Takes out what is due at `now`, earliest first, `most` at a time.
+    pub(crate) fn due(&self, now: i64, most: usize) -> Vec<AgentId> {
         let mut inner = self.inner.lock();
         let mut due = Vec::new();
-        while inner.by_time.first().is_some_and(|(at, _)| *at <= now) {
+        while due.len() < most && inner.by_time.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, id)) = inner.by_time.pop_first() else { break };
             inner.by_agent.remove(&id);
             due.push(id);

@@ -1,12 +1,14 @@
 //! All agents of one process.
 
 mod caller;
+mod declarations;
 mod history;
 mod orders;
 mod overview;
 mod runs;
 mod session;
 mod shared;
+mod wheel;
 
 use std::{
     any::{Any, TypeId},
@@ -24,7 +26,7 @@ use hostel_core::{
 use hostel_store::Store;
 use serde_json::Value;
 
-pub(crate) use self::{caller::GatedCaller, shared::Shared};
+pub(crate) use self::{caller::GatedCaller, shared::Shared, wheel::Seat};
 pub use self::{
     history::Restored,
     overview::{AgentOverview, ClassOverview, SafeState},

@@ -31,6 +31,8 @@ pub struct Options {
     pub turn_deadline: Duration,
     /// A turn beyond this makes its agent run beside the event loop, where it delays nobody else. Default 5 ms.
     pub heavy_turn: Duration,
+    /// How many agents may be woken at a time by what is due; the others wait for their turn. Default 256.
+    pub wakes_at_once: usize,
     /// How many runs of tasks, scheduled or queued, may wait for one agent. Default 10,000.
     pub orders: usize,
     /// How large the arguments of one of them may be, as JSON. Default 1 MiB.
@@ -59,6 +61,7 @@ impl Default for Options {
             call_hops: 64,
             turn_deadline: Duration::from_secs(2),
             heavy_turn: Duration::from_millis(5),
+            wakes_at_once: 256,
             orders: 10_000,
             order_bytes: 1 << 20,
             scrub: None,

@@ -29,4 +29,5 @@ mod it {
     mod support;
     mod tasks;
     mod turns;
+    mod wheel;
 }

@@ -71,7 +71,7 @@ pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::{HistoryOptions, Options};
 pub use portable::{BackedUp, Chronicle, ExportOptions, Exported, Parcel, Problem, Progress, Verified, verify};
-pub use store::Store;
+pub use store::{QueuedAlarm, Store};
 pub use value::{Rows, SqlValue};
 
 /// The compiler's word that a store is shared by threads, and that a database and a commit may change threads.

@@ -1,9 +1,15 @@
-//! The node's own database: when which agent wants to be woken.
+//! The node's own database: when which agent wants to be woken, and what its classes declared at the last start.
+
+mod changes;
+mod declared;
 
 use std::path::Path;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
+
+use self::changes::Change;
+pub(crate) use self::changes::Ticket;
 
 use crate::connect::refine;
 use crate::error::Blame;
@@ -21,10 +27,12 @@ CREATE TABLE hostel_alarms (
 PRAGMA user_version = 1;
 COMMIT;";
 
-/// The register. Each change is durable when the call returns.
+/// The register. Each change is durable when the call returns; changes made at the same time share a sync.
 #[derive(Debug)]
 pub(crate) struct NodeDb {
     conn: Mutex<Connection>,
+    /// Changes on their way, in order.
+    waiting: Mutex<Vec<Change>>,
 }
 
 impl NodeDb {
@@ -55,7 +63,7 @@ impl NodeDb {
                 return Err(Error::new(ErrorKind::Schema, message));
             }
         }
-        Ok(Self { conn: Mutex::new(conn) })
+        Ok(Self { conn: Mutex::new(conn), waiting: Mutex::default() })
     }
 
     /// Writes a copy, and calls `meanwhile` while nothing changes in the register.
@@ -91,20 +99,15 @@ impl NodeDb {
 
     /// Sets the wake-up of an agent, in place of an earlier one. Costs no sync if it is already so.
     pub(crate) fn register(&self, key: &AgentKey, at_ms: i64) -> Result<(), Error> {
-        const PUT: &str = "INSERT INTO hostel_alarms (namespace, name, at_ms) VALUES (?1, ?2, ?3)
-            ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms WHERE at_ms <> excluded.at_ms";
-        let conn = self.conn.lock();
-        let put = || conn.prepare_cached(PUT)?.execute(params![key.namespace(), key.name(), at_ms]);
-        put().map(drop).map_err(|e| failed("registering a wake-up", e))
+        self.settle(&self.queue(key, Some(at_ms)))
     }
 
     /// Removes the wake-up of an agent; with `only_if` only if it is for that moment.
     pub(crate) fn clear(&self, key: &AgentKey, only_if: Option<i64>) -> Result<(), Error> {
-        const CLEAR: &str =
-            "DELETE FROM hostel_alarms WHERE namespace = ?1 AND name = ?2 AND at_ms = coalesce(?3, at_ms)";
-        let conn = self.conn.lock();
-        let clear = || conn.prepare_cached(CLEAR)?.execute(params![key.namespace(), key.name(), only_if]);
-        clear().map(drop).map_err(|e| failed("clearing a wake-up", e))
+        match only_if {
+            Some(at_ms) if self.alarm(key)? != Some(at_ms) => Ok(()),
+            _ => self.settle(&self.queue(key, None)),
+        }
     }
 }
 

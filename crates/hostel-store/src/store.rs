@@ -15,7 +15,7 @@ use crate::kept::KeptLog;
 use crate::layout::{Layout, relative};
 use crate::listing::{self, AgentEntry};
 use crate::lock::DirLock;
-use crate::node::NodeDb;
+use crate::node::{NodeDb, Ticket};
 use crate::registry::Registry;
 use crate::{AgentDb, AgentKey, Error, ErrorKind, Options, adopt, key, portable};
 use hostel_journal::{Counts as JournalCounts, Summons};
@@ -253,6 +253,30 @@ impl Store {
         self.inner.node.register(key, at_ms)
     }
 
+    /// Has the wake-up of an agent registered, or removed, after every change that was queued before. It is done and durable
+    /// when [`QueuedAlarm::settle`] returns, and changes that are settled at the same time share a sync.
+    pub fn queue_alarm(&self, key: &AgentKey, at_ms: Option<i64>) -> QueuedAlarm {
+        QueuedAlarm { store: self.clone(), ticket: self.inner.node.queue(key, at_ms) }
+    }
+
+    /// What [`Store::note_declared`] noted for a class.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be read.
+    pub fn declared(&self, namespace: &str) -> Result<Option<String>, Error> {
+        self.inner.node.declared(namespace)
+    }
+
+    /// Notes what a class declares, once all its agents are in step with it. Durable when it returns.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be written.
+    pub fn note_declared(&self, namespace: &str, fingerprint: &str) -> Result<(), Error> {
+        self.inner.node.note_declared(namespace, fingerprint)
+    }
+
     /// Removes the wake-up of an agent; with `only_if_at_ms` only if it is for that moment. Durable when it
     /// returns.
     ///
@@ -261,6 +285,25 @@ impl Store {
     /// If the node's register cannot be written.
     pub fn clear_alarm(&self, key: &AgentKey, only_if_at_ms: Option<i64>) -> Result<(), Error> {
         self.inner.node.clear(key, only_if_at_ms)
+    }
+}
+
+/// A change of the register on its way.
+#[must_use = "nothing is written before it is settled"]
+#[derive(Debug)]
+pub struct QueuedAlarm {
+    store: Store,
+    ticket: Ticket,
+}
+
+impl QueuedAlarm {
+    /// Returns when the change is durable, so it blocks for a sync.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be written.
+    pub fn settle(self) -> Result<(), Error> {
+        self.store.inner.node.settle(&self.ticket)
     }
 }
 

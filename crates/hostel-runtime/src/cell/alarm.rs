@@ -13,7 +13,7 @@ use super::{
     tasks::Moments,
     turn::{Turn, asleep},
 };
-use crate::{gate::Delivery, storage};
+use crate::{gate::Delivery, node::Seat, storage};
 
 /// Delay of the first repetition of a failing `on_alarm`; it doubles up to [`LONGEST_RETRY_MS`].
 const FIRST_RETRY_MS: i64 = 2_000;
@@ -51,7 +51,13 @@ impl Cell {
     }
 
     /// The register says it is time. The agent's database has the last word.
-    pub(super) fn alarm_due(&self) {
+    pub(super) fn alarm_due(&self, seat: Seat) {
+        self.look_and_do(&seat);
+        // Not before all of it is durable may the agent leave memory again.
+        self.release(vec![Delivery::resolve(move |_| drop(seat))]);
+    }
+
+    fn look_and_do(&self, seat: &Seat) {
         let now = self.node.clock.now().as_millisecond();
         let mut seen = Ok(Moments::default());
         // Within a turn, so that no other turn sets a new wake-up meanwhile.
@@ -63,18 +69,18 @@ impl Cell {
             },
         );
         match seen {
-            Ok(moments) if moments.is_due(now) => self.do_what_is_due(now),
+            Ok(moments) if moments.is_due(now) => self.do_what_is_due(now, seat),
             Ok(_) => {}
             Err(error) => self.retry_alarm(&error),
         }
     }
 
-    fn do_what_is_due(&self, now: i64) {
+    fn do_what_is_due(&self, now: i64, seat: &Seat) {
         let begun = self.stored_alarm().and_then(|stored| {
             if let (Some(at), true) = (stored, self.alarm_to_ring(stored).is_some_and(|at| at <= now)) {
                 self.ring(at);
             }
-            self.run_due(now)
+            self.run_due(now, seat)
         });
         match begun.and_then(|()| self.moments_now()) {
             Ok(moments) => self.node.set_timer(&self.id, moments.look),

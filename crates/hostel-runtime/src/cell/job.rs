@@ -14,7 +14,7 @@ use super::{
     restore::{Replacement, Restored},
     tasks::{Answer, Ask},
 };
-use crate::{peer::Peer, reply::ReplyTo};
+use crate::{node::Seat, peer::Peer, reply::ReplyTo};
 
 /// One entry of the inbox.
 pub(crate) enum Job {
@@ -34,8 +34,10 @@ pub(crate) enum Job {
     Request(Box<Request>, Option<By>, oneshot::Sender<Result<Response>>),
     /// A call that did not come as a frame.
     Call { method: String, args: Args, key: Option<String>, cancel: bool, reply: ReplyTo },
-    /// The wake-up may be due.
-    Alarm,
+    /// The wake-up may be due. The seat is held until what is done about it is durable.
+    Alarm(Seat),
+    /// Bring what the class declares on order, if the agent exists, without waking it.
+    Declare(oneshot::Sender<Result<()>>),
     /// Something about what is on order.
     Ask(Ask, oneshot::Sender<Result<Answer>>),
     /// Put an image in the agent's place, whatever it is or was.
@@ -58,9 +60,17 @@ impl Job {
         }
     }
 
+    /// The same, when it may have to wait for long.
+    pub(super) fn before_a_wait(self) -> Self {
+        match self {
+            Self::Alarm(_) => Self::Alarm(Seat::given_back()),
+            other => other,
+        }
+    }
+
     /// Whether it is done without the agent's code, so that a failed start does not concern it.
     pub(super) fn needs_no_start(&self) -> bool {
-        matches!(self, Self::Replace(..))
+        matches!(self, Self::Replace(..) | Self::Declare(_))
     }
 }
 
@@ -69,6 +79,7 @@ impl Cell {
     pub(super) fn handle(&self, job: Job) {
         let job = match job {
             Job::Replace(with, done) => return self.replace(*with, done),
+            Job::Declare(done) => return answer(done, self.bring_in_step()),
             Job::Ask(ask, done) if ask.only_looks() && !self.is_awake() => return self.ask_asleep(&ask, done),
             job => job,
         };
@@ -99,10 +110,10 @@ impl Cell {
             Job::Close(peer, close) => self.close(&peer, &close),
             Job::Request(request, by, done) => self.request(*request, by, done),
             Job::Call { method, args, key, cancel, reply } => self.call(&method, args, key, cancel, reply),
-            Job::Alarm => self.alarm_due(),
+            Job::Alarm(seat) => self.alarm_due(seat),
             Job::Ask(ask, done) => self.ask(ask, done),
             Job::Show(restored) => self.show_restored(restored),
-            Job::Evict | Job::Tidy | Job::Replace(..) => {}
+            Job::Evict | Job::Tidy | Job::Replace(..) | Job::Declare(_) => {}
         }
     }
 
@@ -116,7 +127,8 @@ impl Cell {
             Job::Call { reply, .. } => self.release(vec![reply.deliver(Err(error))]),
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),
-            Job::Alarm => self.retry_alarm(&error),
+            Job::Alarm(_) => self.retry_alarm(&error),
+            Job::Declare(done) => answer(done, Err(error)),
             Job::Ask(_, done) => answer(done, Err(error)),
             Job::Replace(_, done) => answer(done, Err(error)),
             Job::Show(restored) => self.show_stored(restored, &error),

@@ -111,6 +111,7 @@ impl Cell {
 
     fn start_async(&self, job: Job, event: Event) -> Ready {
         let origin = Origin { call: Some(self.starting(job.incoming())), ..self.origin(None) };
+        let job = job.before_a_wait();
         {
             let mut inbox = self.inbox.lock();
             inbox.starting = true;

@@ -47,7 +47,14 @@ impl Cell {
             Ok(state) if was_awake || self.socket_count() > 0 => {
                 self.handle(Job::Show(Restored { state, done }));
             }
-            Ok(_) => self.release(vec![told(done)]),
+            Ok(_) => {
+                if self.declares_schedules()
+                    && let Err(error) = self.bring_in_step()
+                {
+                    tracing::warn!(agent = %self.id, error = ?error, "what the class declares is put on order when the agent wakes");
+                }
+                self.release(vec![told(done)]);
+            }
             Err(error) => answer(done, Err(error)),
         }
     }
@@ -114,7 +121,7 @@ impl Cell {
 
     /// The database of an agent that is out of memory, in whatever state it is. What the register knows is asked of it,
     /// since the database may not be readable.
-    fn open_asleep(&self) -> Result<AgentDb> {
+    pub(super) fn open_asleep(&self) -> Result<AgentDb> {
         let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
         let registered = self.node.store.registered_alarm(db.key()).map_err(storage::error)?;
         self.note_registered(registered);

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -24,9 +24,11 @@ use tokio::{
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use super::NodeBuilder;
+use super::{
+    NodeBuilder, declarations,
+    wheel::{self, Wheel},
+};
 use crate::{
-    alarms::Alarms,
     cell::{Cell, Job},
     clock::Clock,
     directory::Directory,
@@ -57,9 +59,7 @@ pub(crate) struct Shared {
     pub(crate) porter: Arc<Porter>,
     shards: [Shard; SHARDS],
     hasher: RandomState,
-    alarms: Alarms,
-    /// Held while the register of wake-ups is changed, so that a late "later" cannot overtake an "earlier".
-    alarm_order: Mutex<()>,
+    pub(super) wheel: Wheel,
     /// Agents whose file must be written anew before it is used: a sync of theirs failed.
     rebuilds: Mutex<HashSet<AgentId>>,
     runtime: Handle,
@@ -76,6 +76,7 @@ impl Shared {
     pub(super) fn start(builder: NodeBuilder) -> Result<Arc<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let porter = Arc::new(Porter::default());
+        let wheel = Wheel::new(&builder.options);
         let shared = Arc::new(Self {
             options: builder.options,
             store: builder.store,
@@ -89,8 +90,7 @@ impl Shared {
             porter: Arc::clone(&porter),
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-            alarms: Alarms::default(),
-            alarm_order: Mutex::new(()),
+            wheel,
             rebuilds: Mutex::default(),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
@@ -104,16 +104,10 @@ impl Shared {
         shared.porter.start(&shared, &shared.runtime);
         *shared.loops.lock() = vec![
             shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
-            shared.runtime.spawn(ring_alarms(Arc::downgrade(&shared))),
+            shared.runtime.spawn(wheel::turn(Arc::downgrade(&shared))),
+            shared.runtime.spawn(declarations::keep_in_step(Arc::downgrade(&shared))),
         ];
         Ok(shared)
-    }
-
-    fn set_stored_alarms(&self) -> Result<()> {
-        for (key, at) in self.store.alarms().map_err(storage::error)? {
-            self.alarms.set(&AgentId::in_namespace(key.namespace().into(), key.name()), at);
-        }
-        Ok(())
     }
 
     fn shard(&self, id: &AgentId) -> &Shard {
@@ -196,7 +190,7 @@ impl Shared {
             let cells = std::mem::take(&mut *shard.lock());
             drop(cells);
         }
-        self.alarms.wake();
+        self.wheel.wake();
         self.sleepers.wake();
     }
 
@@ -254,6 +248,11 @@ impl Shared {
         self.tasks.spawn_on(work, &self.runtime).abort_handle()
     }
 
+    /// The same for what nobody waits for.
+    pub(crate) fn spawn_loose(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
     pub(crate) fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         self.tasks.spawn_blocking_on(work, &self.runtime);
     }
@@ -281,58 +280,6 @@ impl Shared {
     /// An agent's file is whole again by other means.
     pub(crate) fn rebuilt(&self, id: &AgentId) {
         self.rebuilds.lock().remove(id);
-    }
-
-    /// Sets the timer of an agent, or takes it back.
-    pub(crate) fn set_timer(&self, id: &AgentId, at: Option<i64>) {
-        match at {
-            Some(at) => self.alarms.set(id, at),
-            None => self.alarms.remove(id),
-        }
-    }
-
-    pub(crate) fn ring_no_later(&self, id: &AgentId, at: i64) {
-        self.alarms.set_no_later(id, at);
-    }
-
-    /// Registers a wake-up durably. Blocks.
-    pub(crate) fn register_alarm(&self, cell: &Cell, at: i64) -> Result<()> {
-        let _order = self.alarm_order.lock();
-        self.store.register_alarm(&key_of(&cell.id), at).map_err(storage::error)?;
-        cell.note_registered(Some(at));
-        self.alarms.set_no_later(&cell.id, at);
-        Ok(())
-    }
-
-    /// Moves a wake-up in the register back, or clears it, unless the agent wants another by then.
-    pub(crate) fn move_alarm_later(&self, cell: Arc<Cell>, at: Option<i64>) {
-        let node = cell.shared();
-        self.spawn_blocking(move || {
-            let _order = node.alarm_order.lock();
-            if !cell.still_wants(at) {
-                return;
-            }
-            let moved = match at {
-                Some(at) => node.store.register_alarm(&key_of(&cell.id), at),
-                None => node.store.clear_alarm(&key_of(&cell.id), None),
-            };
-            match moved {
-                Ok(()) => cell.note_registered(at),
-                Err(error) => {
-                    tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
-                }
-            }
-        });
-    }
-
-    /// Takes a destroyed agent's wake-up out of the register. Blocks.
-    pub(crate) fn clear_alarm(&self, cell: &Cell) -> Result<()> {
-        let _order = self.alarm_order.lock();
-        self.alarms.remove(&cell.id);
-        cell.note_wanted(None);
-        self.store.clear_alarm(&key_of(&cell.id), None).map_err(storage::error)?;
-        cell.note_registered(None);
-        Ok(())
     }
 
     pub(super) async fn shutdown(self: &Arc<Self>, grace: Duration) {
@@ -373,28 +320,4 @@ pub(super) fn key_of(id: &AgentId) -> AgentKey {
 fn unknown(id: &AgentId) -> Error {
     Error::coded(Code::UnknownAgent, format!("There is no agent class for {id} here."))
         .with_fix("register it with `App::agent` before it is called")
-}
-
-/// Gives every due wake-up to its agent, until the node is dropped.
-async fn ring_alarms(node: Weak<Shared>) {
-    loop {
-        let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
-        let now = shared.clock.now().as_millisecond();
-        for id in shared.alarms.due(now) {
-            if let Err(error) = shared.give(&id, Job::Alarm) {
-                tracing::error!(agent = %id, error = ?error, "a wake-up is due, and its agent cannot be reached");
-            }
-        }
-        // Wall-clock time may jump, so no wait is longer than this.
-        let longest = shared.clock.longest_wait();
-        let wait = shared.alarms.next().map_or(longest, |at| until(at, now).min(longest));
-        tokio::select! {
-            () = shared.clock.sleep(wait) => {}
-            () = shared.alarms.changed() => {}
-        }
-    }
-}
-
-fn until(at: i64, now: i64) -> Duration {
-    Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0))
 }

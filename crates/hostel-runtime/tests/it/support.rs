@@ -62,6 +62,21 @@ pub(crate) async fn until_asleep(node: &Node) {
     tokio::time::timeout(PATIENCE, wait).await.expect("agents go to sleep in time");
 }
 
+/// Waits until the kinds of what an agent has on order are these.
+pub(crate) async fn until_in_step(node: &Node, id: &AgentId, kinds: &str) {
+    let wait = async {
+        loop {
+            let schedules = node.schedules(id).await.unwrap();
+            let found: Vec<_> = schedules.iter().map(|schedule| schedule.kind().as_str()).collect();
+            if found.join(" ") == kinds {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("agents are brought in step in time");
+}
+
 pub(crate) async fn until_sockets(node: &Node, sockets: usize) {
     let wait = async {
         while node.overview().await.unwrap()[0].sockets != sockets {

@@ -348,4 +348,39 @@ mod declared {
         drop(client);
         node.shutdown(seconds(5)).await;
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn agents_that_sleep_are_brought_in_step_at_the_start_once_and_without_being_woken() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+        let node = clerks::<undeclared::Clerk>(&dir, clock).await;
+        for n in 0..40 {
+            let mut client = Client::greeted(&node, "Clerk", &n.to_string()).await;
+            client.result("touch", json!([])).await;
+        }
+        node.shutdown(seconds(5)).await;
+        drop(node);
+        let id = hostel::AgentId::new("Clerk", "7");
+
+        let node = clerks::<hourly::Clerk>(&dir, clock).await;
+        super::super::support::until_in_step(&node, &id, "interval").await;
+        assert_eq!(node.agents_in_memory(), 0);
+        let turns = node.history(&id, hostel_store::HistoryQuery::default()).await.unwrap().turns.len();
+        tokio::time::sleep(seconds(3_660)).await;
+        let mut client = Client::greeted(&node, "Clerk", "7").await;
+        assert_eq!(client.result("ran", json!([])).await, 101, "it was woken for its run");
+        drop(client);
+        node.shutdown(seconds(5)).await;
+        drop(node);
+
+        let node = clerks::<hourly::Clerk>(&dir, clock).await;
+        tokio::time::sleep(seconds(60)).await;
+        let same = node.history(&id, hostel_store::HistoryQuery::default()).await.unwrap().turns.len();
+        assert_eq!((same, turns), (2 + 1, 2), "one run more, and nothing else");
+        node.shutdown(seconds(5)).await;
+        drop(node);
+
+        let node = clerks::<undeclared::Clerk>(&dir, clock).await;
+        super::super::support::until_in_step(&node, &id, "").await;
+        node.shutdown(seconds(5)).await;
+    }
 }

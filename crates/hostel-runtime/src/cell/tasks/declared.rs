@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use hostel_core::{Result, Retry, handler::Mode, task::Declared};
+use hostel_core::{Error, Result, Retry, handler::Mode, task::Declared};
+use hostel_protocol::refusal::Code;
 use hostel_store::{AgentDb, Queued, TaskRow};
 use jiff::Timestamp;
 
@@ -52,6 +53,41 @@ impl Cell {
         }
     }
 
+    /// The same for an agent that exists, while it goes on sleeping. Durable when it returns.
+    pub(in super::super) fn bring_in_step(&self) -> Result<()> {
+        if self.is_awake() {
+            // That was seen to as it woke.
+            return Ok(());
+        }
+        self.node.block(|| self.declare_asleep())
+    }
+
+    fn declare_asleep(&self) -> Result<()> {
+        let _core = self.lock_core();
+        if self.inbox.lock().retired {
+            return Err(Error::coded(Code::ShuttingDown, "The server is restarting."));
+        }
+        self.node.rebuild_if_due(&self.id)?;
+        let mut db = self.open_asleep()?;
+        if !db.is_created() {
+            return Ok(());
+        }
+        db.begin().map_err(storage::error)?;
+        if !self.keep_declared(&mut db)? {
+            return db.rollback().map_err(storage::error);
+        }
+        db.set_cause(cause::START);
+        let moments = self.moments(&db)?;
+        self.register_earlier(moments.wake)?;
+        let commit = db.commit().map_err(storage::error)?;
+        if let Some(commit) = &commit {
+            self.node.durability.make_durable(commit)?;
+        }
+        db.close().map_err(storage::error)?;
+        self.release(vec![self.moments_committed(moments)]);
+        Ok(())
+    }
+
     /// Adds what is declared and not on order, and removes what is on order and not declared any more. Returns whether
     /// anything changed.
     pub(in super::super) fn keep_declared(&self, db: &mut AgentDb) -> Result<bool> {
@@ -84,7 +120,7 @@ fn spec(declared: &Declared) -> Result<Spec> {
 }
 
 fn is_same(row: &TaskRow, spec: &Spec) -> bool {
-    Spec::read(&row.spec).is_some_and(|own| own.at(None) == *spec)
+    Spec::read(&row.spec).is_some_and(|own| own.following(false) == *spec)
 }
 
 fn row(task: &str, spec: &Spec, now: Timestamp) -> Result<TaskRow> {

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -27,12 +27,16 @@ use super::{
     },
     spec::Spec,
 };
-use crate::{ids, storage};
+use crate::{ids, node::Seat, storage};
 
 /// Runs begun in one go, before others get their turn.
 const AT_ONCE: usize = 16;
 /// How long nothing is begun after the outcome of a run could not be kept.
 const STUCK_MS: i64 = 2_000;
+/// Runs due at once that look like a mistake, if they are equal.
+const MANY_ALIKE: usize = 10;
+/// A run that waits does not hold its seat for longer.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// A run is missed when it is this late.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -78,12 +82,21 @@ impl Running {
 pub(in super::super) struct Place {
     cell: Arc<Cell>,
     id: String,
+    /// Keeps others from being woken while the run begins.
+    seat: Arc<Mutex<Option<Seat>>>,
 }
 
 impl Place {
     pub(in super::super) fn take(cell: &Cell, id: &str, scope: Option<Arc<Scope>>) -> Self {
         cell.running.ids.lock().insert(id.to_owned(), scope);
-        Self { cell: cell.arc(), id: id.to_owned() }
+        Self { cell: cell.arc(), id: id.to_owned(), seat: Arc::default() }
+    }
+
+    /// Keeps the seat of whoever was woken for the run while it begins, but not for long: a run that waits for something
+    /// keeps nobody from being woken.
+    fn hold(&self, seat: Seat) -> Weak<Mutex<Option<Seat>>> {
+        *self.seat.lock() = Some(seat);
+        Arc::downgrade(&self.seat)
     }
 }
 
@@ -95,19 +108,37 @@ impl Drop for Place {
 
 impl Cell {
     /// Begins what is due and not under way, as far as it goes before others get their turn.
-    pub(in super::super) fn run_due(&self, now: i64) -> Result<()> {
+    pub(in super::super) fn run_due(&self, now: i64, seat: &Seat) -> Result<()> {
         if self.running.not_before(now) > now {
             return Ok(());
         }
         let limit = AT_ONCE + self.running.count();
         let rows = self.look_into_db(|db| db.due_tasks(now, limit))?;
-        for row in rows.into_iter().filter(|row| !self.running.has(&row.id)).take(AT_ONCE) {
-            self.run_row(row, now);
+        let rows: Vec<_> = rows.into_iter().filter(|row| !self.running.has(&row.id)).take(AT_ONCE).collect();
+        self.warn_of_duplicates(&rows);
+        for row in rows {
+            self.run_row(row, now, seat);
         }
         Ok(())
     }
 
-    fn run_row(&self, row: TaskRow, now: i64) {
+    /// Many runs of one task that are due together were most often ordered anew at every start.
+    fn warn_of_duplicates(&self, rows: &[TaskRow]) {
+        let is_alike = |one: &&TaskRow, other: &TaskRow| {
+            other.queued == Queued::No && (&other.task, &other.args) == (&one.task, &one.args)
+        };
+        let alike = |row: &&TaskRow| rows.iter().filter(|other| is_alike(row, other)).count() >= MANY_ALIKE;
+        if let Some(row) = rows.iter().find(alike) {
+            tracing::warn!(
+                agent = %self.id,
+                task = row.task,
+                code = "duplicate_schedules",
+                "ten or more equal runs are due at once; order them with `.idempotent(true)` or under a key"
+            );
+        }
+    }
+
+    fn run_row(&self, row: TaskRow, now: i64, seat: &Seat) {
         let (index, spec) = match (self.class.info().task(&row.task), Spec::read(&row.spec)) {
             (Some(index), Some(spec)) => (index, spec),
             _ => return self.give_up(&row, Code::TaskUnknown.as_str(), "The class has no such task any more."),
@@ -126,7 +157,7 @@ impl Cell {
         self.note_begin(&row, now);
         let event = Event::Task { task: index, args: Args::from_json(row.args.clone()) };
         match self.class.mode(&event) {
-            Some(Mode::Task) => self.run_beside_turns(index, event, row, spec),
+            Some(Mode::Task) => self.run_beside_turns(index, event, row, spec, seat.clone()),
             Some(mode) => self.run_as_turn(mode, event, &row, &spec, now),
             None => {}
         }
@@ -163,12 +194,21 @@ impl Cell {
         }
     }
 
-    fn run_beside_turns(&self, index: usize, event: Event, row: TaskRow, spec: Spec) {
+    fn run_beside_turns(&self, index: usize, event: Event, row: TaskRow, spec: Spec, seat: Seat) {
         let why = self.task_why(&row);
         let timeout = self.class.info().tasks[index].timeout;
         let scope = Scope::new(self.arc(), row, spec);
         let place = Place::take(self, scope.name(), Some(Arc::clone(&scope)));
+        let held = place.hold(seat);
         self.begin_attempt(why, event, scope, place, timeout);
+        // Most runs have ended by now.
+        if held.strong_count() > 0 {
+            let limit = self.node.clock.sleep(LONGEST_HOLD);
+            self.node.spawn_loose(async move {
+                limit.await;
+                drop(held.upgrade().and_then(|seat| seat.lock().take()));
+            });
+        }
     }
 
     pub(in super::super) fn task_why(&self, row: &TaskRow) -> Why {
@@ -248,7 +288,7 @@ fn advance(db: &mut AgentDb, row: &TaskRow, spec: &Spec, now: i64) -> Result<()>
     if_there(db, &row.id, |db| match next {
         None => db.remove_task(&row.id).map(drop).map_err(storage::error),
         Some(due_ms) => {
-            let spec = spec.at(None).to_json()?;
+            let spec = spec.following(due_ms <= now).to_json()?;
             db.put_task(&TaskRow { due_ms, spec, attempts: 0, ..row.clone() }).map_err(storage::error)
         }
     })
@@ -256,11 +296,8 @@ fn advance(db: &mut AgentDb, row: &TaskRow, spec: &Spec, now: i64) -> Result<()>
 
 fn next_run(row: &TaskRow, spec: &Spec, now: i64) -> Result<Option<i64>> {
     let Some(when) = spec.when()? else { return Ok(None) };
-    let (now, due) = (Timestamp::from_millisecond(now)?, spec.moment_ms.unwrap_or(row.due_ms));
-    let due = Timestamp::from_millisecond(due)?;
-    // Each missed run is made up for: the one after the one that is done may be long due.
-    let missed = when.overdue(due, now, spec.missed(), GRACE).get(1).copied().filter(|_| spec.missed() == Missed::All);
-    Ok(missed.or_else(|| when.next(now)).map(Timestamp::as_millisecond))
+    let (now, due) = (Timestamp::from_millisecond(now)?, Timestamp::from_millisecond(spec.moment(row))?);
+    Ok(when.following(due, now, spec.missed(), spec.made_up).map(Timestamp::as_millisecond))
 }
 
 /// What was taken back meanwhile does not come back.

@@ -27,6 +27,9 @@ pub(in super::super) struct Spec {
     /// It is a durable run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in super::super) run: bool,
+    /// How many missed runs in a row have been made up for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) made_up: usize,
     /// Who ordered it, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
@@ -88,7 +91,8 @@ impl Spec {
             Missed::Once => Policy::Once,
             Missed::All => Policy::All,
         };
-        Self { when: when.map(Kind::of), missed, retry: retry.into(), moment_ms: None, run: false, source: None }
+        let (when, retry) = (when.map(Kind::of), retry.into());
+        Self { when, missed, retry, moment_ms: None, run: false, made_up: 0, source: None }
     }
 
     /// The same, for the run that is or was due at `moment_ms`.
@@ -101,10 +105,15 @@ impl Spec {
         Self { run: true, ..self.clone() }
     }
 
+    /// The same for the next run, which makes up for one that was missed or does not.
+    pub(super) fn following(&self, makes_up: bool) -> Self {
+        Self { moment_ms: None, made_up: if makes_up { self.made_up + 1 } else { 0 }, ..self.clone() }
+    }
+
     /// The same, once and now, whatever it was.
     pub(super) fn again(&self, now_ms: i64) -> Self {
         let when = self.when.as_ref().map(|_| Kind::AtMs(now_ms));
-        Self { when, missed: Policy::Once, moment_ms: None, ..self.clone() }
+        Self { when, missed: Policy::Once, moment_ms: None, made_up: 0, ..self.clone() }
     }
 
     /// Whether it is due more than once.
@@ -198,6 +207,11 @@ pub(super) fn letter(stored: hostel_store::DeadLetter) -> Result<DeadLetter> {
         reason: stored.reason,
         at: Timestamp::from_millisecond(stored.at_ms)?,
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn millis(duration: Duration) -> u64 {
