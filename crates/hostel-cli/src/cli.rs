@@ -1,6 +1,7 @@
 //! What can be written on the command line.
 
 mod operate;
+mod orders;
 mod past;
 mod secret;
 mod server;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 use crate::settings::Settings;
 
 pub(crate) use operate::{AgentsArgs, AgentsCommand, DoctorArgs};
+pub(crate) use orders::{LettersArgs, LettersCommand, SchedulesArgs, SchedulesCommand};
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
 pub(crate) use secret::{SecretCommand, VaultCommand, VaultPlace};
 pub(crate) use server::{Place, ServerArgs};
@@ -86,6 +88,20 @@ Examples:
   hostel agents clear coder-agent/default"
     )]
     Agents(AgentsArgs),
+    /// List what an agent has scheduled and queued, or take a run back.
+    #[command(after_help = "\
+Examples:
+  hostel schedules counter/a
+  hostel schedules counter/a cancel FkA-VoiI-")]
+    Schedules(SchedulesArgs),
+    /// List the runs of an agent that were given up, have one run again, or forget it.
+    #[command(after_help = "\
+Examples:
+  hostel dead-letters counter/a
+  hostel dead-letters counter/a retry FkA-VoiI-
+  hostel dead-letters counter/a retry FkA-VoiI- --args '[\"ann@example.org\"]'
+  hostel dead-letters counter/a discard FkA-VoiI-")]
+    DeadLetters(LettersArgs),
     /// List the turns of an agent, newest first.
     #[command(after_help = "\
 Examples:

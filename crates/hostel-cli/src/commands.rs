@@ -5,6 +5,7 @@ mod backup;
 mod call;
 mod config;
 mod connect;
+mod dead_letters;
 mod diff;
 mod doctor;
 mod export;
@@ -13,6 +14,7 @@ mod history;
 mod import;
 mod restore;
 mod secret;
+mod schedules;
 mod serve;
 mod state;
 mod token;
@@ -38,6 +40,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Call(args) => wait_for(call::run(args)),
         Command::State(command) => wait_for(state::run(&command)),
         Command::Agents(args) => wait_for(agents::run(&args)),
+        Command::Schedules(args) => wait_for(schedules::run(&args)),
+        Command::DeadLetters(args) => wait_for(dead_letters::run(&args)),
         Command::History(args) => wait_for(history::run(&args)),
         Command::Diff(args) => wait_for(diff::run(&args)),
         Command::Restore(args) => wait_for(restore::run(&args)),

@@ -6,6 +6,7 @@
 mod backup;
 mod classes;
 mod guard;
+mod orders;
 mod past;
 mod pipe;
 mod travel;
@@ -98,6 +99,11 @@ fn routes(edge: Edge, data: &FilePath) -> Router {
         .route("/_hostel/agents/{namespace}/{name}/restore", post(past::restore))
         .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
         .route("/_hostel/agents/{namespace}/{name}/export", get(travel::export))
+        .route("/_hostel/agents/{namespace}/{name}/schedules", get(orders::schedules))
+        .route("/_hostel/agents/{namespace}/{name}/schedules/cancel", post(orders::cancel))
+        .route("/_hostel/agents/{namespace}/{name}/dead-letters", get(orders::letters))
+        .route("/_hostel/agents/{namespace}/{name}/dead-letters/retry", post(orders::retry))
+        .route("/_hostel/agents/{namespace}/{name}/dead-letters/discard", post(orders::discard))
         .route("/_hostel/import", post(travel::import))
         .route("/_hostel/backup", post(backup::backup))
         .with_state(Operated { edge, data: Data(data.into()) })

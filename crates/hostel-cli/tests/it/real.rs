@@ -166,3 +166,23 @@ fn damage(dir: &Path) -> usize {
     }
     damaged
 }
+
+#[tokio::test]
+async fn what_waits_for_an_agent_and_what_was_given_up_can_be_asked_for_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    let agent = "coder-agent/orders";
+    server.run(&["call", agent, "setProjectContext", CONTEXT]).await;
+    let ran = server.run(&["schedules", agent]).await;
+    assert_eq!((ran.code, &*ran.stderr), (0, "Nothing waits for coder-agent/orders.\n"), "{ran:?}");
+    let ran = server.run(&["dead-letters", agent, "--json"]).await;
+    assert_eq!((ran.code, &*ran.stdout), (0, "{\"deadLetters\":[]}\n"), "{ran:?}");
+    for command in [["schedules", agent, "cancel", "-x"], ["dead-letters", agent, "discard", "-x"]] {
+        let ran = server.run(&command).await;
+        assert!(ran.code == 1 && ran.stderr.contains("run_unknown: "), "{ran:?}");
+    }
+    let ran = server.run(&["dead-letters", agent, "retry", "x", "--args", "1"]).await;
+    assert!(ran.code == 2 && ran.stderr.contains("JSON array"), "{ran:?}");
+    let ran = server.run(&["schedules", "coder-agent/order"]).await;
+    assert!(ran.code == 1 && ran.stderr.contains("did you mean coder-agent/orders?"), "{ran:?}");
+}

@@ -27,6 +27,28 @@ impl Notebook {
         Ok(())
     }
 
+    #[task(every = "1h")]
+    fn tidy(&mut self) {}
+
+    #[task]
+    fn send(&mut self, to: String) -> Result<()> {
+        if to == "nobody" {
+            return Err(Error::msg("there is nobody"));
+        }
+        self.title = to;
+        Ok(())
+    }
+
+    #[callable]
+    fn send_to(&self, cx: &Cx<Self>, to: String) -> Result<ScheduleId> {
+        cx.tasks().send(to).retry(hostel::Retry::ONCE).now()
+    }
+
+    #[callable]
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
     #[callable]
     fn replace(&mut self, cx: &Cx<Self>, id: i64, text: &str) -> Result<()> {
         cx.sql("update notes set text = ? where id = ?", (text, id))?;
@@ -160,5 +182,70 @@ async fn only_this_machine_may_ask() {
         let request = Request::get(&path).header("host", "localhost:1").header("x-forwarded-for", "203.0.113.9");
         let response = home.service().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 403, "{path}");
+    }
+}
+
+async fn post(home: &Home, rest: &str, sent: Value) -> (u16, Value) {
+    let (status, body) = read(ask(home, Method::POST, &mine(rest), sent.to_string()).await).await;
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_on_order_is_listed_and_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    home.edge().node().agent::<Notebook>("mine").write("milk").await.unwrap();
+    let listed = get(&home, "schedules").await["schedules"].clone();
+    assert_eq!(
+        (&listed[0]["callback"], &listed[0]["type"], &listed[0]["intervalSeconds"], &listed[0]["declared"]),
+        (&json!("tidy"), &json!("interval"), &json!(3600), &json!(true))
+    );
+    assert_eq!(get(&home, "schedules?type=cron").await["schedules"], json!([]));
+    let (status, refused) = post(&home, "schedules/cancel", json!({"id": "nothing"})).await;
+    assert_eq!((status, &refused["code"]), (404, &json!("run_unknown")), "{refused}");
+    let (status, answer) = post(&home, "schedules/cancel", json!({"id": listed[0]["id"]})).await;
+    assert_eq!((status, &answer["cancelled"]), (200, &listed[0]["id"]), "{answer}");
+    assert_eq!(get(&home, "schedules").await["schedules"], json!([]));
+    let path = "/_hostel/agents/notebook/min/schedules";
+    let (status, body) = read(ask(&home, Method::GET, path, Body::empty()).await).await;
+    let refused: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &refused["fix"]), (404, &json!("did you mean notebook/mine?")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_run_that_was_given_up_is_mended_and_run_again_or_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    let stub = home.edge().node().agent::<Notebook>("mine");
+    let id = stub.send_to("nobody".into()).await.unwrap();
+    let letters = until(&home, |letters| !letters.is_empty()).await;
+    assert_eq!(
+        (&letters[0]["id"], &letters[0]["args"], &letters[0]["code"], &letters[0]["reason"]),
+        (&json!(id), &json!(["nobody"]), &json!("task_failed"), &json!("there is nobody"))
+    );
+    let (status, refused) = post(&home, "dead-letters/retry", json!({"id": id, "args": "ann"})).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("invalid_arguments")), "{refused}");
+    let (status, answer) = post(&home, "dead-letters/retry", json!({"id": id, "args": ["ann"]})).await;
+    assert_eq!((status, &answer["retried"]), (200, &json!(id)), "{answer}");
+    while stub.title().await.unwrap() != "ann" {
+        tokio::task::yield_now().await;
+    }
+    let id = stub.send_to("nobody".into()).await.unwrap();
+    until(&home, |letters| !letters.is_empty()).await;
+    let (status, _) = post(&home, "dead-letters/discard", json!({"id": id})).await;
+    assert_eq!(status, 200);
+    let (status, refused) = post(&home, "dead-letters/discard", json!({"id": id})).await;
+    assert_eq!((status, &refused["code"]), (404, &json!("run_unknown")), "{refused}");
+    assert_eq!(get(&home, "dead-letters").await["deadLetters"], json!([]));
+}
+
+/// The runs that were given up, as soon as they are as wished.
+async fn until(home: &Home, wished: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    loop {
+        let letters = get(home, "dead-letters").await["deadLetters"].as_array().unwrap().clone();
+        if wished(&letters) {
+            return letters;
+        }
+        tokio::task::yield_now().await;
     }
 }
