@@ -7,7 +7,7 @@
 use std::{
     collections::HashSet,
     fmt::Write,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
 };
 
 use hostel_core::{AgentId, Error, Result, erased::ClassInfo};
@@ -36,6 +36,9 @@ pub(super) async fn keep_in_step(node: Weak<Shared>) {
         if let Err(error) = class_in_step(&node, &namespace, fingerprint(class.info())).await {
             tracing::error!(class = namespace, error = ?error, "agents that sleep could not be brought in step with what their class declares");
         }
+    }
+    if let Some(shared) = node.upgrade() {
+        shared.in_step.store(true, Ordering::Release);
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     shards: [Shard; SHARDS],
     hasher: RandomState,
     pub(super) wheel: Wheel,
+    /// Agents that sleep are in step with what their classes declare, as far as that can be.
+    pub(super) in_step: AtomicBool,
     /// Agents whose file must be written anew before it is used: a sync of theirs failed.
     rebuilds: Mutex<HashSet<AgentId>>,
     runtime: Handle,
@@ -91,6 +93,7 @@ impl Shared {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             wheel,
+            in_step: AtomicBool::new(false),
             rebuilds: Mutex::default(),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
@@ -168,13 +171,14 @@ impl Shared {
     /// Whether no turn is under way or due, and everything said is out.
     pub(crate) fn is_at_rest(&self) -> bool {
         let now = self.clock.now().as_millisecond();
-        let due = self.alarms.next().is_some_and(|at| at <= now);
-        !due && self.cells().iter().all(|cell| cell.is_at_rest())
+        self.in_step.load(Ordering::Acquire)
+            && self.wheel.is_at_rest(now)
+            && self.cells().iter().all(|cell| cell.is_at_rest())
     }
 
     /// Has whoever watches the clock look at it.
     pub(crate) fn look_at_the_clock(&self) {
-        self.alarms.wake();
+        self.wheel.wake();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -190,7 +194,7 @@ impl Shared {
             let cells = std::mem::take(&mut *shard.lock());
             drop(cells);
         }
-        self.wheel.wake();
+        self.wheel.close();
         self.sleepers.wake();
     }
 

@@ -5,7 +5,10 @@
 //! that a hundred thousand at the same minute pass through without all being in memory.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,6 +48,8 @@ pub(super) struct Wheel {
     order: Mutex<()>,
     seats: Arc<Semaphore>,
     later: Mutex<Later>,
+    /// Agents that are about to be given what is due.
+    ringing: AtomicUsize,
 }
 
 /// Wake-ups to be moved back in the register, which nobody waits for.
@@ -53,17 +58,41 @@ struct Later {
     moves: Vec<(Arc<Cell>, Option<i64>)>,
     /// Somebody is at it.
     busy: bool,
+    /// The node is gone. What is in here holds it, so nothing may stay.
+    closed: bool,
 }
 
 impl Wheel {
     pub(super) fn new(options: &Options) -> Self {
         let seats = Arc::new(Semaphore::new(options.wakes_at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { alarms: Alarms::default(), order: Mutex::new(()), seats, later: Mutex::default() }
+        Self {
+            alarms: Alarms::default(),
+            order: Mutex::new(()),
+            seats,
+            later: Mutex::default(),
+            ringing: AtomicUsize::new(0),
+        }
+    }
+
+    /// The node goes: wake-ups that were to be moved later stay where they are, which is early.
+    pub(super) fn close(&self) {
+        let moves = {
+            let mut later = self.later.lock();
+            later.closed = true;
+            std::mem::take(&mut later.moves)
+        };
+        drop(moves);
+        self.wake();
     }
 
     /// Has whoever waits look again.
     pub(super) fn wake(&self) {
         self.alarms.wake();
+    }
+
+    /// Whether nothing is due and every agent has what was.
+    pub(super) fn is_at_rest(&self, now: i64) -> bool {
+        self.ringing.load(Ordering::Acquire) == 0 && self.alarms.next().is_none_or(|at| at > now)
     }
 
     /// A seat, once one is free.
@@ -111,6 +140,9 @@ impl Shared {
     /// Moves a wake-up in the register back, or clears it, unless the agent wants another by then.
     pub(crate) fn move_alarm_later(self: &Arc<Self>, cell: Arc<Cell>, at: Option<i64>) {
         let mut later = self.wheel.later.lock();
+        if later.closed {
+            return;
+        }
         later.moves.push((cell, at));
         if std::mem::replace(&mut later.busy, true) {
             return;
@@ -164,6 +196,7 @@ impl Shared {
         if let Err(error) = self.give(id, Job::Alarm(seat)) {
             tracing::error!(agent = %id, error = ?error, "a wake-up is due, and its agent cannot be reached");
         }
+        self.wheel.ringing.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -191,6 +224,7 @@ async fn give_out(shared: &Arc<Shared>, due: Vec<AgentId>) {
     let few = due.len() <= FEW;
     for id in due {
         let Some(seat) = shared.wheel.seat().await else { return };
+        shared.wheel.ringing.fetch_add(1, Ordering::AcqRel);
         if few {
             shared.ring(&id, seat);
             continue;
