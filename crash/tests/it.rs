@@ -3,5 +3,6 @@
 
 #[cfg(test)]
 mod it {
+    mod due;
     mod sabotage;
 }

@@ -1,6 +1,7 @@
 //! The server under test: real, with agents whose turns touch several things at once, and with short delays, so that
 //! everything that happens to a journal in a day happens within a second.
 
+mod bell;
 mod ledger;
 mod note;
 
@@ -14,12 +15,12 @@ use hostel::{
 
 use tracing_subscriber::EnvFilter;
 
-use crate::{ledger::LedgerAgent, note::NoteAgent};
+use crate::{bell::BellAgent, ledger::LedgerAgent, note::NoteAgent};
 
 /// Whether this server can be made to fail at chosen points.
 const POINTS: &str = if cfg!(feature = "failpoints") { "points" } else { "plain" };
 
-/// Serves a LedgerAgent and a NoteAgent, for hostel-crash.
+/// Serves a LedgerAgent, a NoteAgent and a BellAgent, for hostel-crash.
 #[derive(Debug, Parser)]
 struct Flags {
     /// Where to listen.
@@ -60,6 +61,7 @@ fn app(flags: &Flags) -> App {
     App::new()
         .agent::<LedgerAgent>()
         .agent::<NoteAgent>()
+        .agent::<BellAgent>()
         .data(&flags.data)
         .limits(Limits { connections: 100_000, connections_per_ip: 100_000, ..Limits::default() })
         .options(options)
