@@ -3,6 +3,7 @@
 mod operate;
 mod orders;
 mod past;
+mod runs;
 mod secret;
 mod server;
 mod talk;
@@ -18,6 +19,7 @@ use crate::settings::Settings;
 pub(crate) use operate::{AgentsArgs, AgentsCommand, DoctorArgs};
 pub(crate) use orders::{LettersArgs, LettersCommand, SchedulesArgs, SchedulesCommand};
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
+pub(crate) use runs::{AnswerArgs, RunsArgs, RunsCommand, VerdictArgs, WhichRun};
 pub(crate) use secret::{SecretCommand, VaultCommand, VaultPlace};
 pub(crate) use server::{Place, ServerArgs};
 pub(crate) use talk::{CallArgs, ConnectArgs, StateCommand};
@@ -195,6 +197,17 @@ Examples:
   hostel token new alice --role editor --operator"
     )]
     Token(TokenCommand),
+    /// List the durable runs of an agent, answer them, end them, have them go on.
+    #[command(after_help = "\
+Examples:
+  hostel runs shop/main
+  hostel runs shop/main --status uncertain
+  hostel runs shop/main show V1StGXR8_Z5jdHi6
+  hostel runs shop/main approve V1StGXR8_Z5jdHi6 refund --by ann
+  hostel runs shop/main send V1StGXR8_Z5jdHi6 delivered '\"Berlin\"'
+  hostel runs shop/main resolve V1StGXR8_Z5jdHi6 --again
+  hostel runs shop/main cancel V1StGXR8_Z5jdHi6 --reason 'changed my mind'")]
+    Runs(RunsArgs),
     /// Print TypeScript types of the agents of this binary.
     #[command(after_help = "\
 Example:

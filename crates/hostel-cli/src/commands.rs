@@ -13,6 +13,7 @@ mod fork;
 mod history;
 mod import;
 mod restore;
+mod runs;
 mod schedules;
 mod secret;
 mod serve;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::History(args) => wait_for(history::run(&args)),
         Command::Diff(args) => wait_for(diff::run(&args)),
         Command::Restore(args) => wait_for(restore::run(&args)),
+        Command::Runs(args) => wait_for(runs::run(&args)),
         Command::Fork(args) => wait_for(fork::run(&args)),
         Command::Export(args) => wait_for(export::run(&args)),
         Command::Import(args) => wait_for(import::run(&args)),

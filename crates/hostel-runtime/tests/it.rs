@@ -23,6 +23,7 @@ mod it {
     mod order;
     mod past;
     mod retries;
+    mod run_kills;
     mod runs;
     mod state;
     mod stress;

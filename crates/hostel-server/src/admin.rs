@@ -9,6 +9,7 @@ mod guard;
 mod orders;
 mod past;
 mod pipe;
+mod runs;
 mod travel;
 
 use std::{path::Path as FilePath, sync::Arc};
@@ -98,6 +99,9 @@ fn routes(edge: Edge, data: &FilePath) -> Router {
         .route("/_hostel/agents/{namespace}/{name}/diff", get(past::diff))
         .route("/_hostel/agents/{namespace}/{name}/restore", post(past::restore))
         .route("/_hostel/agents/{namespace}/{name}/fork", post(past::fork))
+        .route("/_hostel/agents/{namespace}/{name}/runs", get(runs::runs).post(runs::start))
+        .route("/_hostel/agents/{namespace}/{name}/runs/{run}", get(runs::run))
+        .route("/_hostel/agents/{namespace}/{name}/runs/{run}/{what}", post(runs::act))
         .route("/_hostel/agents/{namespace}/{name}/export", get(travel::export))
         .route("/_hostel/agents/{namespace}/{name}/schedules", get(orders::schedules))
         .route("/_hostel/agents/{namespace}/{name}/schedules/cancel", post(orders::cancel))

@@ -72,7 +72,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(flags: &Flags) -> anyhow::Result<()> {
-    let scratch = flags.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("hostel-due-{}", std::process::id())));
+    let scratch =
+        flags.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("hostel-due-{}", std::process::id())));
     let log = Arc::new(Log {
         runs: (0..flags.agents).map(|_| AtomicU32::new(0)).collect(),
         lateness: (0..flags.agents).map(|_| AtomicU64::new(0)).collect(),
@@ -91,7 +92,11 @@ async fn measure(flags: &Flags) -> anyhow::Result<()> {
     log.due.store(due.as_millisecond().unsigned_abs(), Ordering::Relaxed);
     order(&node, flags.agents, &When::At(due)).await?;
     let early = due.as_millisecond() > Timestamp::now().as_millisecond();
-    say(&format!("all moved to one moment after {:.1} s, {}", moved.elapsed().as_secs_f64(), if early { "in time" } else { "TOO LATE" }))?;
+    say(&format!(
+        "all moved to one moment after {:.1} s, {}",
+        moved.elapsed().as_secs_f64(),
+        if early { "in time" } else { "TOO LATE" }
+    ))?;
     watch(&log, due).await?;
     report(&log)?;
     node.shutdown(Duration::from_secs(30)).await;

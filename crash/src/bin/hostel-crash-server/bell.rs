@@ -32,7 +32,9 @@ impl BellAgent {
         let declared = cx.schedules()?.iter().filter(|schedule| schedule.declared).count();
         let waiting = cx.schedules()?.len() - declared;
         let given_up = cx.dead_letters()?.len();
-        Ok(serde_json::json!({"turns": self.turns, "waits": self.waits, "waiting": waiting, "declared": declared, "givenUp": given_up}))
+        Ok(
+            serde_json::json!({"turns": self.turns, "waits": self.waits, "waiting": waiting, "declared": declared, "givenUp": given_up}),
+        )
     }
 
     #[task]

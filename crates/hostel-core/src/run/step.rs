@@ -112,9 +112,8 @@ impl<T: Serialize + DeserializeOwned + Send> Step<'_, T> {
             Begun::Go => {}
         }
         let under_way = Counted::under_way(&run);
-        if how == Begin::Once {
-            host.durable().await?;
-        }
+        // That it begins, and what every step before it returned: no more than one step can have been done in vain.
+        host.durable().await?;
         let inner = Marked::step(&run, work());
         let outcome = match timeout {
             None => inner.await,

@@ -56,9 +56,26 @@ impl Notebook {
     }
 }
 
+#[derive(Default, Serialize, Deserialize)]
+struct Clerk {}
+
+#[agent]
+impl Clerk {
+    #[task]
+    async fn refund(cx: &Cx<Self>, cents: u64) -> Result<String> {
+        let answer = cx.approval("refund", &cents, None).await?.approved()?;
+        let receipt: String = cx.wait_for("paid", None).await?.unwrap_or_default();
+        Ok(format!("{receipt} by {}", answer.by.unwrap_or_default()))
+    }
+}
+
 async fn open(dir: &Path) -> Home {
     let data = dir.to_owned();
-    let app = App::new().agent::<Notebook>().data(dir).routes(move |edge| hostel_server::operator(edge, &data));
+    let app = App::new()
+        .agent::<Notebook>()
+        .agent::<Clerk>()
+        .data(dir)
+        .routes(move |edge| hostel_server::operator(edge, &data));
     app.start().await.unwrap()
 }
 
@@ -248,4 +265,50 @@ async fn until(home: &Home, wished: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         }
         tokio::task::yield_now().await;
     }
+}
+
+async fn clerk(home: &Home, method: Method, rest: &str, body: Value) -> (u16, Value) {
+    let sent = if body.is_null() { String::new() } else { body.to_string() };
+    let path = format!("/_hostel/agents/clerk/main/runs{rest}");
+    let (status, answer) = read(ask(home, method, &path, sent).await).await;
+    (status, serde_json::from_slice(&answer).unwrap())
+}
+
+#[tokio::test]
+async fn runs_are_started_listed_answered_and_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    let (status, refused) = clerk(&home, Method::GET, "", Value::Null).await;
+    assert_eq!((status, &refused["code"]), (404, &json!("agent_not_found")));
+    let wanted = json!({"task": "refund", "args": [500], "key": "one"});
+    let (status, started) = clerk(&home, Method::POST, "", wanted.clone()).await;
+    assert_eq!((status, &started["accepted"]), (200, &json!(true)), "{started}");
+    assert_eq!(clerk(&home, Method::POST, "", wanted).await.1["accepted"], false);
+    let run = format!("/{}", started["id"].as_str().unwrap());
+    let until = async |wanted: &str| loop {
+        let (_, shown) = clerk(&home, Method::GET, &run, Value::Null).await;
+        if shown["status"] == wanted {
+            break shown;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    let shown = until("waiting").await;
+    assert_eq!((&shown["steps"][0]["kind"], &shown["steps"][0]["payload"]), (&json!("approval"), &json!(500)));
+    let (_, page) = clerk(&home, Method::GET, "?status=waiting&limit=5", Value::Null).await;
+    assert_eq!(page["runs"].as_array().unwrap().len(), 1);
+    let yes = json!({"request": "refund", "approved": true, "by": "ann"});
+    assert_eq!(clerk(&home, Method::POST, &format!("{run}/answer"), yes.clone()).await.1["accepted"], true);
+    let (status, second) = clerk(&home, Method::POST, &format!("{run}/answer"), yes).await;
+    assert_eq!((status, &second["accepted"], &second["answer"]["by"]), (200, &json!(false), &json!("ann")));
+    let paid = json!({"event": "paid", "value": "receipt"});
+    assert_eq!(clerk(&home, Method::POST, &format!("{run}/send"), paid).await.0, 200);
+    assert_eq!(until("completed").await["result"], "receipt by ann");
+    for (what, code) in [("cancel", "run_over"), ("pause", "run_over"), ("dance", "malformed_request")] {
+        assert_eq!(clerk(&home, Method::POST, &format!("{run}/{what}"), Value::Null).await.1["code"], code, "{what}");
+    }
+    let (_, again) = clerk(&home, Method::POST, &format!("{run}/restart"), Value::Null).await;
+    assert_eq!(again["status"], "queued");
+    assert_eq!(clerk(&home, Method::POST, &format!("{run}/cancel"), json!({"reason": "no"})).await.1["error"], "no");
+    assert_eq!(clerk(&home, Method::POST, &format!("{run}/delete"), Value::Null).await.1["deleted"], true);
+    assert_eq!(clerk(&home, Method::GET, &run, Value::Null).await.1["code"], "run_unknown");
 }
