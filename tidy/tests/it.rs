@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "hostel",
         &[
             "hostel-auth",
+            "hostel-inbound",
             "hostel-vault",
             "hostel-mcp",
             "hostel-edge",
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("hostel-coder", &["hostel"]),
     ("hostel-vault", &["hostel-core", "hostel-protocol"]),
+    ("hostel-inbound", &["hostel-edge", "hostel-runtime", "hostel-vault", "hostel-core", "hostel-protocol"]),
     ("hostel-client", &["hostel-protocol"]),
     ("hostel-testing", &["hostel", "hostel-client", "hostel-runtime", "hostel-store"]),
     ("hostel-server", &["hostel-vault", "hostel-coder", "hostel", "hostel-store", "hostel-protocol"]),

@@ -303,6 +303,13 @@ impl<A> Cx<A> {
     }
 }
 
+impl<A> Cx<A> {
+    /// Orders runs of tasks and errands by their names; for libraries that bring errands along. Agents use [`Cx::tasks`].
+    pub fn orders(&self) -> TaskOrders {
+        TaskOrders::new(Arc::clone(&self.host))
+    }
+}
+
 impl<A: Agent> Cx<A> {
     /// Orders runs of the agent's own tasks, one method a task. What is ordered in a turn is kept with the turn, or not at
     /// all; it survives restarts.

@@ -15,6 +15,7 @@ pub mod call;
 pub mod connection;
 pub mod cx;
 pub mod erased;
+pub mod errand;
 pub mod error;
 pub mod event;
 pub mod handler;

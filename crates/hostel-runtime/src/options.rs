@@ -4,7 +4,7 @@ mod memory;
 
 use std::{sync::Arc, time::Duration};
 
-use hostel_core::Scrub;
+use hostel_core::{Scrub, errand::Errand};
 
 /// Limits and delays of a [`crate::Node`]. Every field has a sensible default.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct Options {
     pub steps_per_run: u32,
     /// How large what a run keeps may be in one piece, as JSON: a result, an event, what it puts aside. Default 1 MiB.
     pub step_bytes: usize,
+    /// What agents can order besides their own tasks. Default nothing.
+    pub errands: Vec<Arc<dyn Errand>>,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -68,6 +70,7 @@ impl Default for Options {
             run_retention: Duration::from_secs(30 * 24 * 60 * 60),
             steps_per_run: 10_000,
             step_bytes: 1 << 20,
+            errands: Vec::new(),
             development: false,
         }
     }

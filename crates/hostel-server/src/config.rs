@@ -16,7 +16,10 @@ pub use auth::{AgentSection, AuthSection, IssuerSection, TokenSection};
 pub use check::Unsafe;
 pub use history::{ClassHistory, Histories};
 pub use origin::{Layered, Origin};
-pub use sections::{Sections, Time, VaultSection};
+pub use sections::{
+    HmacAlgorithm, HmacEncoding, MailSection, Sections, Size, SmtpEncryption, SmtpSection, Time, VaultSection,
+    WebhookKind, WebhookSection,
+};
 pub use table::{Config, Entry, SETTINGS, Setting, setting};
 pub use value::{ByteSize, Kind, LogFormat, Mode, Networks, OrOff, Value};
 

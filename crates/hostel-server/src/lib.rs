@@ -13,6 +13,7 @@ mod banner;
 mod builtin;
 mod disk;
 mod health;
+mod hooks;
 mod refused;
 mod retention;
 mod server;

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, auth, banner::Banner, builtin, config::Config, disk::Disk, health, retention};
+use crate::{admin, auth, banner::Banner, builtin, config::Config, disk::Disk, health, hooks, retention};
 
 /// A server that listens, and is about to serve.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Server {
         if let Some(vault) = &vault {
             app = app.vault(vault.clone());
         }
-        let home = app.start().await?;
+        let home = hooks::of(config, app)?.start().await?;
         let banner = Banner::new(address, config.is_tls(), &config.prefix, &config.data);
         Ok(Self { home, listener, banner, vault })
     }

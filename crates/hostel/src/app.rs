@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    collections::BTreeMap,
     fmt, io,
     net::SocketAddr,
     path::PathBuf,
@@ -18,6 +19,7 @@ use hostel_edge::{
     Admission, AgentRouter, Annex, Authenticator, Edge, Limits, Network, Permissions, Rates,
     listener::{self, Tls},
 };
+use hostel_inbound::{Mail, Webhook, mail, webhook};
 #[cfg(feature = "mcp")]
 use hostel_protocol::name::kebab;
 use hostel_runtime::{Clock, Collision, Durability, Node, Options};
@@ -79,6 +81,8 @@ pub struct App {
     clock: Option<Arc<dyn Clock>>,
     durability: Option<MakeDurability>,
     vault: Option<Vault>,
+    webhooks: BTreeMap<String, Webhook>,
+    mail: Option<mail::Options>,
 }
 
 /// Why an application could not be started.
@@ -94,6 +98,12 @@ pub enum StartError {
     /// The register of wake-ups cannot be read.
     #[error("the node could not be started: {0:?}")]
     Node(hostel_core::Error),
+    /// A webhook goes nowhere.
+    #[error("{0}")]
+    Inbound(hostel_core::Error),
+    /// The address for mail cannot be listened on.
+    #[error("cannot listen for mail: {0}; choose another address, or stop who has it")]
+    Mail(#[source] io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; if another program has the port, stop it or choose another port")]
     Listen {
@@ -136,6 +146,8 @@ impl App {
             clock: None,
             durability: None,
             vault: None,
+            webhooks: BTreeMap::new(),
+            mail: None,
         }
     }
 
@@ -161,6 +173,76 @@ impl App {
     pub fn vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault.clone());
         self.env(vault)
+    }
+
+    /// Takes webhooks at `POST /hooks/{name}`: verified, kept in the agent's queue once, answered, and handled by a task.
+    ///
+    /// ```no_run
+    /// use hostel::{Delivery, SecretValue, Target, Webhook, prelude::*};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Repository {
+    ///     pushes: u64,
+    /// }
+    ///
+    /// #[agent]
+    /// impl Repository {
+    ///     #[task]
+    ///     fn on_webhook(&mut self, delivery: Delivery) {
+    ///         self.pushes += u64::from(delivery.event.as_deref() == Some("push"));
+    ///     }
+    /// }
+    ///
+    /// # fn app(secret: SecretValue) -> App {
+    /// App::new().agent::<Repository>().webhook(
+    ///     "github",
+    ///     Webhook::github(secret).to::<Repository>(|delivery| match delivery.pointer("/repository/full_name") {
+    ///         Some(name) => Target::agent(name),
+    ///         None => Target::ignore("it is about no repository"),
+    ///     }),
+    /// )
+    /// # }
+    /// ```
+    pub fn webhook(mut self, name: &str, webhook: Webhook) -> Self {
+        self.webhooks.insert(name.to_owned(), webhook);
+        self
+    }
+
+    /// Takes mail by SMTP and sends it: what comes is handled by the task `on_email`, and agents write with `cx.mail()`.
+    ///
+    /// ```no_run
+    /// use hostel::{Email, SendMail as _, mail, prelude::*};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Helpdesk {
+    ///     questions: Vec<String>,
+    /// }
+    ///
+    /// #[agent]
+    /// impl Helpdesk {
+    ///     #[task]
+    ///     fn on_email(&mut self, cx: &Cx<Self>, email: &Email) -> Result<()> {
+    ///         self.questions.push(email.subject().unwrap_or_default());
+    ///         if !email.is_automatic() {
+    ///             cx.mail()?.send(email.reply("We will look into it."))?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # fn app(smtp: mail::Smtp) -> App {
+    /// App::new().agent::<Helpdesk>().mail(mail::Options {
+    ///     listen: Some(([127, 0, 0, 1], 2525).into()),
+    ///     domains: vec!["agents.example".into()],
+    ///     default_agent: Some("helpdesk".into()),
+    ///     smtp: Some(smtp),
+    ///     ..mail::Options::default()
+    /// })
+    /// # }
+    /// ```
+    pub fn mail(mut self, options: mail::Options) -> Self {
+        self.mail = Some(options);
+        self
     }
 
     /// Sets the data directory. Default `.hostel`.
@@ -335,9 +417,20 @@ impl App {
             None => Store::in_memory(self.store_options)?,
         };
         let durability = self.durability.map(|make| make(store.clone()));
-        let scrub = self.vault.map(|vault| Arc::new(vault) as Arc<dyn Scrub>).or(self.options.scrub);
-        let options = Options { outbox_bytes: self.limits.outbox_bytes, scrub, ..self.options };
+        let scrub = self.vault.clone().map(|vault| Arc::new(vault) as Arc<dyn Scrub>).or(self.options.scrub);
+        // What is taken as a webhook fits the queue.
+        let mail = self.mail.map(|options| Mail::new(options, self.vault.clone()));
+        let hooks = self.webhooks.values().map(Webhook::bytes_in_the_queue);
+        let largest = hooks.chain(mail.iter().map(Mail::bytes_in_the_queue)).max().unwrap_or(0);
+        let order_bytes = self.options.order_bytes.max(largest);
+        let mut options = Options { outbox_bytes: self.limits.outbox_bytes, order_bytes, scrub, ..self.options };
+        if let Some(mail) = &mail {
+            options.errands.push(Arc::new(mail::Postman::new(mail.clone())));
+        }
         let mut node = Node::builder(store).options(options);
+        if let Some(mail) = &mail {
+            node = node.env(mail.clone());
+        }
         if let Some(durability) = durability {
             node = node.durability_boxed(durability);
         }
@@ -357,9 +450,18 @@ impl App {
         let agents = self.routing.into_iter().fold(agents, |agents, change| change(agents));
         let agents = self.annexes.into_iter().fold(agents, |agents, annex| annex(&edge, agents));
         let tickets = self.auth.map_or_else(Router::new, |auth| auth.routes(&edge));
-        let routes = self.routes.map_or_else(Router::new, |routes| routes(&edge)).merge(tickets);
+        let mut routes = self.routes.map_or_else(Router::new, |routes| routes(&edge)).merge(tickets);
+        if !self.webhooks.is_empty() {
+            webhook::check(edge.node(), &self.webhooks).map_err(StartError::Inbound)?;
+            routes = routes.merge(webhook::routes(edge.node().clone(), self.vault, mail.clone(), self.webhooks));
+        }
+        let letterbox = match mail {
+            Some(mail) => mail::Listener::bind(mail, edge.node().clone()).await.map_err(StartError::Mail)?,
+            None => None,
+        };
         Ok(Home {
             service: routes.fallback_service(agents),
+            letterbox,
             edge,
             tls: self.tls,
             public_without_auth: self.public_without_auth,
@@ -388,6 +490,7 @@ impl App {
 /// A started application: agents can be reached by name, and it can be served.
 pub struct Home {
     service: Router,
+    letterbox: Option<mail::Listener>,
     edge: Edge,
     tls: Option<Tls>,
     public_without_auth: bool,
@@ -397,6 +500,11 @@ impl Home {
     /// The edge: agents by name, routers, the node.
     pub fn edge(&self) -> &Edge {
         &self.edge
+    }
+
+    /// Where it takes mail, if it does.
+    pub fn mail_address(&self) -> Option<SocketAddr> {
+        self.letterbox.as_ref().and_then(|letterbox| letterbox.address().ok())
     }
 
     /// The whole application as a tower service, to mount elsewhere or to test without a port.
@@ -420,6 +528,9 @@ impl Home {
         let node = self.edge.node().clone();
         let grace = self.edge.bounds().drain_deadline;
         let accepting = listener::serve(vec![listener], self.tls, *self.edge.bounds(), self.service, stop.clone());
+        if let Some(letterbox) = self.letterbox {
+            tokio::spawn(letterbox.serve(stop.clone().cancelled_owned()));
+        }
         let draining = async {
             stop.cancelled().await;
             tracing::info!("stopping: clients are asked to come back, work under way is finished");

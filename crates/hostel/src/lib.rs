@@ -99,6 +99,7 @@ pub use hostel_edge::{
     listener::{BodyFault, BodyLimit, ConnInfo, Tls, TlsError, body_fault},
     problem,
 };
+pub use hostel_inbound::{Delivery, Email, Letter, Mail, SendMail, Target, Webhook, mail, webhook};
 pub use hostel_macros::{State, agent, callable, task};
 pub use hostel_protocol::refusal::{Code, Refusal};
 pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
@@ -153,3 +154,11 @@ struct SecretsDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/auth.md")]
 struct AuthDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/webhooks.md")]
+struct WebhooksDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/email.md")]
+struct EmailDoctests;

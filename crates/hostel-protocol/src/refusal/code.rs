@@ -133,6 +133,16 @@ codes! {
     SecretRefused "secret_refused" 400 4400 None, "A secret stands where it cannot be masked";
     SecretUnknown "secret_unknown" 404 4404 None, "There is no secret with this name";
     VaultUnavailable "vault_unavailable" 503 1013 Some(10), "The vault cannot be used";
+    // Webhooks and mail.
+    HookUnknown "hook_unknown" 404 4404 None, "There is no webhook with this name";
+    HookSignature "hook_signature" 401 4401 None, "The webhook is not signed as it should be";
+    HookStale "hook_stale" 401 4401 None, "The webhook was signed too long ago";
+    HookUnroutable "hook_unroutable" 422 4400 None, "The webhook cannot be matched to an agent";
+    HookTooMany "hook_too_many" 429 1013 Some(60), "Too many webhooks from this address";
+    MailUnroutable "mail_unroutable" 404 4404 None, "Nobody here has this mail address";
+    MailInvalid "mail_invalid" 400 4400 None, "The mail cannot be sent as it is";
+    MailRefused "mail_refused" 502 1011 None, "The mail server refused the mail";
+    MailUnavailable "mail_unavailable" 503 1013 Some(60), "The mail server cannot be reached";
     // Schedules, the queue, and runs that were given up.
     QueueFull "queue_full" 429 1013 Some(5), "Too much waits for this agent";
     TaskTooLarge "task_too_large" 413 1009 None, "The arguments of a task are too large";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hostel_core::{Error, Masked, Message, Reply, Result, Scrub, SqlValue};
+use hostel_core::{Error, Masked, Message, Reply, Result, Scrub, SqlValue, task::Order};
 use hostel_protocol::{OneLine, refusal::Code};
 use hostel_store::{Author, Cause};
 
@@ -19,6 +19,23 @@ impl Cell {
         let Masked { text, found } = self.scrub()?.mask(text)?;
         self.report_secret(place, &found.join(", "));
         Some(text)
+    }
+
+    /// An order is kept as it is.
+    pub(super) fn mask_order(&self, order: &mut Order) {
+        if self.scrub().is_none() {
+            return;
+        }
+        for text in [Some(&mut order.args), order.key.as_mut(), order.source.as_mut()].into_iter().flatten() {
+            if let Some(masked) = self.masked(text, "an order") {
+                *text = masked;
+            }
+        }
+    }
+
+    /// What a durable run keeps, without its secrets.
+    pub(super) fn without_secrets(&self, text: String) -> String {
+        self.masked(&text, "what a run keeps").unwrap_or(text)
     }
 
     fn report_secret(&self, place: &'static str, found: &str) {

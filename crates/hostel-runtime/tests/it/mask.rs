@@ -108,6 +108,20 @@ impl Gossip {
         cx.tasks().announce(what).after(std::time::Duration::from_secs(3600)).map(drop)
     }
 
+    #[callable]
+    fn begin(&self, cx: &Cx<Self>, what: String) -> Result<()> {
+        cx.tasks().deliberate(what).start().map(drop)
+    }
+
+    #[task]
+    async fn deliberate(cx: &Cx<Self>, _what: String) -> Result<String> {
+        cx.stash(&CANARY)?;
+        cx.progress(&json!({"at": CANARY}))?;
+        let thought = cx.step("think", || async { Ok(CANARY.to_owned()) }).await?;
+        cx.broadcast("thought");
+        Ok(thought)
+    }
+
     #[task]
     fn announce(&self, cx: &Cx<Self>, what: String) {
         cx.broadcast(what);
@@ -147,6 +161,14 @@ async fn a_secret_leaves_an_agent_in_no_frame_and_lies_in_no_file() {
     assert_eq!(client.frame().await, "[masked]");
     let id = client.begin_keyed("hear", json!([CANARY]), Some("key"));
     client.answer(&id).await;
+    client.result("begin", json!([CANARY])).await;
+    loop {
+        let frame = client.frame().await;
+        assert!(!frame.to_string().contains(CANARY), "{frame}");
+        if frame == "thought" {
+            break;
+        }
+    }
     client.leave();
     Client::open_as(&node, "Gossip", "a", Some(CANARY), "").await.result("hear", json!(["more"])).await;
     node.shutdown(std::time::Duration::from_secs(30)).await;

@@ -1,9 +1,11 @@
 //! The sections of `hostel.toml`: what has more to it than one value.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hostel_vault::SecretValue;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -11,10 +13,10 @@ use toml::de::{DeValue, ValueDeserializer};
 
 use super::auth::{AgentSection, AuthSection};
 use super::origin::Origin;
-use super::value::Value;
+use super::value::{ByteSize, Value};
 
 /// Their names.
-const NAMES: [&str; 3] = ["vault", "auth", "agents"];
+const NAMES: [&str; 5] = ["vault", "auth", "agents", "webhooks", "mail"];
 
 /// Everything that has a table of its own.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,142 @@ pub struct Sections {
     pub auth: Option<(AuthSection, Origin)>,
     /// The tables `[agents.CLASS]`.
     pub agents: BTreeMap<String, AgentSection>,
+    /// `[webhooks.NAME]`, by the names.
+    pub webhooks: BTreeMap<String, WebhookSection>,
+    /// `[mail]`.
+    pub mail: Option<MailSection>,
+}
+
+/// `[mail]`: how mail comes in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSection {
+    /// Where to listen for SMTP.
+    pub listen: Option<SocketAddr>,
+    /// The domains that are ours.
+    pub domains: Vec<String>,
+    /// The class whose agents are handed what is for no class.
+    pub default_agent: Option<String>,
+    /// The task that is handed a mail. Default `onEmail`.
+    pub task: Option<String>,
+    /// Greatest mail.
+    pub max_bytes: Option<Size>,
+    /// Signs what goes out, so that answers find their agent.
+    pub reply_key: Option<SecretValue>,
+    /// `[mail.smtp]`: how mail goes out.
+    pub smtp: Option<SmtpSection>,
+}
+
+/// `[mail.smtp]`: the server that mail is sent through.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpSection {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Whether it speaks TLS. Default starttls.
+    #[serde(default)]
+    pub tls: SmtpEncryption,
+    /// Whom to log in as.
+    pub user: Option<String>,
+    /// With what.
+    pub password: Option<SecretValue>,
+    /// Who writes.
+    pub from: String,
+    /// How long one attempt may take.
+    pub timeout: Option<Time>,
+}
+
+/// How a mail server speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpEncryption {
+    /// After STARTTLS.
+    #[default]
+    Starttls,
+    /// From the first byte.
+    Implicit,
+    /// Not at all.
+    None,
+}
+
+/// `[webhooks.NAME]`: how it is signed, and which agent is handed it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSection {
+    /// Whose signature it has.
+    pub kind: WebhookKind,
+    /// The secret both sides have.
+    pub secret: SecretValue,
+    /// The class of the agents. Needed but for `email`.
+    pub agent: Option<String>,
+    /// The agent's name, or a template for it. Needed but for `email`.
+    pub name: Option<String>,
+    /// The task that is handed it. Default `onWebhook`.
+    pub task: Option<String>,
+    /// Greatest body.
+    pub max_bytes: Option<Size>,
+    /// How old a signature may be.
+    pub tolerance: Option<Time>,
+    /// For `hmac`: the header of the signature.
+    pub header: Option<String>,
+    /// For `hmac`: what stands before it there.
+    pub prefix: Option<String>,
+    /// For `hmac`: the hash. Default sha256.
+    pub algorithm: Option<HmacAlgorithm>,
+    /// For `hmac`: how it is written. Default hex.
+    pub encoding: Option<HmacEncoding>,
+    /// For `hmac`: the header with the delivery's id.
+    pub id_header: Option<String>,
+    /// Whether two with different ids are two even if what is signed is equal.
+    #[serde(default)]
+    pub trust_ids: bool,
+}
+
+/// Whose signature a webhook has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "they are named after what they are")]
+pub enum WebhookKind {
+    GitHub,
+    Stripe,
+    Slack,
+    Standard,
+    Hmac,
+    Token,
+    Email,
+}
+
+/// The hash of an HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "they are named after what they are")]
+pub enum HmacAlgorithm {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// How an HMAC is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "they are named after what they are")]
+pub enum HmacEncoding {
+    Hex,
+    Base64,
+}
+
+/// A size as all settings write it, such as `64KiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        ByteSize::read(&[text]).map(|size| Self(size.as_usize())).map_err(D::Error::custom)
+    }
 }
 
 /// `[vault]`: where secrets come from, and what is masked.
@@ -68,12 +206,12 @@ pub(super) fn is_one(name: &str) -> bool {
 
 impl Sections {
     pub(super) fn read(&mut self, name: &str, value: &Spanned<DeValue<'_>>, origin: Origin) -> Result<(), Wrong> {
-        if name == "vault" {
-            self.vault = Some((section(name, value)?, origin));
-        } else if name == "auth" {
-            self.auth = Some((section(name, value)?, origin));
-        } else if name == "agents" {
-            self.agents = section(name, value)?;
+        match name {
+            "vault" => self.vault = Some((section(name, value)?, origin)),
+            "auth" => self.auth = Some((section(name, value)?, origin)),
+            "agents" => self.agents = section(name, value)?,
+            "mail" => self.mail = Some(section(name, value)?),
+            _ => self.webhooks = section(name, value)?,
         }
         Ok(())
     }

@@ -63,6 +63,8 @@ impl Cell {
     pub(super) fn end_run(&self, db: &mut AgentDb, run: RunRow, end: End) -> Result<()> {
         let now = self.node.clock.now().as_millisecond();
         let End { status, result, code, error } = end;
+        let result = result.map(|result| self.without_secrets(result));
+        let error = error.map(|error| self.without_secrets(error));
         let mut run = RunRow { ended_ms: Some(now), attempts: 0, result, code, error, ..run };
         put(db, &mut run, status, self.wants_to_hear().then_some(now), now)?;
         run.wake_ms = None;

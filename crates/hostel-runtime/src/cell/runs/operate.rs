@@ -13,6 +13,7 @@ const MOST_EVENTS: u32 = 1_000;
 impl Cell {
     pub(super) fn send_now(&self, id: &RunId, event: &str, value: &str) -> Result<()> {
         self.check_kept_size("The event", value)?;
+        let value = &self.without_secrets(value.to_owned());
         let now = self.now_ms();
         self.with_db(|db| {
             let run = going_on(db, id.as_str())?;
@@ -37,7 +38,7 @@ impl Cell {
             let asked = || steps.iter().filter(|step| step.kind == "approval" && step.name == request);
             let open = asked().find(|step| step.state == StepState::Waiting.as_str() && !is_late(step, now));
             if let (Some(step), false) = (open, status(&run)?.is_over()) {
-                let value = serde_json::to_string(&answer)?;
+                let value = self.without_secrets(serde_json::to_string(&answer)?);
                 db.put_step(&ended(step.clone(), StepState::Done, Some(value), now)).map_err(storage::error)?;
                 self.go_on(db, run)?;
                 return Ok(Answered { accepted: true, answer });
@@ -77,6 +78,7 @@ impl Cell {
                 db.remove_step(&step.run, &step.lane, step.position).map_err(storage::error)?;
             }
             (Verdict::Done(value), Some(step)) => {
+                let value = self.without_secrets(value);
                 db.put_step(&ended(step, StepState::Done, Some(value), now)).map_err(storage::error)?;
             }
             (_, None) => {}

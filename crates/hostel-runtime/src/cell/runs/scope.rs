@@ -201,8 +201,9 @@ impl RunHost for Scope {
     fn stash(&self, json: &str) -> Result<()> {
         self.cell.check_kept_size("What is put aside", json)?;
         let now = self.now_ms();
+        let json = self.cell.without_secrets(json.to_owned());
         self.with(|db, run| {
-            let run = RunRow { stash: Some(json.to_owned()), updated_ms: now, ..run };
+            let run = RunRow { stash: Some(json), updated_ms: now, ..run };
             db.put_run(&run).map_err(storage::error)
         })
     }
@@ -214,6 +215,7 @@ impl RunHost for Scope {
     /// Kept and told in one turn, so that clients are told once.
     fn progress(&self, place: &Place, progress: &str) -> Result<()> {
         self.cell.check_kept_size("Progress", progress)?;
+        let progress = &*self.cell.without_secrets(progress.to_owned());
         let now = self.now_ms();
         let told = json!({
             "type": "progress",

@@ -14,7 +14,8 @@ use crate::{ids, storage};
 const ID_CHARS: usize = 16;
 
 impl Cell {
-    pub(super) fn start_now(&self, order: Order) -> Result<Started> {
+    pub(super) fn start_now(&self, mut order: Order) -> Result<Started> {
+        self.mask_order(&mut order);
         self.check_waits(&order.task)?;
         self.check_args_size(&order.task, &order.args)?;
         order.retry.check()?;

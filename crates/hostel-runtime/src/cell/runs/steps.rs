@@ -86,6 +86,7 @@ impl Scope {
         state: StepState,
         value: Option<String>,
     ) -> Result<()> {
+        let value = value.map(|value| self.cell.without_secrets(value));
         db.put_step(&self.step_row(place, kind, state, value)).map_err(storage::error)
     }
 

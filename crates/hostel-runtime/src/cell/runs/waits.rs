@@ -29,7 +29,7 @@ impl Scope {
                 None => self.begin_wait(db, &run, place, wait)?,
             };
             if let Wait::Approval(payload, _) = wait
-                && row.detail.as_ref() != Some(payload)
+                && row.detail != Some(self.cell.without_secrets(payload.clone()))
             {
                 return Err(mismatch(&row, place, "approval of something else"));
             }
@@ -51,7 +51,7 @@ impl Scope {
             Wait::Until(until) => StepRow { until_ms: Some(until.as_millisecond()), ..row },
             Wait::Approval(payload, until) => {
                 let until_ms = until.map(Timestamp::as_millisecond);
-                StepRow { detail: Some(payload.clone()), until_ms, ..row }
+                StepRow { detail: Some(self.cell.without_secrets(payload.clone())), until_ms, ..row }
             }
             Wait::Event(name, until) => {
                 let row = StepRow { until_ms: until.map(Timestamp::as_millisecond), ..row };

@@ -141,6 +141,9 @@ impl Cell {
     fn run_row(&self, row: TaskRow, now: i64, seat: &Seat) {
         let (index, spec) = match (self.class.info().task(&row.task), Spec::read(&row.spec)) {
             (Some(index), Some(spec)) => (index, spec),
+            (None, Some(spec)) if let Some(errand) = self.errand(&row.task) => {
+                return self.run_errand(errand, row, spec);
+            }
             _ => return self.give_up(&row, Code::TaskUnknown.as_str(), "The class has no such task any more."),
         };
         if spec.missed() == Missed::Skip
@@ -244,7 +247,7 @@ impl Cell {
     }
 
     /// A run will not be done: it is kept, with the reason, where somebody can look at it, mend it and have it run again.
-    fn give_up(&self, row: &TaskRow, code: &str, reason: &str) {
+    pub(super) fn give_up(&self, row: &TaskRow, code: &str, reason: &str) {
         self.metrics.tasks_given_up.increment(1);
         let masked = self.masked(reason, "reason of a dead letter");
         let reason = masked.as_deref().unwrap_or(reason);
@@ -262,7 +265,7 @@ impl Cell {
                     tracing::warn!(agent = %self.id, forgotten, "the oldest of the runs that were given up are forgotten");
                 }
                 match &spec {
-                    Some(spec) if self.class.info().task(&row.task).is_some() => advance(db, row, spec, now),
+                    Some(spec) if self.is_known(&row.task) => advance(db, row, spec, now),
                     _ => db.remove_task(&row.id).map(drop).map_err(storage::error),
                 }
             })

@@ -1,0 +1,10 @@
+//! The face from outside: applications that take webhooks and mail, as processes of their own where that matters.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+#![allow(clippy::needless_pass_by_value, reason = "agents are handed what they are sent")]
+
+mod it {
+    mod mail;
+    mod process;
+    mod webhooks;
+}
