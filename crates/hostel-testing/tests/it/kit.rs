@@ -84,7 +84,7 @@ async fn a_year_of_days_passes_and_each_has_its_run() {
 async fn async_work_that_waits_goes_on_when_its_time_has_passed() {
     let home = home().await;
     let mut peer = home.connect("log/a").await;
-    let id = r#"{"type":"rpc","id":"1","method":"wait","args":[86400]}"#;
+    let id = r#"{"type":"rpc","id":"waiting","method":"wait","args":[86400]}"#;
     peer.send(id).await;
     // Its turn has begun once another call is answered.
     peer.call("count", json!([])).await;
@@ -98,7 +98,7 @@ async fn async_work_that_waits_goes_on_when_its_time_has_passed() {
 async fn a_jump_of_the_time_of_day_makes_nobody_wait_longer() {
     let home = home().await;
     let mut peer = home.connect("log/a").await;
-    peer.send(r#"{"type":"rpc","id":"1","method":"wait","args":[60]}"#).await;
+    peer.send(r#"{"type":"rpc","id":"waiting","method":"wait","args":[60]}"#).await;
     peer.call("count", json!([])).await;
     home.set_time("2025-01-01T00:00:00Z".parse().unwrap()).await;
     home.advance(seconds(60)).await;
