@@ -8,11 +8,12 @@
 //!
 //! # What is not here
 //!
-//! Chat, schedules, queues, sub-agents and agent tools.
+//! Chat, schedules, queues and agent tools.
 
 mod counter;
 mod echo;
 mod everything;
+mod family;
 mod fronts;
 mod log;
 mod manners;
@@ -28,6 +29,7 @@ pub use self::{
     counter::{CoderAgent, CounterAgent, MyMCPAgent2},
     echo::EchoAgent,
     everything::EverythingAgent,
+    family::{ChildAgent, MidAgent, ParentAgent},
     manners::MannersAgent,
     plain::{NoIdAgent, PlainAgent, StartFailAgent},
     readonly::ROAgent,
@@ -49,6 +51,9 @@ pub fn app(directory: PathBuf) -> App {
         .agent::<EchoAgent>()
         .agent::<EverythingAgent>()
         .agent::<MannersAgent>()
+        .agent::<ParentAgent>()
+        .sub_agent::<ChildAgent>()
+        .sub_agent::<MidAgent>()
         .data(directory)
         .admission(Admission::default().allow_origin("*"))
         .limits(Limits { message_bytes: Limits::MAX_MESSAGE_BYTES, outbox_bytes: 80 << 20, ..Limits::default() })

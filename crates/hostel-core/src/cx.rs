@@ -29,9 +29,9 @@ use crate::{
 /// Inside a turn, everything done through it belongs to the turn: it commits, or is undone, with it. In an async method
 /// each call is a turn of its own, and [`Cx::update`] changes the state. Cheap to clone.
 pub struct Cx<A> {
-    host: Arc<dyn Host>,
+    pub(crate) host: Arc<dyn Host>,
     connection: Option<Connection>,
-    call: Option<Arc<Incoming>>,
+    pub(crate) call: Option<Arc<Incoming>>,
     identity: Option<Identity>,
     _class: PhantomData<fn() -> A>,
 }

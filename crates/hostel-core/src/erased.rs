@@ -206,6 +206,9 @@ macro_rules! dispatch {
             Event::Close(c, close) => $go(hooks.on_close, (c, close), unit $(, $extra)*),
             Event::Error(error) => $go(hooks.on_error, error, unit $(, $extra)*),
             Event::Request(request) => $go(hooks.on_request, request, Output::Response $(, $extra)*),
+            Event::BeforeSubAgent(request, child) => {
+                $go(hooks.on_before_sub_agent, (request, child), Output::BeforeSubAgent $(, $extra)*)
+            }
             Event::Validate(source) => $go(hooks.validate_state_change, source, unit $(, $extra)*),
             Event::StateChanged(source) => $go(hooks.on_state_changed, source, unit $(, $extra)*),
             Event::Alarm => $go(hooks.on_alarm, (), unit $(, $extra)*),
@@ -285,6 +288,7 @@ impl<A: Agent> Class for ClassOf<A> {
             Event::Close(..) => hooks.on_close.map(|h| h.mode()),
             Event::Error(_) => hooks.on_error.map(|h| h.mode()),
             Event::Request(_) => hooks.on_request.map(|h| h.mode()),
+            Event::BeforeSubAgent(..) => hooks.on_before_sub_agent.map(|h| h.mode()),
             Event::Validate(_) => hooks.validate_state_change.map(|h| h.mode()),
             Event::StateChanged(_) => hooks.on_state_changed.map(|h| h.mode()),
             Event::Alarm => hooks.on_alarm.map(|h| h.mode()),

@@ -10,6 +10,7 @@ use crate::{
     reply::Reply,
     run::{RunInfo, UncertainStep, Verdict},
     stream::StreamHandle,
+    sub_agent::{BeforeSubAgent, SubAgent},
 };
 
 /// Who changed the state.
@@ -42,6 +43,8 @@ pub enum Event {
     Error(Error),
     /// An HTTP request.
     Request(Request),
+    /// A request for an agent under this one.
+    BeforeSubAgent(Request, SubAgent),
     /// Whether the state, already in place, may stay.
     Validate(Source),
     /// The state changed, and everybody was told.
@@ -79,6 +82,8 @@ pub enum Output {
     Reply(Reply),
     /// An HTTP response.
     Response(Response),
+    /// What becomes of a request for a sub-agent.
+    BeforeSubAgent(BeforeSubAgent),
     /// Tags.
     Tags(Vec<String>),
     /// A decision.

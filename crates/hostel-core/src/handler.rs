@@ -13,6 +13,7 @@ use crate::{
     reply::Reply,
     run::{RunInfo, UncertainStep, Verdict},
     stream::StreamHandle,
+    sub_agent::{BeforeSubAgent, SubAgent},
     typescript::{Signature, TypeBook},
 };
 
@@ -148,6 +149,8 @@ pub struct Hooks<A> {
     pub on_error: Option<Handler<A, Error>>,
     /// An HTTP request. Without this hook: 404 `Not implemented`.
     pub on_request: Option<Handler<A, Request, Response>>,
+    /// A request or a WebSocket is for an agent under this one. Without this hook it goes on.
+    pub on_before_sub_agent: Option<Handler<A, (Request, SubAgent), BeforeSubAgent>>,
     /// Vetoes a new state, already in `self`, by returning an error.
     pub validate_state_change: Option<Handler<A, Source>>,
     /// The state changed and everybody was told.
@@ -172,6 +175,7 @@ impl<A> Hooks<A> {
         on_close: None,
         on_error: None,
         on_request: None,
+        on_before_sub_agent: None,
         validate_state_change: None,
         on_state_changed: None,
         on_alarm: None,

@@ -21,6 +21,7 @@ use crate::{
     run::{RunAnswer, RunAsk, RunHost},
     sql::{Rows, SqlValue},
     stream::Tap,
+    sub_agent::SubAgent,
     task::{DeadLetter, Order, Schedule, ScheduleId},
 };
 
@@ -173,6 +174,31 @@ pub trait Host: Send + Sync + 'static {
     /// The way to other agents, from within the call that is being answered, if it is one. Calls wait for this agent's
     /// gate before they leave.
     fn caller(&self, within: Option<Arc<Incoming>>) -> Arc<dyn Caller>;
+    /// The agents under this one.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn sub_agents(&self) -> Result<Vec<SubAgent>>;
+    /// Notes an agent under this one, if it is not noted. Belongs to the turn.
+    ///
+    /// # Errors
+    /// `unknown_agent`, or a storage code.
+    fn add_sub_agent(&self, child: &AgentId) -> Result<()>;
+    /// Whether an agent under this one is noted.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn has_sub_agent(&self, child: &AgentId) -> Result<bool>;
+    /// Deletes an agent under this one once the turn has committed. `false` if there is none.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn delete_sub_agent(&self, child: &AgentId) -> Result<bool>;
+    /// Breaks off what an agent under this one is doing, once the turn has committed. `false` if there is none.
+    ///
+    /// # Errors
+    /// A storage code.
+    fn abort_sub_agent(&self, child: &AgentId) -> Result<bool>;
     /// Deletes everything the agent stored, once the turn has committed, and closes its sockets.
     fn destroy(&self);
 }

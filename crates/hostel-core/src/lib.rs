@@ -29,6 +29,7 @@ pub mod scrub;
 pub mod sql;
 pub mod state;
 pub mod stream;
+pub mod sub_agent;
 pub mod task;
 pub mod typescript;
 
@@ -53,6 +54,7 @@ pub use scrub::{Masked, Scrub};
 pub use sql::{Row, Rows, SqlValue};
 pub use state::{Access, StateField};
 pub use stream::Stream;
+pub use sub_agent::{BeforeSubAgent, SubAgent};
 pub use task::{
     DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
     retry, retry_when,

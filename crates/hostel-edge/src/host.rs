@@ -133,6 +133,25 @@ pub(crate) fn refuse_upgrade(
     response.map(|()| Body::empty())
 }
 
+/// Accepts an upgrade only to close it: an agent has answered the request for one under it with something else.
+pub(crate) fn reject_upgrade(
+    edge: &Edge,
+    mut request: Request<Body>,
+    code: u16,
+    reason: String,
+    id: &RequestId,
+) -> Response<Body> {
+    let (response, upgrade) = match ws::handshake(&mut request, &edge.sockets) {
+        Ok(accepted) => accepted,
+        Err(bad) => return bad_upgrade(&bad, id),
+    };
+    upgrade.spawn(move |mut socket| async move {
+        socket.close(code, &reason);
+        socket.finish().await;
+    });
+    response.map(|()| Body::empty())
+}
+
 fn bad_upgrade(bad: &ws::BadUpgrade, id: &RequestId) -> Response<Body> {
     steps::refused(&bad.refusal);
     let mut response = problem_as(bad.status, &bad.refusal, Some(id));

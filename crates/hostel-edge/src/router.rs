@@ -4,6 +4,7 @@ mod annex;
 mod cors;
 mod hooks;
 mod retry;
+mod sub;
 
 use std::{
     borrow::Cow,
@@ -15,7 +16,7 @@ use std::{
 
 use axum::body::Body;
 use futures_util::future::BoxFuture;
-use hostel_core::{AgentId, Identity, allow};
+use hostel_core::{Identity, allow};
 use hostel_protocol::{
     OneLine,
     name::{NoMatch, Route, check_name, route},
@@ -26,13 +27,13 @@ use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use tracing::Instrument;
 
-use self::hooks::Hook;
 pub use self::{
     annex::{Annex, Plot},
     cors::Cors,
     hooks::{Before, Lobby},
     retry::RoutingRetry,
 };
+use self::{hooks::Hook, sub::Place};
 use crate::{
     address::Address,
     admission::authority,
@@ -360,49 +361,51 @@ impl AgentRouter {
         if let Some(identity) = &destination.identity {
             request.extensions_mut().insert(identity.clone());
         }
-        let namespace = Arc::clone(&destination.binding.class.info().namespace);
-        let agent = AgentId::in_namespace(namespace, &destination.name);
-        let props = self.options.props.clone();
         if request.extensions().get::<RequestId>().is_none() {
             request.extensions_mut().insert(id.clone());
         }
+        let place = Place::of(&request, &self.options.prefix, &destination);
+        match self.descend(request, place, &destination, id).await {
+            Ok((request, place)) => self.arrive(request, place).await,
+            Err(response) => response,
+        }
+    }
+
+    /// Hands the request to the agent it is for, or to an add-on in its place.
+    async fn arrive(&self, mut request: Request<Body>, place: Place) -> Response<Body> {
         let kind = Kind::of(&request);
-        if let Some((annex, plot)) = self.annex_for(&request, &destination, &agent) {
-            kind.step("annex", format_args!("{annex:?} answers for {agent}"));
+        // Props are for the agent that the router reaches; one under it has a parent to tell it things.
+        let props = if place.agent.is_sub_agent() { None } else { self.options.props.clone() };
+        if let Some((annex, plot)) = self.annex_for(&request, &place, props.as_ref()) {
+            kind.step("annex", format_args!("{annex:?} answers for {}", place.agent));
             return annex.answer(request, plot).await;
         }
-        if self.options.retry.wake(&self.edge.node, &agent, props.clone()).await {
-            kind.step("wake", &agent);
+        if self.options.retry.wake(&self.edge.node, &place.agent, props.clone()).await {
+            kind.step("wake", &place.agent);
         }
-        Address { id: agent, props }.write(&mut request);
-        AgentHost::of(self.edge.clone(), destination.binding).answer(request).await
+        Address { id: place.agent, props }.write(&mut request);
+        AgentHost::of(self.edge.clone(), place.binding).answer(request).await
     }
 
     /// The add-on that answers this request in the agent's place.
     fn annex_for(
         &self,
         request: &Request<Body>,
-        destination: &Destination,
-        agent: &AgentId,
+        place: &Place,
+        props: Option<&Arc<Value>>,
     ) -> Option<(&dyn Annex, Plot)> {
         if self.options.annexes.is_empty() {
             return None;
         }
-        let plot = self.plot(request, destination, agent)?;
+        let plot = Plot {
+            agent: place.agent.clone(),
+            class: Arc::clone(&place.binding.class),
+            base: place.base.clone(),
+            rest: place.rest.clone(),
+            props: props.cloned(),
+        };
         let annex = self.options.annexes.iter().find(|annex| annex.wants(request, &plot))?;
         Some((&**annex, plot))
-    }
-
-    fn plot(&self, request: &Request<Body>, destination: &Destination, agent: &AgentId) -> Option<Plot> {
-        let Route::Agent(path) = route(request.uri().path(), &self.options.prefix) else { return None };
-        let base = &request.uri().path()[..request.uri().path().len() - path.rest.len()];
-        Some(Plot {
-            agent: agent.clone(),
-            class: Arc::clone(&destination.binding.class),
-            base: base.trim_end_matches('/').to_owned(),
-            rest: path.rest.to_owned(),
-            props: self.options.props.clone(),
-        })
     }
 
     /// The request went with the hook, so there is no socket left to say it on.

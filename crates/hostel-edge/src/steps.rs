@@ -28,6 +28,11 @@ impl Kind {
     }
 }
 
+/// Logs that an agent has turned a socket away from one under it.
+pub(crate) fn rejected(code: u16, reason: &str) {
+    tracing::info!(step = "refuse", code, "{reason}");
+}
+
 /// Logs and counts that a request or socket is turned away before it reaches an agent.
 pub(crate) fn refused(refusal: &Refusal) {
     let code = refusal.code.as_str();

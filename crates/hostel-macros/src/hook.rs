@@ -26,7 +26,7 @@ const CONNECTION: (&str, &str) = ("connection", "Connection");
 const CONNECT: (&str, &str) = ("request", "ConnectRequest");
 const SOURCE: (&str, &str) = ("source", "Source");
 
-const HOOKS: [Hook; 14] = [
+const HOOKS: [Hook; 15] = [
     hook("on_start", &[], "Result<()>"),
     hook("get_connection_tags", &[CONNECT], "Vec<String>"),
     hook("should_connection_be_readonly", &[CONNECTION, CONNECT], "bool"),
@@ -36,6 +36,7 @@ const HOOKS: [Hook; 14] = [
     hook("on_close", &[CONNECTION, ("close", "CloseEvent")], "Result<()>"),
     hook("on_error", &[("error", "Error")], "Result<()>"),
     hook("on_request", &[("request", "Request")], "Result<Response>"),
+    hook("on_before_sub_agent", &[("request", "Request"), ("child", "SubAgent")], "Result<BeforeSubAgent>"),
     Hook { may_wait: false, ..hook("validate_state_change", &[SOURCE], "Result<()>") },
     hook("on_state_changed", &[SOURCE], "Result<()>"),
     hook("on_alarm", &[], "Result<()>"),

@@ -46,7 +46,7 @@ use proc_macro::TokenStream;
 /// - `#[callable]` opens a method to clients and other agents.
 /// - `#[task]` lets the agent have a method run later: `cx.tasks()` has a method for each.
 /// - Hooks are known by their names: `on_start`, `on_connect`, `on_message`, `on_close`, `on_error`, `on_request`,
-///   `on_alarm`, `on_state_changed`, `validate_state_change`, `get_connection_tags`, `should_connection_be_readonly`,
+///   `on_before_sub_agent`, `on_alarm`, `on_state_changed`, `validate_state_change`, `get_connection_tags`, `should_connection_be_readonly`,
 ///   `should_send_protocol_messages`. Parameters may be left out from the right, and taken by value or by reference.
 /// - Everything else stays a private helper.
 ///

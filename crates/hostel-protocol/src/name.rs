@@ -3,9 +3,13 @@
 
 mod nearest;
 mod route;
+mod segment;
+mod sub;
 
 pub use nearest::nearest;
 pub use route::{AgentPath, NoMatch, Route, route};
+pub use segment::{decode_segment, encode_segment};
+pub use sub::{SubPath, sub_path};
 
 use crate::refusal::{Code, Refusal};
 

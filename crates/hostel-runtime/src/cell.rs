@@ -8,6 +8,7 @@ mod call;
 mod cause;
 mod connect;
 mod cycle;
+mod family;
 mod frames;
 mod group;
 mod host;
@@ -44,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::{
     cause::By,
     connect::Opened,
+    family::{Admission, Doomed},
     job::Job,
     restore::Replacement,
     tasks::{Answer, Ask},
@@ -254,6 +256,27 @@ impl Cell {
             return Err(job);
         }
         inbox.queue.push_back(job);
+        Ok(())
+    }
+
+    /// Gives the agent something to do that somebody else runs.
+    ///
+    /// # Errors
+    /// As [`Cell::submit`].
+    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
+        {
+            let mut inbox = self.inbox.lock();
+            if inbox.retired {
+                return Err(job);
+            }
+            inbox.queue.push_back(job);
+            if inbox.running || inbox.starting {
+                return Ok(());
+            }
+            inbox.running = true;
+        }
+        let cell = self.arc();
+        self.node.spawn(async move { cell.run() });
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use hostel_core::erased::Class;
+use hostel_core::{AgentId, erased::Class};
 use hostel_protocol::{
     name::{kebab, loose_key, nearest},
     refusal::{Code, Refusal},
@@ -18,6 +18,8 @@ pub struct Binding {
     pub slug: String,
     /// The class.
     pub class: Arc<dyn Class>,
+    /// Whether it has agents at the top, or only under others.
+    pub at_top: bool,
     pub(crate) metrics: Arc<ClassMetrics>,
 }
 
@@ -56,13 +58,26 @@ impl Directory {
     /// # Errors
     /// When a name bound before has a spelling in common with it, and means another class.
     pub fn bind(&mut self, name: &str, class: Arc<dyn Class>) -> Result<(), Collision> {
+        self.bind_at(name, class, true)
+    }
+
+    /// Binds a class whose agents are under others only, under its own name.
+    ///
+    /// # Errors
+    /// As [`Directory::bind`].
+    pub fn bind_under_others(&mut self, class: Arc<dyn Class>) -> Result<(), Collision> {
+        let name = class.info().class;
+        self.bind_at(name, class, false)
+    }
+
+    fn bind_at(&mut self, name: &str, class: Arc<dyn Class>, at_top: bool) -> Result<(), Collision> {
         let slug = kebab(name);
         for spelling in [loose_key(name), loose_key(&slug)] {
             self.claim(name, &class, spelling)?;
         }
         let metrics = self.metrics_of(&class);
         self.by_slug.insert(slug.clone(), self.bindings.len());
-        self.bindings.push(Arc::new(Binding { name: name.to_owned(), slug, class, metrics }));
+        self.bindings.push(Arc::new(Binding { name: name.to_owned(), slug, class, at_top, metrics }));
         Ok(())
     }
 
@@ -89,7 +104,8 @@ impl Directory {
     /// `unknown_agent`; with a near miss and the list of agents only in `development`.
     pub fn resolve(&self, slug: &str, development: bool) -> Result<&Arc<Binding>, Refusal> {
         let found = self.by_slug.get(slug).or_else(|| self.by_spelling.get(&loose_key(slug)));
-        found.map(|index| &self.bindings[*index]).ok_or_else(|| self.unknown(slug, development))
+        let found = found.map(|index| &self.bindings[*index]);
+        found.filter(|binding| binding.at_top).ok_or_else(|| self.unknown(slug, development))
     }
 
     fn unknown(&self, slug: &str, development: bool) -> Refusal {
@@ -98,7 +114,8 @@ impl Directory {
         if !development {
             return refusal.with_fix("check the spelling of the agent's class in the client's `agent` option");
         }
-        let slugs = || self.bindings.iter().map(|binding| binding.slug.as_str());
+        let at_top = || self.bindings.iter().filter(|binding| binding.at_top);
+        let slugs = || at_top().map(|binding| binding.slug.as_str());
         let known = slugs().collect::<Vec<_>>().join(", ");
         match nearest(slug, slugs()) {
             Some(near) => refusal.with_fix(format!("did you mean \"{near}\"? Known agents: {known}")),
@@ -109,6 +126,16 @@ impl Directory {
     /// The class whose namespace this is.
     pub fn by_namespace(&self, namespace: &str) -> Option<&Arc<Binding>> {
         self.bindings.iter().find(|binding| &*binding.class.info().namespace == namespace)
+    }
+
+    /// The class of an agent, if it may be where it is: at the top, or under another.
+    pub(crate) fn place_of(&self, id: &AgentId) -> Option<&Arc<Binding>> {
+        let mut of_class = self.bindings.iter().filter(|binding| &*binding.class.info().namespace == id.namespace());
+        if id.is_sub_agent() {
+            of_class.next().filter(|_| id.is_sound())
+        } else {
+            of_class.find(|binding| binding.at_top)
+        }
     }
 
     /// All bindings, in the order they were made.

@@ -19,7 +19,7 @@ use std::{
 };
 
 use hostel_core::{
-    Agent, AgentId, Args, ConnectRequest, Error, Identity, Reply, Request, Response, Result, Stub,
+    Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Reply, Request, Response, Result, Stub,
     erased::{Class, ClassOf},
     host::OutgoingCall,
 };
@@ -90,6 +90,23 @@ impl NodeBuilder {
     /// When the name collides with another class's.
     pub fn bind(mut self, name: &str, class: Arc<dyn Class>) -> Result<Self, Collision> {
         self.directory.bind(name, class)?;
+        Ok(self)
+    }
+
+    /// Serves the class `A` under other agents only.
+    ///
+    /// # Errors
+    /// When its name collides with another class's.
+    pub fn sub_agent<A: Agent>(self) -> Result<Self, Collision> {
+        self.bind_under_others(Arc::new(ClassOf::<A>::new()))
+    }
+
+    /// [`NodeBuilder::sub_agent`] for a class that is known elsewhere.
+    ///
+    /// # Errors
+    /// When its name collides with another class's.
+    pub fn bind_under_others(mut self, class: Arc<dyn Class>) -> Result<Self, Collision> {
+        self.directory.bind_under_others(class)?;
         Ok(self)
     }
 
@@ -236,6 +253,7 @@ impl Node {
     /// The method's own, `method_not_found` and its like, `call_timeout`, or why the agent cannot be reached.
     pub async fn call(&self, call: OutgoingCall) -> Result<Reply> {
         let by = caller::application(&self.0, &call);
+        self.0.let_in(&call.target).await?;
         self.call_by(by, call).await
     }
 
@@ -245,7 +263,24 @@ impl Node {
     /// # Errors
     /// Those of [`Node::call`], and `unauthorized` or `forbidden`.
     pub async fn call_as(&self, client: Option<Identity>, call: OutgoingCall) -> Result<Reply> {
+        self.0.let_in(&call.target).await?;
         self.call_by(By::Client(client), call).await
+    }
+
+    /// Asks an agent, in the name of somebody from outside, whether a request may go on to the agent `child` under it: its
+    /// `on_before_sub_agent`.
+    ///
+    /// # Errors
+    /// Why the agent cannot be started, or the error of its hook.
+    pub async fn before_sub_agent(&self, child: &AgentId, request: Request) -> Result<BeforeSubAgent> {
+        let Some(parent) = child.parent() else { return Ok(BeforeSubAgent::Continue(request)) };
+        let mut request = Some(request);
+        self.0
+            .ask(&parent, |done| {
+                let request = request.take().unwrap_or_default_request();
+                Job::BeforeSubAgent(Box::new(request), child.clone(), done)
+            })
+            .await
     }
 
     pub(crate) async fn request_by(

@@ -13,6 +13,7 @@ mod it {
     mod causes;
     mod connections;
     mod failures;
+    mod family;
     mod gate;
     mod groups;
     mod hibernation;

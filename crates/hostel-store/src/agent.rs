@@ -1,5 +1,6 @@
 //! One agent's database, and the turn that is going on in it.
 
+pub(crate) mod children;
 mod group;
 pub(crate) mod idempotency;
 mod install;
@@ -127,6 +128,15 @@ impl AgentDb {
     /// If the write fails; the turn is then to be rolled back.
     pub fn set_alarm(&mut self, at_ms: Option<i64>) -> Result<(), Error> {
         self.writable()?.set_alarm(at_ms)
+    }
+
+    /// Makes the database, with nothing in it, if there is none. Belongs to the turn.
+    ///
+    /// # Errors
+    ///
+    /// If the write fails; the turn is then to be rolled back.
+    pub fn create(&mut self) -> Result<(), Error> {
+        self.writable().map(drop)
     }
 
     /// Whether a transaction is under way: the turn has written, or run SQL of its own.

@@ -59,7 +59,9 @@ pub(crate) fn wal_of(database: &Path) -> PathBuf {
 /// ASCII lower case only, so no file system folds two of these names into one.
 pub(crate) fn relative(key: &AgentKey) -> String {
     let hash = digest(key);
-    let readable = readable(key.name());
+    // Of a sub-agent its own name is what people look for.
+    let own = if key.is_child() { key.name().rsplit(':').next() } else { None };
+    let readable = readable(own.unwrap_or(key.name()));
     format!("agents/{}/{}/{readable}-{hash}.db", key.namespace(), &hash[..2])
 }
 

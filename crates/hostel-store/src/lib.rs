@@ -55,6 +55,7 @@ mod schema;
 mod store;
 mod value;
 
+pub use agent::children::ChildRow;
 pub use agent::idempotency::Stored;
 pub use agent::runs::{RunFilter, RunRow, StepRow};
 pub use agent::tasks::{Queued, TaskRow, letters::DeadLetter};

@@ -8,13 +8,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::connect::{self, keep_files_on_close};
 use crate::error::Blame;
+use crate::key::namespaces_of;
 use crate::store::Inner;
 use crate::{AgentKey, Error};
 
 /// One agent that has a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentEntry {
-    /// The class in kebab-case.
+    /// The namespace: the class in kebab-case, with `sub_` before it if it is a sub-agent.
     pub namespace: String,
     /// The true name, `None` if the file could not be read.
     pub name: Option<String>,
@@ -64,7 +65,7 @@ pub(crate) fn count(inner: &Inner, namespace: &str) -> Result<u64, Error> {
 
 fn list_memory(inner: &Inner, namespace: Option<&str>, limit: usize, after: Option<&str>) -> Vec<AgentEntry> {
     let wanted = |(file, key): &(String, AgentKey)| {
-        namespace.is_none_or(|ns| ns == key.namespace()) && after.is_none_or(|after| file.as_str() > after)
+        namespace.is_none_or(|ns| ns == key.class()) && after.is_none_or(|after| file.as_str() > after)
     };
     let all = inner.registry.snapshot().into_iter().filter(wanted);
     all.map(|(file, key)| known(file, &key, 0)).take(limit).collect()
@@ -79,7 +80,7 @@ fn walk(
 ) -> io::Result<()> {
     let root = inner.layout.root();
     let namespaces = match namespace {
-        Some(one) => vec![one.to_owned()],
+        Some(class) => namespaces_of(class),
         None => names(&root.join("agents"))?,
     };
     for namespace in namespaces {

@@ -40,9 +40,9 @@ impl HistoryOptions {
         Self { default: Retention::NONE, classes: HashMap::new() }
     }
 
-    /// What is kept of a class.
+    /// What is kept of a class, also of its agents under others.
     pub fn of(&self, namespace: &str) -> Retention {
-        self.classes.get(namespace).copied().unwrap_or(self.default)
+        self.classes.get(crate::key::class_of(namespace)).copied().unwrap_or(self.default)
     }
 
     /// Whether nothing is kept of any class.

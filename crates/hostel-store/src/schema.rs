@@ -15,7 +15,8 @@ pub(crate) struct Step {
 pub(crate) const STEPS: &[Step] = &[Step { version: 1, sql: step1::SQL }];
 
 /// Groups of tables that come into being when they are first needed: all of a group, or none.
-pub(crate) const LAZY: &[&str] = &[crate::agent::tasks::CREATE, crate::agent::runs::CREATE];
+pub(crate) const LAZY: &[&str] =
+    &[crate::agent::tasks::CREATE, crate::agent::runs::CREATE, crate::agent::children::CREATE];
 
 /// The version that this build writes.
 pub(crate) fn newest(steps: &[Step]) -> u32 {

@@ -192,7 +192,7 @@ impl Store {
         }
     }
 
-    /// Agents that have a database, in the order of their files, starting after the
+    /// Agents that have a database, of a class or all, sub-agents included, in the order of their files, starting after the
     /// [`cursor`](AgentEntry::cursor) of the last one seen. Reads the directory and, for each agent that is
     /// not open, the name inside its file.
     ///

@@ -62,6 +62,7 @@ type Annexing = Box<dyn FnOnce(&Edge, AgentRouter) -> AgentRouter + Send>;
 #[must_use = "an application does nothing until it is served"]
 pub struct App {
     classes: Vec<(String, Arc<dyn Class>)>,
+    under_others: Vec<Arc<dyn Class>>,
     env: Vec<(TypeId, Service)>,
     data: Option<PathBuf>,
     options: Options,
@@ -127,6 +128,7 @@ impl App {
     pub fn new() -> Self {
         Self {
             classes: Vec::new(),
+            under_others: Vec::new(),
             env: Vec::new(),
             data: Some(PathBuf::from(".hostel")),
             options: Options::default(),
@@ -159,6 +161,13 @@ impl App {
     /// Serves the class `A` under another name as well. All names reach the same agents.
     pub fn agent_as<A: Agent>(mut self, name: &str) -> Self {
         self.classes.push((name.to_owned(), Arc::new(ClassOf::<A>::new())));
+        self
+    }
+
+    /// Serves the class `A` under other agents only: there is no agent of it at the top, by whatever way. Classes served
+    /// with [`App::agent`] can be under others as well.
+    pub fn sub_agent<A: Agent>(mut self) -> Self {
+        self.under_others.push(Arc::new(ClassOf::<A>::new()));
         self
     }
 
@@ -439,6 +448,9 @@ impl App {
         }
         for (name, class) in self.classes {
             node = node.bind(&name, class)?;
+        }
+        for class in self.under_others {
+            node = node.bind_under_others(class)?;
         }
         for (id, service) in self.env {
             node = node.env_arc(id, service);

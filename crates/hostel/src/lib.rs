@@ -79,9 +79,9 @@ pub use app::{App, Home, StartError};
 /// The built-in ways to find out who somebody is.
 pub use hostel_auth as auth;
 pub use hostel_core::{
-    Access, Agent, AgentId, Args, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest, Connection, Cx,
-    Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result, Row, Rows, Scrub,
-    Source, SqlValue, StateField, Stream, Stub, allow, erased,
+    Access, Agent, AgentId, Args, BeforeSubAgent, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest,
+    Connection, Cx, Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result,
+    Row, Rows, Scrub, Source, SqlValue, StateField, Stream, Stub, SubAgent, allow, erased,
     run::{
         Answer, Answered, Decision, RunAnswer, RunAsk, RunId, RunInfo, RunPage, RunQuery, RunStatus, Runs, Started,
         StepInfo, StepState, UncertainStep, Verdict,
@@ -126,8 +126,8 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        App, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Identity, Message, Request, Response, Result,
-        Schedule, ScheduleId, Source, State, Stream, agent, callable, task,
+        App, BeforeSubAgent, Body, CloseEvent, ConnectRequest, Connection, Cx, Error, Identity, Message, Request,
+        Response, Result, Schedule, ScheduleId, Source, State, Stream, SubAgent, agent, callable, task,
     };
 }
 
@@ -142,6 +142,10 @@ struct GuideDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/schedules.md")]
 struct SchedulesDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sub-agents.md")]
+struct SubAgentsDoctests;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/durable-steps.md")]

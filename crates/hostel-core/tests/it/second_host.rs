@@ -421,6 +421,26 @@ impl Host for SecondHost {
         Arc::clone(&self.world) as Arc<dyn Caller>
     }
 
+    fn sub_agents(&self) -> Result<Vec<hostel_core::SubAgent>> {
+        Ok(Vec::new())
+    }
+
+    fn add_sub_agent(&self, _child: &AgentId) -> Result<()> {
+        Err(Error::msg("this host has no place for sub-agents"))
+    }
+
+    fn has_sub_agent(&self, _child: &AgentId) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn delete_sub_agent(&self, _child: &AgentId) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn abort_sub_agent(&self, _child: &AgentId) -> Result<bool> {
+        Ok(false)
+    }
+
     fn destroy(&self) {
         lock(&self.connections).clear();
     }

@@ -210,3 +210,47 @@ fn a_name_of_1024_bytes_fits_and_one_more_does_not() {
     let refusal = check_name(&"n".repeat(1025)).unwrap_err();
     assert_eq!(refusal.code, Code::NameTooLong);
 }
+
+#[test]
+fn the_path_of_a_sub_agent_is_found_as_published_servers_find_it() {
+    let known = |class: &str| matches!(class, "child-agent" | "mid-agent");
+    let found =
+        |path: &'static str| sub_path(path, known).map(|sub| (sub.class, sub.name.into_owned(), sub.rest.into_owned()));
+    let some = |class, name: &str, rest: &str| Some((class, name.to_owned(), rest.to_owned()));
+    for (path, expected) in [
+        ("sub/child-agent/c%201/deep/path", some("child-agent", "c 1", "/deep/path")),
+        ("sub/child-agent/c", some("child-agent", "c", "/")),
+        ("/sub/child-agent/c/", some("child-agent", "c", "/")),
+        ("sub//child-agent//c//x//y/", some("child-agent", "c", "/x/y")),
+        ("sub/mid-agent/m/sub/child-agent/c/x", some("mid-agent", "m", "/sub/child-agent/c/x")),
+        ("x/sub/child-agent/c", some("child-agent", "c", "/")),
+        ("sub/sub/child-agent/c", some("child-agent", "c", "/")),
+        ("sub/nope-agent/sub/child-agent/c", some("child-agent", "c", "/")),
+        ("sub/child-agent/a%2Fb%00+", some("child-agent", "a/b\0+", "/")),
+        ("sub/child-agent/%zz/sub/child-agent/c", some("child-agent", "c", "/")),
+        ("sub/nope-agent/x", None),
+        ("sub/ChildAgent/c1", None),
+        ("sub/child-agent", None),
+        ("sub/child-agent/%FF", None),
+        ("Sub/child-agent/c", None),
+        ("", None),
+    ] {
+        assert_eq!(found(path), expected, "{path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_segment_and_back(text in any::<String>()) {
+        let segment = encode_segment(&text);
+        prop_assert!(segment.is_ascii() && !segment.contains(['/', ':', '?', '#', ' ']));
+        prop_assert_eq!(decode_segment(&segment).unwrap(), &*text);
+    }
+
+    #[test]
+    fn no_path_of_a_sub_agent_makes_a_panic(path in "[sub/a%2F ]{0,40}|\\PC{0,40}") {
+        if let Some(found) = sub_path(&path, |class| class.len() < 3) {
+            prop_assert!(found.rest.starts_with('/'));
+        }
+    }
+}

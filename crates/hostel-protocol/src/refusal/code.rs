@@ -128,6 +128,7 @@ codes! {
     // Calls between agents, and sub-agents.
     CallCycle "call_cycle" 508 1011 None, "The call waits for itself";
     CallTooDeep "call_too_deep" 508 1011 None, "The chain of calls is too long";
+    NameInvalid "name_invalid" 400 4400 None, "No agent can have this name";
     // Secrets.
     SecretMasked "secret_masked" 400 4400 None, "A secret was masked";
     SecretRefused "secret_refused" 400 4400 None, "A secret stands where it cannot be masked";

@@ -61,7 +61,9 @@ impl By {
                 Self::Connection(Arc::clone(connection.record()))
             }
             (None, Event::Tags(request)) => Self::Client(request.identity.clone()),
-            (None, Event::Request(request)) => Self::Client(request.extensions().get().cloned()),
+            (None, Event::Request(request) | Event::BeforeSubAgent(request, _)) => {
+                Self::Client(request.extensions().get().cloned())
+            }
             (None, Event::Alarm) => Self::Schedule,
             (None, _) => Self::Agent,
         }
@@ -119,7 +121,7 @@ impl Why {
             Event::Tags(_) | Event::Readonly(..) | Event::Protocol(..) | Event::Connect(..) => ("connect", ""),
             Event::Message(..) => ("message", ""),
             Event::Close(..) => ("close", ""),
-            Event::Request(request) => ("request", method_of(request.method())),
+            Event::Request(request) | Event::BeforeSubAgent(request, _) => ("request", method_of(request.method())),
             Event::Alarm => ("alarm", ""),
             Event::RunEnded(_) => ("run", "on_run_ended"),
             Event::StepUncertain(_) => ("run", "on_step_uncertain"),

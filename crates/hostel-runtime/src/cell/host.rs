@@ -7,7 +7,7 @@ use std::{
 };
 
 use hostel_core::{
-    AgentId, BoxFuture, Error, Result, Rows, SqlValue,
+    AgentId, BoxFuture, Error, Result, Rows, SqlValue, SubAgent,
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
     handler::Mode,
     host::{Caller, Effect, Host, Incoming, no_run},
@@ -217,6 +217,26 @@ impl Host for Cell {
 
     fn caller(&self, within: Option<Arc<Incoming>>) -> Arc<dyn Caller> {
         Arc::new(crate::node::GatedCaller::new(self.arc(), within))
+    }
+
+    fn sub_agents(&self) -> Result<Vec<SubAgent>> {
+        self.as_turn(|| self.children_now())
+    }
+
+    fn add_sub_agent(&self, child: &AgentId) -> Result<()> {
+        self.as_turn(|| self.add_child_now(child))
+    }
+
+    fn has_sub_agent(&self, child: &AgentId) -> Result<bool> {
+        self.as_turn(|| self.has_child_now(child))
+    }
+
+    fn delete_sub_agent(&self, child: &AgentId) -> Result<bool> {
+        self.as_turn(|| self.delete_child_now(child))
+    }
+
+    fn abort_sub_agent(&self, child: &AgentId) -> Result<bool> {
+        self.as_turn(|| self.abort_child_now(child))
     }
 
     fn destroy(&self) {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use hostel_core::{
-    Args, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event, host::Incoming,
+    AgentId, Args, BeforeSubAgent, CloseEvent, ConnectRequest, Error, Message, Request, Response, Result, event::Event,
+    host::Incoming,
 };
+use hostel_protocol::refusal::Code;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{
     By, Cell,
     connect::Opened,
+    family::{Admission, Destroyed},
     restore::{Replacement, Restored},
     tasks::{Answer, Ask},
 };
@@ -44,6 +47,20 @@ pub(crate) enum Job {
     Replace(Box<Replacement>, oneshot::Sender<Result<()>>),
     /// Show the state to every client, after that.
     Show(Restored),
+    /// Ask whether a request may go on to an agent under this one.
+    BeforeSubAgent(Box<Request>, AgentId, oneshot::Sender<Result<BeforeSubAgent>>),
+    /// Let somebody from outside reach an agent under this one.
+    Adopt(AgentId, Admission, oneshot::Sender<Result<()>>),
+    /// The agent's parent has let somebody in: it is made if it is not there.
+    Admit,
+    /// The agent's parent wants it out of memory.
+    Abort,
+    /// The agent's parent has deleted it.
+    Destroy(Destroyed),
+    /// An agent under this one has gone, as was decided under this number.
+    Gone(AgentId, i64),
+    /// Go on with deletions that were decided.
+    Tend,
     /// Put the agent out of memory: its writes were lost, or it fails too often.
     Evict,
     /// Nothing, but for looking whether the cell is still needed.
@@ -70,7 +87,10 @@ impl Job {
 
     /// Whether it is done without the agent's code, so that a failed start does not concern it.
     pub(super) fn needs_no_start(&self) -> bool {
-        matches!(self, Self::Replace(..) | Self::Declare(_))
+        matches!(
+            self,
+            Self::Replace(..) | Self::Declare(_) | Self::Destroy(_) | Self::Gone(..) | Self::Tend | Self::Abort
+        )
     }
 }
 
@@ -81,6 +101,10 @@ impl Cell {
             Job::Replace(with, done) => return self.replace(*with, done),
             Job::Declare(done) => return answer(done, self.bring_in_step()),
             Job::Ask(ask, done) if ask.only_looks() && !self.is_awake() => return self.ask_asleep(&ask, done),
+            Job::Destroy(done) => return self.destroy_from_above(done),
+            Job::Gone(child, number) => return self.child_gone(&child, number),
+            Job::Tend => return self.tend(),
+            Job::Abort => return self.abort(),
             job => job,
         };
         match &job {
@@ -113,7 +137,10 @@ impl Cell {
             Job::Alarm(seat) => self.alarm_due(seat),
             Job::Ask(ask, done) => self.ask(ask, done),
             Job::Show(restored) => self.show_restored(restored),
-            Job::Evict | Job::Tidy | Job::Replace(..) | Job::Declare(_) => {}
+            Job::BeforeSubAgent(request, child, done) => self.before_sub_agent(*request, &child, done),
+            Job::Adopt(child, admission, done) => self.admit_and_tell(&child, admission, done),
+            Job::Admit | Job::Evict | Job::Tidy | Job::Replace(..) | Job::Declare(_) => {}
+            Job::Destroy(_) | Job::Gone(..) | Job::Tend | Job::Abort => {}
         }
     }
 
@@ -127,12 +154,17 @@ impl Cell {
             Job::Call { reply, .. } => self.release(vec![reply.deliver(Err(error))]),
             Job::Message(peer, _) => self.turn_away(&peer, &error),
             Job::Close(peer, _) => self.forget(&peer),
-            Job::Alarm(_) => self.retry_alarm(&error),
             Job::Declare(done) => answer(done, Err(error)),
+            // There is no such sub-agent any more, or it is on its way out, which needs no alarm.
+            Job::Alarm(_) if matches!(error.code(), Some(Code::AgentNotFound | Code::AgentUnavailable)) => {}
+            Job::Alarm(_) => self.retry_alarm(&error),
             Job::Ask(_, done) => answer(done, Err(error)),
             Job::Replace(_, done) => answer(done, Err(error)),
             Job::Show(restored) => self.show_stored(restored, &error),
-            Job::Evict | Job::Tidy => {}
+            Job::BeforeSubAgent(_, _, done) => answer(done, Err(error)),
+            Job::Adopt(_, _, done) => answer(done, Err(error)),
+            Job::Destroy(done) => done(Err(error)),
+            Job::Admit | Job::Abort | Job::Gone(..) | Job::Tend | Job::Evict | Job::Tidy => {}
         }
     }
 }

@@ -8,15 +8,16 @@ use std::{
 
 use hostel_core::{Error, Result, erased::Origin, event::Event, handler::Mode};
 use hostel_protocol::{connection::close, refusal::Code};
+use hostel_store::{AgentDb, Commit};
 use tokio::time::Instant;
 
 use super::{
     Cell, Job,
-    cause::Why,
+    cause::{START, Why},
     job::Ready,
     turn::{Awake, Turn},
 };
-use crate::storage;
+use crate::{gate::Delivery, storage};
 
 impl Cell {
     /// Brings the agent into memory if it is not, `on_start` included.
@@ -27,21 +28,23 @@ impl Cell {
         if let Err(error) = self.node.quarantine.check(&self.id) {
             return Ready::Refused(job, error);
         }
-        if let Err(error) = self.load() {
+        if let Err(error) = self.load(matches!(job, Job::Admit)) {
             return Ready::Refused(job, self.load_failed(error));
         }
         self.start(job)
     }
 
     /// Opens the database and reads the state. Runs no code of the agent but its deserialisation.
-    fn load(&self) -> Result<()> {
+    fn load(&self, admitted: bool) -> Result<()> {
         let mut core = self.lock_core();
         if self.inbox.lock().retired {
             return Err(Error::coded(Code::ShuttingDown, "The server is restarting.").with_fix("come back in a moment"));
         }
         self.node.rebuild_if_due(&self.id)?;
-        let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
+        let mut db = self.node.open_db(&self.id)?;
         let stored = db.state().map_err(storage::error)?;
+        self.check_family(&db)?;
+        let made = self.make_if_admitted(&mut db, admitted)?;
         self.nothing_under_way();
         let moments = self.moments(&db)?;
         let awake = self.guarded(|| self.instantiate(stored))?;
@@ -50,12 +53,27 @@ impl Cell {
         *self.store.lock() = Some(db);
         self.note_state(awake.state.as_ref());
         *core = Some(awake);
+        self.pass_gate(made.into(), Vec::new());
         drop(core);
         self.awake.store(true, Ordering::Release);
         self.metrics.wakes.increment(1);
         self.metrics.awake.increment(1.0);
         self.node.note_awake(&self.arc());
         Ok(())
+    }
+
+    /// A sub-agent comes into being only when its parent lets somebody in; otherwise it was deleted meanwhile.
+    fn make_if_admitted(&self, db: &mut AgentDb, admitted: bool) -> Result<Option<Commit>> {
+        if !self.id.is_sub_agent() || db.is_created() {
+            return Ok(None);
+        }
+        if !admitted {
+            return Err(Error::coded(Code::AgentNotFound, format!("There is no agent {} any more.", self.id))
+                .with_fix("reach it by way of its parent to have a new one made"));
+        }
+        db.create().map_err(storage::error)?;
+        db.set_cause(START);
+        db.commit().map_err(storage::error)
     }
 
     fn instantiate(&self, stored: Option<Arc<str>>) -> Result<Awake> {
@@ -170,6 +188,7 @@ impl Cell {
     fn load_failed(&self, error: Error) -> Error {
         match error.code() {
             Some(Code::AgentStartFailed | Code::TurnPanicked) | None => self.start_failed(error),
+            Some(Code::AgentNotFound | Code::AgentUnavailable) => error,
             Some(_) => {
                 tracing::error!(agent = %self.id, error = ?error, "an agent could not be loaded");
                 error
@@ -269,6 +288,15 @@ impl Cell {
         self.node.spawn(async move { cell.submit_first(Job::Evict) });
     }
 
+    /// Puts the agent out of memory because its parent wants that: whatever it waits for is broken off.
+    pub(super) fn abort(&self) {
+        drop(self.end_era());
+        if self.is_awake() {
+            self.node.block(|| self.unload());
+            self.look_again();
+        }
+    }
+
     /// Tells every client that the server goes.
     pub(crate) fn farewell(&self, reason: &str) {
         self.peers.lock().values().for_each(|peer| peer.outbox.close(close::SERVICE_RESTART, reason));
@@ -295,13 +323,19 @@ impl Cell {
 
     /// Deletes what the agent stored, within the turn that asked for it; the next event finds a new agent. Its sockets
     /// are on their way out, and nothing of theirs reaches that one. Durable when it returns.
-    pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) -> Result<()> {
+    /// If others are under it, that is decided, and follows once they are gone: the delivery begins with it.
+    pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) -> Result<Option<Delivery>> {
         self.awake.store(false, Ordering::Release);
         self.metrics.awake.decrement(1.0);
         self.note_state(None);
         let destroyed = (core.take(), self.store.lock().take());
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
         peers.iter().for_each(|peer| self.forget(peer));
+        if destroyed.1.as_ref().is_some_and(|db| db.is_ending().unwrap_or(false)) {
+            let ended = destroyed.1.map_or(Ok(None), |db| self.node.block(|| self.end_after_children(db)).map(Some));
+            self.drop_guarded(destroyed.0);
+            return ended;
+        }
         let gone = destroyed.1.map_or(Ok(()), |db| self.node.block(|| db.destroy()));
         if let Err(error) = &gone {
             tracing::error!(agent = %self.id, error = %error, "an agent's files could not be deleted");
@@ -310,7 +344,7 @@ impl Cell {
             tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
         }
         self.drop_guarded(destroyed.0);
-        gone.map_err(storage::error)
+        gone.map_err(storage::error).map(|()| None)
     }
 }
 

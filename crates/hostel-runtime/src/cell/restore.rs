@@ -64,22 +64,22 @@ impl Cell {
         let state: Option<Arc<str>> = with.image.state().map_err(storage::error)?.map(Into::into);
         let alarm = with.image.wake().map_err(storage::error)?;
         self.check_shape(&with, state.as_deref())?;
-        let replaced = {
+        let (wake, replaced) = {
             let mut core = self.lock_core();
             if self.inbox.lock().retired {
                 return Err(Error::coded(Code::ShuttingDown, "The server is restarting."));
             }
             self.hand_over_held();
-            self.replace_stored(with, alarm)?;
+            let wake = self.replace_stored(with, alarm)?;
             self.note_state(None);
             // From here on turns of async work that was begun before are refused.
             drop(self.end_era());
             self.awake.store(false, Ordering::Release);
-            (core.take(), std::mem::take(&mut *self.scratch.lock()))
+            (wake, (core.take(), std::mem::take(&mut *self.scratch.lock())))
         };
         self.forget_troubles();
         self.let_go_of(replaced);
-        let moved = self.moments_committed(Moments { wake: alarm, look: alarm });
+        let moved = self.moments_committed(Moments { wake, look: alarm });
         self.release(vec![moved]);
         Ok(state)
     }
@@ -102,7 +102,8 @@ impl Cell {
     }
 
     /// Between turns, with the agent's lock held: from the register to the file.
-    fn replace_stored(&self, with: Replacement, alarm: Option<i64>) -> Result<()> {
+    /// Returns when the register is to have the agent looked at.
+    fn replace_stored(&self, mut with: Replacement, mut alarm: Option<i64>) -> Result<Option<i64>> {
         let mut store = self.store.lock();
         let mut opened = None;
         let db = match store.as_mut() {
@@ -112,17 +113,24 @@ impl Cell {
         if !with.over_existing {
             self.check_absent(db)?;
         }
+        // Who is under it is not a part of the past. Of a database that cannot be read, the image knows it best.
+        if let Ok(rows) = db.children() {
+            with.image.set_children(&rows).map_err(storage::error)?;
+            if rows.iter().any(|row| row.doomed != 0) {
+                alarm = Some(super::family::AT_ONCE);
+            }
+        }
         self.register_earlier(alarm)?;
         let cause = Cause { event: &with.event, what: &with.what, author: Author::Operator };
         db.replace(with.image, cause).map_err(storage::error)?;
         *store = None;
-        Ok(())
+        Ok(alarm)
     }
 
     /// The database of an agent that is out of memory, in whatever state it is. What the register knows is asked of it,
     /// since the database may not be readable.
     pub(super) fn open_asleep(&self) -> Result<AgentDb> {
-        let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
+        let db = self.node.open_db(&self.id)?;
         let registered = self.node.store.registered_alarm(db.key()).map_err(storage::error)?;
         self.note_registered(registered);
         Ok(db)

@@ -144,7 +144,7 @@ impl Cell {
         let call = by.as_ref().and_then(By::incoming).cloned();
         let why = Why::hook(&event, peer, by);
         let mut origin = Origin { call, ..self.origin(peer) };
-        if let Event::Request(request) = &event {
+        if let Event::Request(request) | Event::BeforeSubAgent(request, _) = &event {
             origin.identity = request.extensions().get().cloned();
         }
         if mode == Mode::Task {

@@ -177,7 +177,8 @@ impl Cell {
         let next = db.next_tasks(self.running.count() + 1).map_err(storage::error)?;
         let first = next.first().map(|(_, at)| *at);
         let idle = next.iter().find(|(id, _)| !self.running.has(id)).map(|(_, at)| self.running.not_before(*at));
-        Ok(Moments { wake: earlier(alarm, first), look: earlier(self.alarm_to_ring(alarm), idle) })
+        let kin = self.kin_moment(db)?;
+        Ok(Moments { wake: earlier(earlier(alarm, first), kin), look: earlier(self.alarm_to_ring(alarm), idle) })
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Scratch {
     /// What the sender of a state frame has is not what was stored: it is sent the state like everybody else.
     pub(super) correct_sender: bool,
     pub(super) destroy: bool,
+    /// What it has decided about agents under this one.
+    pub(super) kin: Vec<super::family::Kin>,
     /// Work that begins when the turn has committed.
     pub(super) spawned: Vec<BoxFuture<()>>,
     /// Until when the turn's SQL may run.
@@ -253,6 +255,9 @@ impl Cell {
             // A new wish is not held back by the failures of an old one.
             self.alarm_not_before.store(i64::MIN, Ordering::Relaxed);
         }
+        if destroy {
+            orders |= self.end_with_children(db)?;
+        }
         if db.is_writing() {
             orders |= self.declare(db)?;
             let masked = self.masked_author(cause);
@@ -317,6 +322,9 @@ impl Cell {
             deliveries.extend(self.accepted(state, turn.sender));
         }
         deliveries.extend(scratch.effects.into_iter().filter_map(|effect| self.delivery(effect)));
+        if !scratch.kin.is_empty() {
+            deliveries.push(self.kin_delivery(scratch.kin));
+        }
         After { changed, destroyed: scratch.destroy, spawned: scratch.spawned }
     }
 
@@ -348,11 +356,11 @@ impl Cell {
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
         let ended = self.destroy_stored(core);
         let (code, reason) = match &ended {
-            Ok(()) => (close::GOING_AWAY, "Durable Object destroyed".to_owned()),
+            Ok(_) => (close::GOING_AWAY, "Durable Object destroyed".to_owned()),
             Err(error) => (close::TRY_AGAIN_LATER, error.to_refusal(Code::StorageFailed).close_reason()),
         };
         deliveries.extend(peers.into_iter().map(|peer| Delivery::Close(peer, code, reason.clone())));
-        ended
+        ended.map(|follows| deliveries.extend(follows))
     }
 
     pub(super) fn pass_gate(&self, kept: Kept, mut deliveries: Vec<Delivery>) {

@@ -10,7 +10,7 @@ use hostel_protocol::refusal::Code;
 use jiff::Timestamp;
 
 use super::{Node, Shared};
-use crate::cell::{By, Cell};
+use crate::cell::{Admission, By, Cell};
 
 impl Caller for Node {
     fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>> {
@@ -63,6 +63,14 @@ impl GatedCaller {
         Node::inside(self.cell.shared())
     }
 
+    /// What a call waits for before it leaves. To an agent under this one it leaves by the list of those.
+    fn gate(&self, target: &AgentId) -> BoxFuture<Result<()>> {
+        match target.is_sub_agent() && target.parent().as_ref() == Some(&self.cell.id) {
+            true => self.cell.admit(target, Admission::Known),
+            false => self.cell.durable(),
+        }
+    }
+
     /// What the other agent is told of this call.
     fn introduce(&self, target: &AgentId, kind: IncomingKind, deadline: Option<Timestamp>) -> Result<By> {
         let hops = self.within.as_ref().map_or(0, |call| call.hops) + 1;
@@ -85,7 +93,7 @@ impl Caller for GatedCaller {
     fn call(&self, call: OutgoingCall) -> BoxFuture<Result<Reply>> {
         let deadline = deadline(&self.cell.shared(), &call);
         let by = self.introduce(&call.target, kind(&call), deadline);
-        let (node, gate) = (self.node(), self.cell.durable());
+        let (node, gate) = (self.node(), self.gate(&call.target));
         Box::pin(async move {
             let by = by?;
             gate.await?;
@@ -95,7 +103,7 @@ impl Caller for GatedCaller {
 
     fn fetch(&self, target: AgentId, mut request: Request) -> BoxFuture<Result<Response>> {
         let by = self.introduce(&target, IncomingKind::Call, None);
-        let (node, gate) = (self.node(), self.cell.durable());
+        let (node, gate) = (self.node(), self.gate(&target));
         // It is this agent that asks. Whoever it speaks for, it cannot lend their identity.
         request.extensions_mut().remove::<Identity>();
         Box::pin(async move {

@@ -59,8 +59,8 @@ async fn class_in_step(node: &Weak<Shared>, namespace: &str, declared: String) -
         after = page.last().map(|entry| entry.cursor.clone());
         agents += page.len();
         let is_last = page.len() < PAGE;
-        let names = page.into_iter().filter_map(|entry| entry.name);
-        agents_in_step(&shared, names.map(|name| AgentId::in_namespace(namespace.into(), &name))).await;
+        let ids = page.into_iter().filter_map(|entry| Some(AgentId::from_stored(&entry.namespace, &entry.name?)));
+        agents_in_step(&shared, ids).await;
         if is_last {
             break;
         }

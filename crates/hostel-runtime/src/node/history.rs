@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Node, overview::beside, shared::key_of};
 use crate::{
-    cell::{Job, Replacement},
+    cell::{Admission, Job, Replacement},
     storage,
 };
 
@@ -75,7 +75,10 @@ impl Node {
     /// # Errors
     /// `agent_exists` if the name is taken, `name_too_long`, and those of [`Node::restore`].
     pub async fn fork(&self, id: &AgentId, new_name: &str, at: Moment) -> Result<Restored> {
-        let target = AgentId::in_namespace(id.namespace().into(), new_name);
+        let target = match id.parent() {
+            Some(parent) => parent.sub_agent_in(id.namespace(), new_name)?,
+            None => AgentId::in_namespace(id.namespace().into(), new_name),
+        };
         self.0.check_served(&target)?;
         let image = self.image(id, at).await?;
         let what = format!("{id} #{}", image.turn());
@@ -99,6 +102,9 @@ impl Node {
         what: String,
         over_existing: bool,
     ) -> Result<Restored> {
+        if id.is_sub_agent() {
+            self.0.admit(id, Admission::Note).await?;
+        }
         let restored = Restored { turn: image.turn(), time_ms: image.time_ms() };
         let key = key_of(id);
         let image = beside(move || named(image, &key)).await?;

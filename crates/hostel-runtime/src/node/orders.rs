@@ -31,6 +31,7 @@ impl Node {
     /// # Cancel safety
     /// The run may have been kept if the future is dropped; asking again under the same key is safe.
     pub async fn order(&self, id: &AgentId, order: Order, key: Option<&str>) -> Result<ScheduleId> {
+        self.0.let_in(id).await?;
         match self.ask_tasks(id, || Ask::Order(Box::new(order.clone()), key.map(str::to_owned))).await? {
             Answer::Id(id) => Ok(id),
             _ => Err(mistaken()),

@@ -34,6 +34,9 @@ pub struct ClassOverview {
 pub struct AgentOverview {
     /// Its name, unless its file cannot be read.
     pub name: Option<String>,
+    /// The address of the agent it is under, if it is under one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Why its file cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -112,12 +115,13 @@ pub(super) async fn agents(
     beside(move || {
         let entries = shared.store.agents(Some(&namespace), limit, after.as_deref()).map_err(storage::error)?;
         let show = |entry: AgentEntry| {
-            let id = entry.name.as_ref().map(|name| AgentId::in_namespace(namespace.as_str().into(), name));
-            let cell = id.and_then(|id| shared.existing_cell(&id));
+            let id = entry.name.as_ref().map(|name| AgentId::from_stored(&entry.namespace, name));
+            let cell = id.as_ref().and_then(|id| shared.existing_cell(id));
             AgentOverview {
                 awake: cell.as_ref().is_some_and(|cell| cell.is_awake()),
                 sockets: cell.map_or(0, |cell| cell.socket_count()),
-                name: entry.name,
+                parent: id.as_ref().and_then(AgentId::parent).map(|parent| parent.to_string()),
+                name: id.map(|id| id.name().to_owned()),
                 problem: entry.problem,
                 bytes: entry.bytes,
                 cursor: entry.cursor,
@@ -138,7 +142,7 @@ pub(super) async fn safe_state(node: &Arc<Shared>, id: &AgentId) -> Result<SafeS
         }
     }
     beside(move || {
-        let db = shared.store.agent(id.namespace(), id.name()).map_err(storage::error)?;
+        let db = shared.open_db(&id)?;
         let state = db.state().map_err(storage::error)?;
         Ok(SafeState { state: raw(state.as_deref())?, awake: false })
     })

@@ -13,7 +13,7 @@ use std::{
 
 use hostel_core::{AgentId, Error, Result, connection::ConnectionKey};
 use hostel_protocol::refusal::Code;
-use hostel_store::{AgentKey, Store};
+use hostel_store::{AgentDb, AgentKey, Store};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::{
@@ -29,7 +29,7 @@ use super::{
     wheel::{self, Wheel},
 };
 use crate::{
-    cell::{Cell, Job},
+    cell::{Cell, Doomed, Job},
     clock::Clock,
     directory::Directory,
     durability::Durability,
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) sleepers: Sleepers,
     pub(crate) heavy_lane: Semaphore,
     pub(crate) porter: Arc<Porter>,
+    /// Agents that are being deleted from above.
+    pub(crate) doomed: Mutex<Doomed>,
     shards: [Shard; SHARDS],
     hasher: RandomState,
     pub(super) wheel: Wheel,
@@ -90,6 +92,7 @@ impl Shared {
             sleepers: Sleepers::default(),
             heavy_lane: Semaphore::new((cores / 2).max(1)),
             porter: Arc::clone(&porter),
+            doomed: Mutex::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             wheel,
@@ -124,7 +127,7 @@ impl Shared {
         if let Some(cell) = shard.get(id) {
             return Ok(Arc::clone(cell));
         }
-        let binding = self.directory.by_namespace(id.namespace()).ok_or_else(|| unknown(id))?;
+        let binding = self.directory.place_of(id).ok_or_else(|| unknown(id))?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         let (class, metrics) = (Arc::clone(&binding.class), Arc::clone(&binding.metrics));
         let cell = Cell::new(id.clone(), class, metrics, Arc::clone(self), token);
@@ -138,7 +141,7 @@ impl Shared {
     /// `unknown_agent`, or `shutting_down`.
     pub(crate) fn check_served(&self, id: &AgentId) -> Result<()> {
         self.check_running()?;
-        self.directory.by_namespace(id.namespace()).map(drop).ok_or_else(|| unknown(id))
+        self.directory.place_of(id).map(drop).ok_or_else(|| unknown(id))
     }
 
     fn check_running(&self) -> Result<()> {
@@ -194,6 +197,8 @@ impl Shared {
             let cells = std::mem::take(&mut *shard.lock());
             drop(cells);
         }
+        let waiting = self.doomed.lock().let_go();
+        drop(waiting);
         self.wheel.close();
         self.sleepers.wake();
     }
@@ -214,7 +219,35 @@ impl Shared {
 
     /// Brings an agent into memory.
     pub(crate) async fn wake(self: &Arc<Self>, id: &AgentId, props: Option<Arc<Value>>) -> Result<()> {
+        self.let_in(id).await?;
         self.ask(id, |done| Job::Wake(props.clone(), done)).await
+    }
+
+    /// An agent's database. Nothing is read yet.
+    pub(crate) fn open_db(&self, id: &AgentId) -> Result<AgentDb> {
+        let (namespace, name) = id.stored();
+        self.store.agent(namespace, name).map_err(storage::error)
+    }
+
+    /// Gives an agent a job that somebody else runs: for where no other agent may run.
+    pub(crate) fn post(self: &Arc<Self>, id: &AgentId, mut job: Job) {
+        loop {
+            let posted = match self.cell(id) {
+                Ok(cell) => cell.post(job),
+                Err(error) => return self.undeliverable(id, job, error),
+            };
+            match posted {
+                Ok(()) => return,
+                Err(back) => job = back,
+            }
+        }
+    }
+
+    fn undeliverable(&self, id: &AgentId, job: Job, error: Error) {
+        tracing::debug!(agent = %id, error = ?error, "an agent cannot be reached any more");
+        if let Job::Destroy(done) = job {
+            done(Err(error));
+        }
     }
 
     /// Gives an agent a job, in whatever cell it has by then.
@@ -275,7 +308,7 @@ impl Shared {
         if !self.rebuilds.lock().contains(id) {
             return Ok(());
         }
-        let mut db = self.store.agent(id.namespace(), id.name()).map_err(storage::error)?;
+        let mut db = self.open_db(id)?;
         self.block(|| db.rebuild()).map_err(storage::error)?;
         self.rebuilds.lock().remove(id);
         Ok(())
@@ -318,7 +351,8 @@ impl Drop for Shared {
 }
 
 pub(super) fn key_of(id: &AgentId) -> AgentKey {
-    AgentKey::new(id.namespace(), id.name())
+    let (namespace, name) = id.stored();
+    AgentKey::new(namespace, name)
 }
 
 fn unknown(id: &AgentId) -> Error {

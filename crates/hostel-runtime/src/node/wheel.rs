@@ -106,7 +106,7 @@ impl Shared {
     /// Reads the register.
     pub(super) fn set_stored_alarms(&self) -> Result<()> {
         for (key, at) in self.store.alarms().map_err(storage::error)? {
-            self.wheel.alarms.set(&AgentId::in_namespace(key.namespace().into(), key.name()), at);
+            self.wheel.alarms.set(&AgentId::from_stored(key.namespace(), key.name()), at);
         }
         Ok(())
     }

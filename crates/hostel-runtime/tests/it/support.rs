@@ -88,7 +88,7 @@ pub(crate) async fn until_sockets(node: &Node, sockets: usize) {
 
 pub(crate) struct Client {
     pub(crate) session: Session,
-    next_id: u64,
+    pub(crate) next_id: u64,
 }
 
 impl Client {

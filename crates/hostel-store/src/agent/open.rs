@@ -26,7 +26,8 @@ use crate::{AgentKey, Error, ErrorKind, schema};
 pub(crate) const OURS: &str = "/*hostel*/";
 
 const LOAD: &str = "/*hostel*/ SELECT m.namespace, m.name, m.alarm_ms,
-    (SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id') FROM hostel_meta m";
+    (SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'),
+    EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'hostel_children') FROM hostel_meta m";
 pub(crate) const EMPTY: &str = "/*hostel*/ SELECT NOT EXISTS (SELECT 1 FROM cf_agents_state) AND NOT EXISTS
     (SELECT 1 FROM sqlite_schema WHERE tbl_name NOT LIKE 'hostel\\_%' ESCAPE '\\' AND tbl_name <> 'cf_agents_state')";
 const STATE: &str = "/*hostel*/ SELECT state FROM cf_agents_state WHERE id = 'cf_state_row_id'";
@@ -101,7 +102,7 @@ impl Open {
     }
 
     fn new(store: &Arc<Inner>, key: &AgentKey, conn: Connection, claim: Claim, path: Option<PathBuf>) -> Self {
-        let facts = Facts { created: false, alarm: None };
+        let facts = Facts { created: false, alarm: None, children: false };
         Self {
             conn: Some(conn),
             claim: Some(claim),
@@ -128,13 +129,13 @@ impl Open {
         self.check_schema()?;
         let row = self.conn().query_row(LOAD, [], |row| {
             let identity: (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((identity, row.get::<_, Option<i64>>(2)?, row.get::<_, Option<Arc<str>>>(3)?))
+            Ok((identity, row.get::<_, Option<i64>>(2)?, row.get::<_, Option<Arc<str>>>(3)?, row.get::<_, bool>(4)?))
         });
         let loaded = row.optional().map_err(|e| self.failed("reading its identity and state", e))?;
         match loaded {
-            Some((identity, alarm, state)) => {
+            Some((identity, alarm, state, children)) => {
                 self.check_identity(&identity.0, &identity.1)?;
-                self.facts = Facts { created: true, alarm };
+                self.facts = Facts { created: true, alarm, children };
                 self.preloaded = state;
             }
             None => self.check_empty()?,

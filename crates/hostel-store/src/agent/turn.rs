@@ -38,6 +38,8 @@ pub(super) enum Turn {
 pub(super) struct Facts {
     pub(super) created: bool,
     pub(super) alarm: Option<i64>,
+    /// It has, or had, sub-agents.
+    pub(super) children: bool,
 }
 
 impl Open {

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::scratch::Scratch;
+use crate::agent::children::{self, ChildRow};
 use crate::agent::runs::park_unfinished;
 use crate::error::Blame;
 use crate::portable::admit;
@@ -111,7 +112,7 @@ impl Image {
     }
 
     /// Makes it the database of another agent. What belongs to the one it was taken from alone goes: its wake-up, and the
-    /// results of calls with an idempotency key. Runs that have not ended are paused.
+    /// results of calls with an idempotency key. Runs that have not ended are paused. Nobody is under the new one.
     ///
     /// # Errors
     ///
@@ -122,8 +123,22 @@ impl Image {
         self.change(|conn| {
             conn.execute(RENAME, [key.namespace(), key.name()])?;
             park_unfinished(conn, "it belongs to the agent that this one was made from")?;
-            conn.execute("DELETE FROM hostel_idempotency", []).map(drop)
+            conn.execute("DELETE FROM hostel_idempotency", [])?;
+            children::keep(conn, &[])
         })
+    }
+
+    /// Says which agents are under its agent: those of now, not of the image's moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`rename_to`](Self::rename_to).
+    pub fn set_children(&mut self, rows: &[ChildRow]) -> Result<(), Error> {
+        if rows.is_empty() && !self.look(children::is_there)? {
+            return Ok(());
+        }
+        self.check_ours()?;
+        self.change(|conn| children::keep(conn, rows))
     }
 
     /// Pauses every run in it that has not ended, since what its code did after this moment is not known here.

@@ -99,7 +99,7 @@ impl Cell {
     }
 
     fn look_asleep(&self, ask: &Ask) -> Result<Answer> {
-        let db = self.node.store.agent(self.id.namespace(), self.id.name()).map_err(storage::error)?;
+        let db = self.node.open_db(&self.id)?;
         let seen = self.answer_from(&db, ask);
         db.close().map_err(storage::error)?;
         seen
