@@ -1,6 +1,6 @@
 //! The authenticator: credentials in, identity out.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -81,7 +81,9 @@ pub enum BadAuth {
         url: String,
     },
     /// One issuer's `ada` would be the other's.
-    #[error("subjects of issuers {first:?} and {second:?} could not be told apart: give one a subject prefix")]
+    #[error(
+        "subjects of issuers {first:?} and {second:?} could not be told apart: give each a subject prefix, and none that begins another"
+    )]
     SamePrefix {
         /// The one.
         first: String,
@@ -288,10 +290,13 @@ fn check_issuer(issuer: &Issuer) -> Result<(), BadAuth> {
     }
 }
 
+/// A prefix that begins another, as no prefix does, lets the one issuer make subjects of the other.
 fn check_prefixes(issuers: &[Issuer]) -> Result<(), BadAuth> {
-    let mut seen: HashMap<&str, &Issuer> = HashMap::new();
-    for issuer in issuers {
-        if let Some(first) = seen.insert(&issuer.subject_prefix, issuer) {
+    let overlap = |one: &Issuer, other: &Issuer| {
+        one.subject_prefix.starts_with(&other.subject_prefix) || other.subject_prefix.starts_with(&one.subject_prefix)
+    };
+    for (at, issuer) in issuers.iter().enumerate() {
+        if let Some(first) = issuers[..at].iter().find(|first| overlap(first, issuer)) {
             let (first, second) = (first.name.clone(), issuer.name.clone());
             return Err(BadAuth::SamePrefix { first, second });
         }

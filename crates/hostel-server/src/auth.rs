@@ -11,6 +11,12 @@ use crate::config::{AuthSection, Config, IssuerSection, OrOff, TokenSection};
 pub(crate) fn guard(app: App, config: &Config, vault: Option<&Vault>) -> anyhow::Result<App> {
     let app = app.permissions(permissions(config)).rates(rates(config)).proxies(config.trusted_proxies.0.clone());
     let Some((section, origin)) = &config.sections.auth else { return Ok(app) };
+    // A page that any site may be would be let in with the cookie of whoever looks at it.
+    let any_page = config.allow_origins.iter().any(|origin| origin.trim() == "*");
+    ensure!(
+        section.cookie.is_none() || !any_page,
+        "{origin}: [auth]: a cookie lets in whoever has it, and --allow-origin '*' lets any page use it: name the origins"
+    );
     let auth = auth(section, vault).with_context(|| format!("{origin}: [auth]"))?;
     Ok(app.auth(auth))
 }

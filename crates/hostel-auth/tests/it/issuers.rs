@@ -107,7 +107,11 @@ fn what_would_let_the_wrong_ones_in_is_no_authenticator() {
     assert!(matches!(bad(vec![plain]), BadAuth::PlainKeys { .. }));
     let other = Issuer::new("https://other.example", url("https://other.example/keys")).audience("hostel");
     assert!(matches!(bad(vec![shared(), other.clone()]), BadAuth::SamePrefix { .. }));
-    assert!(Auth::new().issuer(shared()).issuer(other.clone().subject_prefix("other:")).build().is_ok());
+    let with = |first: &str, second: &str| vec![shared().subject_prefix(first), other.clone().subject_prefix(second)];
+    assert!(matches!(bad(with("", "other:")), BadAuth::SamePrefix { .. }), "its `other:ada` would be theirs");
+    assert!(matches!(bad(with("ab", "a")), BadAuth::SamePrefix { .. }));
+    let apart = with("ours:", "other:").into_iter().fold(Auth::new(), hostel_auth::Builder::issuer);
+    assert!(apart.build().is_ok());
     let confused = other.algorithms(&[Algorithm::Hs256]);
     assert!(matches!(bad(vec![confused]), BadAuth::Algorithm(..)));
 }

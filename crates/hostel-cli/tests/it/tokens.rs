@@ -148,6 +148,9 @@ async fn a_mistake_in_auth_is_named_with_its_line_and_nobody_is_let_in_by_it() {
             "{ran:?}"
         );
     }
+    config("allow_origins = [\"*\"]\n[auth]\ncookie = \"session\"\n");
+    let ran = run(&["serve", "--listen", "127.0.0.1:0", "--data", "data"]).await;
+    assert!(ran.code != 0 && ran.stderr.contains("name the origins"), "{ran:?}");
     for (text, word) in [
         ("[auth]\n", "nobody could come in"),
         ("[[auth.token]]\nsubject = \"a\"\ntoken = \"short\"\n", "can be guessed"),
