@@ -21,7 +21,7 @@ struct Repository {
 impl Repository {
     /// Runs in the agent's queue, once for each webhook, and again if it fails.
     #[task]
-    fn on_webhook(&mut self, delivery: Delivery) {
+    fn on_webhook(&mut self, delivery: &Delivery) {
         if delivery.event.as_deref() == Some("push") {
             self.pushes += 1;
             self.last_branch = delivery.pointer("/ref").unwrap_or_default();

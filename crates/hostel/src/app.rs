@@ -197,7 +197,7 @@ impl App {
     /// #[agent]
     /// impl Repository {
     ///     #[task]
-    ///     fn on_webhook(&mut self, delivery: Delivery) {
+    ///     fn on_webhook(&mut self, delivery: &Delivery) {
     ///         self.pushes += u64::from(delivery.event.as_deref() == Some("push"));
     ///     }
     /// }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 #![allow(clippy::needless_pass_by_value, reason = "agents are handed what they are sent")]
+#![allow(clippy::print_stdout, reason = "a child says on its output where it is")]
 
 mod it {
     mod mail;

@@ -56,7 +56,7 @@ pub fn check(node: &Node, hooks: &BTreeMap<String, Webhook>) -> Result<()> {
         let binding = node.directory().resolve(class, true).map_err(Error::from_refusal)?;
         if binding.class.info().task(&hook.task).is_none() {
             let message = format!("{} has no task {:?}, which the webhook {name:?} goes to.", class, hook.task);
-            let fix = "write `#[task] fn on_webhook(&mut self, delivery: Delivery)`, or name another task";
+            let fix = "write `#[task] fn on_webhook(&mut self, delivery: &Delivery)`, or name another task";
             return Err(Error::coded(Code::HookUnroutable, message).with_fix(fix));
         }
     }
