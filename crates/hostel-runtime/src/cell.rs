@@ -118,9 +118,10 @@ pub(crate) struct Cell {
     busy: AtomicUsize,
     /// Milliseconds on the node's monotonic clock.
     last_active: AtomicU64,
-    /// The wake-up as of the last commit, or [`NO_ALARM`].
+    /// The wake-up as of the last commit, or [`NO_ALARM`]; or an earlier one that the turn under way wants.
     wanted_alarm: AtomicI64,
-    /// The wake-up as the node's register has it, durably: never later than any the agent may turn out to want.
+    /// The wake-up as the node's register will have it once everything queued is written: a later one from when it is
+    /// queued, an earlier one from when it is durable.
     registered_alarm: AtomicI64,
     alarm_failures: AtomicU32,
     /// A failing `on_alarm` is not run again before this.
@@ -142,7 +143,7 @@ pub(crate) struct Cell {
     warned: state::Warned,
     /// Breaks off async work when the writes it may rest on are lost; made when first needed.
     lifetime: Mutex<Option<CancellationToken>>,
-    /// How often the agent lost writes or was put back; async work from before may not change it any more.
+    /// How often the agent lost writes, was put back, put out or destroyed; async work from before may not change it any more.
     era: AtomicU64,
     /// The agent's identity as text, for those it calls; made when first needed.
     label: OnceLock<Arc<str>>,

@@ -23,10 +23,10 @@ impl Cell {
     /// Registers a wake-up that is earlier than the registered one, durably, before the turn commits.
     pub(super) fn register_earlier(&self, at: Option<i64>) -> Result<()> {
         let Some(at) = at else { return Ok(()) };
-        if at >= self.registered_alarm.load(Ordering::Relaxed) {
-            return Ok(());
+        match self.node.queue_earlier(self, at) {
+            None => Ok(()),
+            Some(queued) => self.node.block(|| self.node.settle_earlier(self, at, queued)),
         }
-        self.node.block(|| self.node.register_alarm(self, at))
     }
 
     /// The turn that asked for these has committed: sets the timer, and says what to do with the register once
@@ -107,6 +107,15 @@ impl Cell {
 
     pub(crate) fn note_wanted(&self, at: Option<i64>) {
         self.wanted_alarm.store(at.unwrap_or(NO_ALARM), Ordering::Relaxed);
+    }
+
+    /// A turn that has not committed yet wants this: until it has, nothing later than either may be registered.
+    pub(crate) fn note_also_wanted(&self, at: i64) {
+        self.wanted_alarm.fetch_min(at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_registered_by(&self, at: i64) -> bool {
+        self.registered_alarm.load(Ordering::Relaxed) <= at
     }
 
     pub(crate) fn note_registered(&self, at: Option<i64>) {

@@ -220,7 +220,7 @@ impl Cell {
         WORK.try_with(|work| (work.cell == self.token).then(|| work.clone())).ok().flatten()
     }
 
-    /// Refuses work that was begun before the agent lost writes or was put back to another moment. To be asked within a turn.
+    /// Refuses work that was begun before the agent lost writes, was put back, put out of memory or destroyed. To be asked within a turn.
     pub(super) fn check_era(&self, work: Option<&Work>) -> Result<()> {
         match work {
             Some(work) if work.era != self.era.load(Ordering::Acquire) => Err(broken_off(self)),
@@ -242,7 +242,9 @@ impl Cell {
 }
 
 fn broken_off(cell: &Cell) -> Error {
-    let message =
-        format!("{} had to restart, or was put back to another moment, while this work was under way.", cell.id);
+    let message = format!(
+        "{} had to restart, was put back to another moment or destroyed, while this work was under way.",
+        cell.id
+    );
     Error::coded(Code::AgentUnavailable, message).with_fix("begin again")
 }

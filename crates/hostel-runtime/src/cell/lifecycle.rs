@@ -278,8 +278,12 @@ impl Cell {
             let reason = self.told(&error, Code::AgentQuarantined).close_reason();
             self.peers.lock().values().for_each(|peer| peer.outbox.close(close::TRY_AGAIN_LATER, &reason));
         }
+        // What is on order begins anew with the agent, so no attempt from before may go on beside it. Whoever hears that
+        // its work was broken off finds the agent out of memory.
+        let work = self.end_era();
         self.node.block(|| self.unload());
         self.look_again();
+        drop(work);
     }
 
     /// [`Cell::evict`], as soon as whatever runs now has ended.
@@ -322,12 +326,13 @@ impl Cell {
     }
 
     /// Deletes what the agent stored, within the turn that asked for it; the next event finds a new agent. Its sockets
-    /// are on their way out, and nothing of theirs reaches that one. Durable when it returns.
+    /// are on their way out, and nothing of theirs reaches that one, nor does async work. Durable when it returns.
     /// If others are under it, that is decided, and follows once they are gone: the delivery begins with it.
     pub(super) fn destroy_stored(&self, core: &mut Option<Awake>) -> Result<Option<Delivery>> {
         self.awake.store(false, Ordering::Release);
         self.metrics.awake.decrement(1.0);
         self.note_state(None);
+        let work = self.end_era();
         let destroyed = (core.take(), self.store.lock().take());
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
         peers.iter().for_each(|peer| self.forget(peer));
@@ -344,6 +349,7 @@ impl Cell {
             tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
         }
         self.drop_guarded(destroyed.0);
+        drop(work);
         gone.map_err(storage::error).map(|()| None)
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use hostel_core::{AgentId, Result};
+use hostel_store::QueuedAlarm;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -123,14 +124,16 @@ impl Shared {
         self.wheel.alarms.set_no_later(id, at);
     }
 
-    /// Registers a wake-up durably. Blocks, and shares the sync with whoever does the same.
-    pub(crate) fn register_alarm(&self, cell: &Cell, at: i64) -> Result<()> {
-        let queued = {
-            let _order = self.wheel.order.lock();
-            // From here on nobody moves it later on behalf of an earlier turn.
-            cell.note_wanted(Some(at));
-            self.store.queue_alarm(&key_of(&cell.id), Some(at))
-        };
+    /// Queues a wake-up to be registered, unless one is that comes no later.
+    pub(crate) fn queue_earlier(&self, cell: &Cell, at: i64) -> Option<QueuedAlarm> {
+        let _order = self.wheel.order.lock();
+        // From here on nobody moves it later on behalf of an earlier turn.
+        cell.note_also_wanted(at);
+        (!cell.is_registered_by(at)).then(|| self.store.queue_alarm(&key_of(&cell.id), Some(at)))
+    }
+
+    /// Makes a queued wake-up durable. Blocks, and shares the sync with whoever does the same.
+    pub(crate) fn settle_earlier(&self, cell: &Cell, at: i64, queued: QueuedAlarm) -> Result<()> {
         queued.settle().map_err(storage::error)?;
         cell.note_registered(Some(at));
         self.wheel.alarms.set_no_later(&cell.id, at);
@@ -166,17 +169,21 @@ impl Shared {
             let queued: Vec<_> = {
                 let _order = self.wheel.order.lock();
                 let still = moves.into_iter().filter(|(cell, at)| cell.still_wants(*at));
-                still.map(|(cell, at)| (self.store.queue_alarm(&key_of(&cell.id), at), cell, at)).collect()
+                still.map(|(cell, at)| (self.queue_later(&cell, at), cell)).collect()
             };
-            for (queued, cell, at) in queued {
-                match queued.settle() {
-                    Ok(()) => cell.note_registered(at),
-                    Err(error) => {
-                        tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
-                    }
+            for (queued, cell) in queued {
+                if let Err(error) = queued.settle() {
+                    tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
                 }
             }
         }
+    }
+
+    /// Queues a move back, with `order` held. It counts from here on: a turn that wants an earlier one while this is synced
+    /// has to register it again, and is written after it.
+    fn queue_later(&self, cell: &Cell, at: Option<i64>) -> QueuedAlarm {
+        cell.note_registered(at);
+        self.store.queue_alarm(&key_of(&cell.id), at)
     }
 
     /// Takes a destroyed agent's wake-up out of the register. Blocks.
@@ -185,11 +192,9 @@ impl Shared {
             let _order = self.wheel.order.lock();
             self.wheel.alarms.remove(&cell.id);
             cell.note_wanted(None);
-            self.store.queue_alarm(&key_of(&cell.id), None)
+            self.queue_later(cell, None)
         };
-        queued.settle().map_err(storage::error)?;
-        cell.note_registered(None);
-        Ok(())
+        queued.settle().map_err(storage::error)
     }
 
     fn ring(self: &Arc<Self>, id: &AgentId, seat: Seat) {

@@ -47,6 +47,11 @@ impl Bell {
     }
 
     #[callable]
+    fn at(&mut self, cx: &Cx<Self>, second: i64) -> Result<()> {
+        cx.set_alarm(jiff::Timestamp::from_second(second)?)
+    }
+
+    #[callable]
     fn set_and_fail(&mut self, cx: &Cx<Self>, seconds: i64) -> Result<()> {
         self.set(cx, seconds)?;
         Err(Error::msg("never mind"))
@@ -295,5 +300,28 @@ async fn promise_8_alarms_a_later_one_enters_the_register_only_when_it_is_durabl
     super::support::until(|| store.alarms().unwrap() != early).await;
     let moved = store.alarms().unwrap()[0].1 - early[0].1;
     assert!((3_990_000..4_010_000).contains(&moved), "{moved}");
+    node.shutdown(seconds(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_8_alarms_one_set_again_while_its_clearing_is_synced_stays_in_the_register() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), hostel_store::Options::default()).unwrap();
+    let (node, _) = start(Node::builder(store.clone()), TestClock::new()).await;
+    let mut client = Client::greeted(&node, "Bell", "a").await;
+    let mut last = Client::greeted(&node, "Bell", "last").await;
+    // Far in the future, and always the same.
+    let at = json!([4_000_000_000_i64]);
+    for _ in 0..100 {
+        client.result("at", at.clone()).await;
+        client.result("unset", json!([])).await;
+        client.result("at", at.clone()).await;
+        // Whatever was queued before is written when this is.
+        last.result("at", at.clone()).await;
+        last.result("unset", json!([])).await;
+        super::support::until(|| store.registered_alarm(&AgentKey::new("bell", "last")).unwrap().is_none()).await;
+        let registered = store.registered_alarm(&AgentKey::new("bell", "a")).unwrap();
+        assert_eq!(registered, Some(4_000_000_000_000));
+    }
     node.shutdown(seconds(5)).await;
 }

@@ -9,14 +9,17 @@ use std::{
     time::Duration,
 };
 
-use hostel::{AgentId, Cx, Error, Order, Result, Retry, Schedule, ScheduleId, ScheduleKind, retry, retry_when};
+use hostel::{
+    AgentId, BoxFuture, Cx, Error, Order, Result, Retry, Schedule, ScheduleId, ScheduleKind, retry, retry_when,
+};
+use hostel_core::errand::{Errand, Failure};
 use hostel_macros::agent;
 use hostel_protocol::refusal::Code;
 use hostel_runtime::{Node, NodeBuilder, Options};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::support::{Blocking, Client, TestClock, memory, on_disk, sleepy, until_asleep};
+use super::support::{Blocking, Client, Disk, TestClock, memory, on_disk, sleepy, until_asleep};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Post {
@@ -228,4 +231,52 @@ async fn work_is_tried_again_until_it_succeeds_or_whoever_asked_has_enough() {
     assert_eq!(client.failure("persist", json!([9, 0])).await["error"], "not at 5");
     assert_eq!(client.failure("persist", json!([9, 3])).await["error"], "not at 2");
     assert_eq!(client.failure("never", json!([])).await["error"], "retry.maxAttempts must be >= 1");
+}
+
+/// An errand that notes whether the disk was held when it was done.
+#[derive(Debug, Default)]
+struct Courier {
+    held: AtomicBool,
+    left_early: AtomicBool,
+    left: AtomicBool,
+}
+
+impl Errand for Courier {
+    fn name(&self) -> &'static str {
+        "test:courier"
+    }
+
+    fn timeout(&self) -> Duration {
+        seconds(10)
+    }
+
+    fn run(&self, _: AgentId, _: String) -> BoxFuture<Result<(), Failure>> {
+        self.left_early.store(self.held.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.left.store(true, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_errand_does_not_begin_before_the_turn_that_ordered_it_is_durable() {
+    let (disk, courier) = (Disk::new(), Arc::new(Courier::default()));
+    let options = Options { errands: vec![courier.clone()], ..Options::default() };
+    let (node, _) = start(memory().durability(disk.clone()).options(options)).await;
+    let _client = Client::greeted(&node, "Post", "a").await;
+    let (held, before) = (disk.hold(), disk.begun());
+    courier.held.store(true, Ordering::SeqCst);
+    let order = tokio::spawn({
+        let node = node.clone();
+        async move { node.order(&office(), Order::new("test:courier", &()).unwrap(), None).await }
+    });
+    super::support::until(|| disk.begun() > before).await;
+    // Chances to leave too early.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    courier.held.store(false, Ordering::SeqCst);
+    drop(held);
+    order.await.unwrap().unwrap();
+    super::support::until(|| courier.left.load(Ordering::SeqCst)).await;
+    assert!(!courier.left_early.load(Ordering::SeqCst));
 }

@@ -9,7 +9,7 @@ use hostel_store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::support::{Client, memory, on_disk, until};
+use super::support::{Client, TestClock, memory, on_disk, until};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Mortal {
@@ -55,6 +55,12 @@ impl Mortal {
         Ok(1)
     }
 
+    #[callable]
+    async fn add_later(cx: &Cx<Self>) -> Result<()> {
+        cx.sleep(Duration::from_secs(1000)).await;
+        cx.update(|me| me.count += 100)
+    }
+
     fn on_close(&mut self) {
         self.count += 1000;
     }
@@ -88,6 +94,18 @@ async fn a_destroyed_agent_leaves_nothing_closes_its_sockets_and_begins_anew() {
     let mut next = Client::greeted(&node, "Mortal", "a").await;
     assert_eq!(next.result("notes", json!([])).await, 0);
     assert_eq!(next.result("add", json!([])).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn async_work_from_before_an_end_does_not_touch_the_agent_that_comes_after() {
+    let node = memory().clock(TestClock::new()).agent::<Mortal>().unwrap().start().await.unwrap();
+    let mut before = Client::greeted(&node, "Mortal", "a").await;
+    before.begin("addLater", json!([]));
+    before.begin("destroy", json!([]));
+    assert_eq!(before.closed().await.0, 1001);
+    let mut after = Client::greeted(&node, "Mortal", "a").await;
+    tokio::time::sleep(Duration::from_secs(2000)).await;
+    assert_eq!(after.result("add", json!([])).await, 1);
 }
 
 /// Found by hostel-crash: other sockets were told of the end while its record was still on its way to the disk.

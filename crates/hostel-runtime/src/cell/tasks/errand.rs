@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hostel_core::{
     Error,
     errand::{Errand, Failure},
+    host::Host,
 };
 use hostel_protocol::refusal::Code;
 use hostel_store::TaskRow;
@@ -22,14 +23,18 @@ impl Cell {
         self.class.info().task(name).is_some() || self.errand(name).is_some()
     }
 
-    /// Does it beside the turns, and crosses it off when it has ended.
+    /// Does it beside the turns, once the turn that ordered it is durable, and crosses it off when it has ended.
     pub(super) fn run_errand(&self, errand: &Arc<dyn Errand>, row: TaskRow, spec: Spec) {
         let place = Place::take(self, &row.id, None);
         let cell = self.arc();
-        let (work, limit) = (errand.run(self.id.clone(), row.args.clone()), errand.timeout());
+        let (errand, durable) = (Arc::clone(errand), self.durable());
         self.spawn_busy(Box::pin(async move {
+            if durable.await.is_err() {
+                return drop(place);
+            }
+            let limit = errand.timeout();
             let outcome = tokio::select! {
-                outcome = work => outcome,
+                outcome = errand.run(cell.id.clone(), row.args.clone()) => outcome,
                 () = cell.node.clock.sleep(limit) => {
                     let message = format!("The errand {} did not end within {limit:?}.", row.task);
                     Err(Failure::Again(Error::coded(Code::TaskTimeout, message)))

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,10 +40,13 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// A run is missed when it is this late.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// The number of the place it holds, and what its code sees of it.
+type Attempt = (u64, Option<Arc<Scope>>);
+
 /// The runs under way.
 #[derive(Debug)]
 pub(in super::super) struct Running {
-    ids: Mutex<HashMap<String, Option<Arc<Scope>>>>,
+    ids: Mutex<HashMap<String, Attempt>>,
     /// None begins before this: what became of the last ones could not be written down.
     not_before: AtomicI64,
 }
@@ -61,7 +64,7 @@ impl Running {
 
     /// What the code of a run that is under way sees of it.
     pub(in super::super) fn scope(&self, id: &str) -> Option<Arc<Scope>> {
-        self.ids.lock().get(id).cloned().flatten()
+        self.ids.lock().get(id)?.1.clone()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -82,14 +85,18 @@ impl Running {
 pub(in super::super) struct Place {
     cell: Arc<Cell>,
     id: String,
+    /// Unique among all places: an attempt that outlives the agent in memory does not free the place of the next.
+    number: u64,
     /// Keeps others from being woken while the run begins.
     seat: Arc<Mutex<Option<Seat>>>,
 }
 
 impl Place {
     pub(in super::super) fn take(cell: &Cell, id: &str, scope: Option<Arc<Scope>>) -> Self {
-        cell.running.ids.lock().insert(id.to_owned(), scope);
-        Self { cell: cell.arc(), id: id.to_owned(), seat: Arc::default() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        cell.running.ids.lock().insert(id.to_owned(), (number, scope));
+        Self { cell: cell.arc(), id: id.to_owned(), number, seat: Arc::default() }
     }
 
     /// Keeps the seat of whoever was woken for the run while it begins, but not for long: a run that waits for something
@@ -102,7 +109,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.cell.running.ids.lock().remove(&self.id);
+        let mut ids = self.cell.running.ids.lock();
+        if ids.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
+            ids.remove(&self.id);
+        }
     }
 }
 
