@@ -13,6 +13,7 @@ mod it {
     mod identity;
     mod logs;
     mod mcp;
+    mod mcp_client;
     mod names;
     mod one_decision;
     mod sites;

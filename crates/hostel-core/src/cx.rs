@@ -61,7 +61,9 @@ impl<A> Cx<A> {
         Self { identity, ..self }
     }
 
-    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+    /// The host behind it, for extensions.
+    #[doc(hidden)]
+    pub fn host(&self) -> &Arc<dyn Host> {
         &self.host
     }
 

@@ -82,6 +82,15 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `sql_error`, `turn_timeout`, or a storage code.
     fn sql(&self, query: &str, params: &[SqlValue]) -> Result<Rows>;
+    /// Runs SQL on tables that the server keeps in the agent's database, out of the agent's own reach. For extensions of the
+    /// host; nothing from outside may be in the text.
+    ///
+    /// # Errors
+    /// `sql_error`, or a storage code.
+    fn own_sql(&self, query: &str, params: &[SqlValue]) -> Result<Rows> {
+        let _nowhere = (query, params);
+        Err(Error::coded(Code::Internal, "This host keeps no tables of its own."))
+    }
     /// Runs `work` on the agent as one turn, on behalf of `caller`.
     ///
     /// # Errors
@@ -270,6 +279,12 @@ impl Incoming {
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |link| link.within.as_deref())
     }
+}
+
+/// Knows the MCP servers of agents, for the frame that tells new connections of them.
+pub trait McpServers: std::fmt::Debug + Send + Sync + 'static {
+    /// The frame for the agent of this host; `None` if it has no servers. Asked in the turn that greets a connection.
+    fn frame(&self, host: &dyn Host) -> Option<Message>;
 }
 
 /// Carries calls to agents.

@@ -130,6 +130,8 @@ pub(crate) struct Cell {
     running: tasks::Running,
     /// What the class declares is on order.
     declared: AtomicBool,
+    /// It is known that the agent has no MCP servers.
+    has_no_mcp: AtomicBool,
     /// `on_alarm` is at work.
     ringing: AtomicBool,
     /// A turn has set the wake-up since `on_alarm` began.
@@ -203,6 +205,7 @@ impl Cell {
             alarm_not_before: AtomicI64::new(i64::MIN),
             running: tasks::Running::default(),
             declared: AtomicBool::new(false),
+            has_no_mcp: AtomicBool::new(false),
             ringing: AtomicBool::new(false),
             alarm_renewed: AtomicBool::new(false),
             weight: Weight::default(),

@@ -31,7 +31,7 @@ pub use directory::{Binding, Collision, Directory};
 #[doc(hidden)]
 pub use durability::{Done, Durability};
 pub use ids::nanoid;
-pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, Restored, SafeState, Session};
+pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, Restored, SafeState, Session, WeakNode};
 pub use options::Options;
 pub use outbox::{Batch, Outbox, Outgoing};
 pub use quarantine::Quarantined;

@@ -14,12 +14,12 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use hostel_core::{
-    Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Reply, Request, Response, Result, Stub,
+    Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Message, Reply, Request, Response, Result, Stub,
     erased::{Class, ClassOf},
     host::OutgoingCall,
 };
@@ -174,6 +174,23 @@ impl NodeBuilder {
     }
 }
 
+/// A [`Node`] that may be gone.
+#[derive(Clone, Default)]
+pub struct WeakNode(Weak<Shared>);
+
+impl WeakNode {
+    /// The node, if it is still there. It does not keep itself alive.
+    pub fn upgrade(&self) -> Option<Node> {
+        self.0.upgrade().map(Node::inside)
+    }
+}
+
+impl fmt::Debug for WeakNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakNode")
+    }
+}
+
 impl Node {
     /// The node as its own agents hold it: it does not keep itself alive.
     pub(crate) fn inside(shared: Arc<Shared>) -> Self {
@@ -312,6 +329,19 @@ impl Node {
             answer = work => answer,
             () = self.0.clock.sleep(limit) => Err(timed_out(&call, limit)),
         }
+    }
+
+    /// Tells the clients of an agent of its MCP servers, without waking it.
+    #[doc(hidden)]
+    pub fn show_mcp_servers(&self, id: &AgentId, frame: Message) {
+        if let Some(cell) = self.0.existing_cell(id) {
+            cell.show_mcp(frame);
+        }
+    }
+
+    /// A handle that keeps nothing alive, for services that the node itself holds.
+    pub fn downgrade(&self) -> WeakNode {
+        WeakNode(Arc::downgrade(&self.0))
     }
 
     /// Lifts an agent's quarantine. Returns whether there was one.

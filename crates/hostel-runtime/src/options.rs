@@ -4,7 +4,7 @@ mod memory;
 
 use std::{sync::Arc, time::Duration};
 
-use hostel_core::{Scrub, errand::Errand};
+use hostel_core::{Scrub, errand::Errand, host::McpServers};
 
 /// Limits and delays of a [`crate::Node`]. Every field has a sensible default.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct Options {
     pub step_bytes: usize,
     /// What agents can order besides their own tasks. Default nothing.
     pub errands: Vec<Arc<dyn Errand>>,
+    /// Knows the MCP servers of agents. Default none, which costs nothing.
+    pub mcp_servers: Option<Arc<dyn McpServers>>,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -71,6 +73,7 @@ impl Default for Options {
             steps_per_run: 10_000,
             step_bytes: 1 << 20,
             errands: Vec::new(),
+            mcp_servers: None,
             development: false,
         }
     }

@@ -75,6 +75,8 @@ pub struct App {
     annexes: Vec<Annexing>,
     #[cfg(feature = "mcp")]
     mcp_classes: Vec<Arc<dyn Class>>,
+    #[cfg(feature = "mcp")]
+    mcp: Option<hostel_mcp::McpSettings>,
     routes: Option<Routes>,
     guarding: Vec<Guarding>,
     auth: Option<Auth>,
@@ -141,6 +143,8 @@ impl App {
             annexes: Vec::new(),
             #[cfg(feature = "mcp")]
             mcp_classes: Vec::new(),
+            #[cfg(feature = "mcp")]
+            mcp: None,
             routes: None,
             guarding: Vec::new(),
             auth: None,
@@ -314,6 +318,13 @@ impl App {
         self
     }
 
+    /// Lets agents use MCP servers: `cx.mcp()`.
+    #[cfg(feature = "mcp")]
+    pub fn mcp(mut self, settings: hostel_mcp::McpSettings) -> Self {
+        self.mcp = Some(settings);
+        self
+    }
+
     /// Offers the callables of `A` as MCP tools, and its state as a resource, at `/agents/{agent}/{name}/mcp`. Classes that
     /// are not named offer nothing.
     #[cfg(feature = "mcp")]
@@ -408,10 +419,19 @@ impl App {
     /// Colliding class names, or a data directory that cannot be used.
     pub async fn start(self) -> Result<Home, StartError> {
         #[cfg(feature = "mcp")]
-        let app = self.with_mcp();
+        return self.start_with_mcp().await;
         #[cfg(not(feature = "mcp"))]
-        let app = self;
-        app.start_as_is().await
+        self.start_as_is().await
+    }
+
+    #[cfg(feature = "mcp")]
+    async fn start_with_mcp(mut self) -> Result<Home, StartError> {
+        let Some(settings) = self.mcp.take() else { return self.with_mcp().start_as_is().await };
+        let hub = hostel_mcp::McpHub::new(settings, self.vault.clone()).map_err(StartError::Node)?;
+        self.options.mcp_servers = Some(Arc::new(hub.clone()));
+        let home = self.env(hub.clone()).with_mcp().start_as_is().await?;
+        hub.attach(home.edge.node());
+        Ok(home)
     }
 
     #[cfg(feature = "mcp")]

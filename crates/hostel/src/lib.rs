@@ -166,3 +166,7 @@ struct WebhooksDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/email.md")]
 struct EmailDoctests;
+
+#[cfg(all(doctest, feature = "mcp"))]
+#[doc = include_str!("../../../docs/mcp.md")]
+struct McpDoctests;

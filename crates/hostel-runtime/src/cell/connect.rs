@@ -1,9 +1,9 @@
 //! Connections: who may come in, what they are told first, and how they leave.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use hostel_core::{
-    CloseEvent, ConnectRequest, Connection, Error, Result,
+    CloseEvent, ConnectRequest, Connection, Error, Message, Result,
     event::{Event, Output},
     handler::Mode,
 };
@@ -95,7 +95,29 @@ impl Cell {
         let identity = identity.then(|| server::identity(&info.namespace, self.id.name(), state.is_some()).into());
         let send = |frame| Delivery::Send(Arc::clone(peer), frame);
         let state = state.map(|state| self.first_state(peer, state));
-        [identity.map(send), state, Some(send(server::MCP_SERVERS_EMPTY.into()))].into_iter().flatten().collect()
+        [identity.map(send), state, Some(send(self.mcp_frame()))].into_iter().flatten().collect()
+    }
+
+    /// The frame with the agent's MCP servers. That there are none is remembered while the cell lives.
+    fn mcp_frame(&self) -> Message {
+        let known = self.node.options.mcp_servers.as_ref().filter(|_| !self.has_no_mcp.load(Ordering::Acquire));
+        if let Some(known) = known {
+            match known.frame(self) {
+                Some(frame) => return frame,
+                None => self.has_no_mcp.store(true, Ordering::Release),
+            }
+        }
+        server::MCP_SERVERS_EMPTY.into()
+    }
+
+    /// Tells every client that takes protocol frames of the agent's MCP servers.
+    pub(crate) fn show_mcp(&self, frame: Message) {
+        self.has_no_mcp.store(false, Ordering::Release);
+        let takes = |peer: &&Arc<Peer>| !peer.record.no_protocol();
+        let peers: Vec<_> = self.peers.lock().values().filter(takes).cloned().collect();
+        if !peers.is_empty() {
+            self.release(vec![Delivery::Fan { peers, message: frame }]);
+        }
     }
 
     /// Puts a connection on the list. Only within the turn that greets it: it hears of nothing before its greeting.

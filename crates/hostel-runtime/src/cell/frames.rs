@@ -97,6 +97,15 @@ impl Cell {
         db.set_deadline(Some(deadline));
         db.sql(query, params).map_err(storage::error)
     }
+
+    /// SQL on our own tables. What is in them is masked like everything an agent stores.
+    pub(super) fn own_sql_now(&self, query: &str, params: &[hostel_core::SqlValue]) -> Result<hostel_core::Rows> {
+        let masked = self.masked_params(query, params)?;
+        let params = masked.as_deref().unwrap_or(params);
+        let mut store = self.store.lock();
+        let Some(db) = store.as_mut() else { return Err(super::turn::asleep(self)) };
+        db.own_sql(query, params).map_err(storage::error)
+    }
 }
 
 /// The arguments stay where they are, in the frame's own bytes.

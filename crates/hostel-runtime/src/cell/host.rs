@@ -89,6 +89,10 @@ impl Host for Cell {
         self.as_turn(|| self.sql_now(query, params))
     }
 
+    fn own_sql(&self, query: &str, params: &[SqlValue]) -> Result<Rows> {
+        self.as_turn(|| self.own_sql_now(query, params))
+    }
+
     fn turn(
         &self,
         caller: Option<&Arc<ConnectionRecord>>,
