@@ -3,6 +3,9 @@
 //! It places three orders by itself and says what becomes of them: one goes well, one is denied and paid back, one is
 //! ended by its customer. Kill it with `kill -9` on the way and start it again: it goes on where it was, and nobody pays twice.
 
+#![allow(clippy::needless_pass_by_value, reason = "arguments of calls come by value")]
+#![allow(clippy::print_stdout, reason = "it is a program to look at")]
+
 use std::time::Duration;
 
 use hostel::{Answer, RunId, RunInfo, RunQuery, RunStatus, Started, StepState, prelude::*};

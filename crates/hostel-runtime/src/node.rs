@@ -19,7 +19,8 @@ use std::{
 };
 
 use hostel_core::{
-    Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Message, Reply, Request, Response, Result, Stub,
+    Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Message, Reply, Request, Response, Result,
+    Stub,
     erased::{Class, ClassOf},
     host::OutgoingCall,
 };
