@@ -129,13 +129,17 @@ impl From<Error> for Failed {
 }
 
 fn agent(edge: &Edge, namespace: &str, name: &str) -> Result<AgentId, Failed> {
+    // The rest of an address may go on to an agent under that one.
     let namespace = known(edge, namespace)?;
-    Ok(AgentId::new(&namespace, name))
+    Ok(format!("{namespace}/{name}").parse()?)
 }
 
 /// The namespace a spelling means.
 fn known(edge: &Edge, spelling: &str) -> Result<String, Failed> {
-    let found = edge.node().directory().resolve(spelling, true);
+    let directory = edge.node().directory();
+    let found = directory.resolve(spelling, true);
+    // Some classes are under others only.
+    let found = found.or_else(|unknown| directory.by_namespace(spelling).ok_or(unknown));
     let binding = found.map_err(|refusal| Failed(Error::from_refusal(refusal)))?;
     Ok(binding.class.info().namespace.to_string())
 }

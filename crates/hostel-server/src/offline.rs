@@ -22,6 +22,15 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified
     hostel_store::verify(dir, progress).map_err(|error| in_use(error, dir))
 }
 
+/// Without a server nobody tells a parent of an agent under it that was not there before.
+fn at_the_top(key: &AgentKey) -> Result<(), Refused> {
+    if !key.is_child() {
+        return Ok(());
+    }
+    let message = "An agent under another is made by a server that runs: its parent has to know of it.";
+    Err(Refused::new("agent_unavailable", message, "start the server, and do it with --url"))
+}
+
 /// An open data directory. Everything blocks; answers are those of the operator's endpoints.
 #[derive(Debug)]
 pub struct Offline {
@@ -107,6 +116,7 @@ impl Offline {
     /// As [`restore`](Self::restore), and if the name is taken.
     pub fn fork(&self, class: &str, name: &str, new_name: &str, at: &str) -> Result<Value, Refused> {
         let key = self.agent(class, name)?;
+        at_the_top(&key)?;
         let new = AgentKey::new(key.namespace(), new_name);
         self.must_be_free(&new)?;
         let mut image = self.store.image(&key, Moment::parse(at)?).map_err(|error| self.unknown(error, &key))?;
@@ -143,7 +153,9 @@ impl Offline {
 
     fn agent(&self, class: &str, name: &str) -> Result<AgentKey, Refused> {
         if self.classes.iter().any(|known| known == class) {
-            return Ok(AgentKey::new(class, name));
+            let id: hostel::AgentId = format!("{class}/{name}").parse().map_err(|error| Refused::from_error(&error))?;
+            let (namespace, name) = id.stored();
+            return Ok(AgentKey::new(namespace, name));
         }
         let near = nearest(class, self.classes.iter().map(String::as_str));
         let fix = near.map_or_else(|| self.list(), |near| format!("did you mean {near}/{name}?"));

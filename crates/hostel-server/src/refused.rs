@@ -22,6 +22,12 @@ impl Refused {
         Self { code: code.to_owned(), message: message.into(), fix: Some(fix.into()) }
     }
 
+    /// An agent's error as a refusal.
+    pub(crate) fn from_error(error: &hostel::Error) -> Self {
+        let refusal = error.to_refusal(Code::Internal);
+        Self { code: refusal.code.as_str().to_owned(), message: refusal.message, fix: refusal.fix }
+    }
+
     /// The same as an agent's error.
     pub(crate) fn into_error(self) -> hostel::Error {
         let code = self.code.parse().unwrap_or(Code::StorageFailed);

@@ -51,6 +51,9 @@ struct Agents {
 
 #[derive(Debug, Deserialize)]
 struct Agent {
+    /// The address of the agent it is under.
+    #[serde(default)]
+    parent: Option<String>,
     name: String,
     awake: bool,
     sockets: u64,
@@ -108,7 +111,8 @@ async fn list(class: &str, args: &AgentsArgs) -> anyhow::Result<()> {
     let head = ["NAME", "AWAKE", "SOCKETS"].map(str::to_owned).to_vec();
     let row = |agent: &Agent| {
         let awake = if agent.awake { "yes" } else { "no" };
-        vec![output::harmless(&agent.name), awake.to_owned(), agent.sockets.to_string()]
+        let under = agent.parent.as_ref().map_or_else(String::new, |parent| format!("  (under {parent})"));
+        vec![output::harmless(&format!("{}{under}", agent.name)), awake.to_owned(), agent.sockets.to_string()]
     };
     print(&std::iter::once(head).chain(agents.iter().map(row)).collect::<Vec<_>>())?;
     if let Some(next) = next {

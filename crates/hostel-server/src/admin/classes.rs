@@ -60,6 +60,7 @@ pub(super) async fn agents(
             "awake": agent.awake,
             "sockets": agent.sockets,
             "bytes": agent.bytes,
+            "parent": agent.parent,
         })
     };
     Ok(Json(json!({"agents": agents.into_iter().map(show).collect::<Vec<_>>(), "next": next})))

@@ -112,23 +112,34 @@ pub(super) async fn import(
     let store = edge.node().store().clone();
     let read = spawn_blocking(move || travel::receive(&store, scratch.path(), name, durable_object));
     let Arrived { class, name, image, history } = joined(read.await)?;
-    let id = AgentId::new(&known(&edge, &class)?, &name);
+    let id = match AgentId::from_stored(&class, &name) {
+        under if under.is_sub_agent() => under,
+        _ => AgentId::new(&known(&edge, &class)?, &name),
+    };
     let installed = edge.node().install(&id, image, "import", landing.replace).await;
     installed.map_err(|error| or_replace(error, &id))?;
     let (store, key) = (edge.node().store().clone(), key_of(&id));
     let turns = joined(spawn_blocking(move || travel::keep(&store, &key, history.as_ref())).await)?;
-    Ok(Json(json!({"agent": format!("{}/{}", id.namespace(), id.name()), "turns": turns})))
+    Ok(Json(json!({"agent": address(&id), "turns": turns})))
 }
 
 fn key_of(id: &AgentId) -> AgentKey {
-    AgentKey::new(id.namespace(), id.name())
+    let (namespace, name) = id.stored();
+    AgentKey::new(namespace, name)
 }
 
-/// `class/name`, with the class as it is known.
+/// As people write it: of an agent at the top, class and name as they are.
+fn address(id: &AgentId) -> String {
+    if id.is_sub_agent() { id.to_string() } else { format!("{}/{}", id.namespace(), id.name()) }
+}
+
+/// An agent's address, with the class as it is known, as the two texts under which it is stored.
 fn named(edge: &Edge, text: &str) -> Result<(String, String), Failed> {
     let parts = text.split_once('/').filter(|(class, name)| !class.is_empty() && !name.is_empty());
     let (class, name) = parts.ok_or_else(|| malformed(&format!("{text:?} is no agent: write {text}/default.")))?;
-    Ok((known(edge, class)?, name.to_owned()))
+    let id = super::agent(edge, class, name)?;
+    let (namespace, name) = id.stored();
+    Ok((namespace.to_owned(), name.to_owned()))
 }
 
 fn or_replace(error: Error, id: &AgentId) -> Error {

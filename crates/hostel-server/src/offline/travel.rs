@@ -6,7 +6,7 @@ use std::path::Path;
 use hostel_store::{AgentKey, Author, Cause, Progress};
 use serde_json::{Value, json};
 
-use super::Offline;
+use super::{Offline, at_the_top};
 use crate::Refused;
 use crate::travel::{self, Arrival, Form};
 
@@ -29,6 +29,7 @@ impl Offline {
     pub fn import(&self, file: &Path, arrival: Arrival) -> Result<Value, Refused> {
         let arrived = travel::receive(&self.store, file, arrival.name, arrival.durable_object)?;
         let key = AgentKey::new(arrived.class, arrived.name);
+        at_the_top(&key)?;
         if !arrival.replace {
             let fix = "import it under another name (--as AGENT/NAME), or say --replace";
             self.must_be_free(&key).map_err(|refused| Refused { fix: Some(fix.to_owned()), ..refused })?;

@@ -163,6 +163,30 @@ async fn an_export_can_be_imported_under_another_name() {
 }
 
 #[tokio::test]
+async fn an_agent_under_another_is_reached_by_its_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    with_notes(&home).await;
+    let (_, file) = read(ask(&home, Method::GET, &mine("export"), Body::empty()).await).await;
+    let arrive = "/_hostel/import?as=Notebook/mine/sub/Notebook/c%25201";
+    let (status, body) = read(ask(&home, Method::POST, arrive, file).await).await;
+    assert_eq!(status, 200, "{body:?}");
+    let arrived: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(arrived, json!({"agent": "notebook/mine/sub/notebook/c%201", "turns": 4}));
+    let inner = |rest: &str| format!("/_hostel/agents/notebook/mine%2Fsub%2Fnotebook%2Fc%25201/{rest}");
+    let fetch = async |path: &str| {
+        let (status, body) = read(ask(&home, Method::GET, path, Body::empty()).await).await;
+        assert_eq!(status, 200, "{path}: {body:?}");
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    assert_eq!(fetch(&inner("history")).await["turns"][0]["cause"]["event"], "import");
+    assert_eq!(fetch(&inner("state")).await["awake"], false);
+    let listed = fetch("/_hostel/agents/notebook").await;
+    let inner = listed["agents"].as_array().unwrap().iter().find(|agent| agent["name"] == "c 1").unwrap();
+    assert_eq!(inner["parent"], "notebook/mine");
+}
+
+#[tokio::test]
 async fn what_cannot_be_understood_is_a_problem_document() {
     let dir = tempfile::tempdir().unwrap();
     let home = open(dir.path()).await;
