@@ -110,6 +110,20 @@ function story(origin, version) {
     await shows(tabs[0], "#result", "missing failed: Method missing does not exist");
   });
 
+  test(`${label}: an agent under another is reached with the option sub`, { skip: !VERSIONS[version].subAgents }, async () => {
+    const sub = JSON.stringify([{ agent: "ChildAgent", name: "c 1" }]);
+    const query = new URLSearchParams({ v: version, agent: "ParentAgent", name, sub });
+    if (origin === "other") query.set("host", url.host);
+    const tab = await tabs[0].context().newPage();
+    await tab.goto(`http://127.0.0.1:${pages.port}/page?${query}`);
+    await shows(tab, "#identity", "child-agent/c 1");
+    await tab.click("#hi");
+    const parents = JSON.stringify([{ className: "ParentAgent", name }]);
+    const wanted = `hi: ${JSON.stringify(`hi me from c 1 parent ${parents}`)}`;
+    await tab.waitForFunction((text) => document.querySelector("#result").textContent === text, wanted, { timeout: PATIENCE });
+    await tab.close();
+  });
+
   test(`${label}: after the server was killed and started again both tabs are back with the state`, { skip: !agents }, async () => {
     await agents.kill();
     for (const tab of tabs) await shows(tab, "#status", "closed");

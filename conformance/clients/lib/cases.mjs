@@ -5,6 +5,7 @@ import { agentFetchCases, partySocketCases } from "./cases-http.mjs";
 import { connectionCases } from "./cases-connection.mjs";
 import { mannersCases } from "./cases-manners.mjs";
 import { rpcCases } from "./cases-rpc.mjs";
+import { subCases } from "./cases-sub.mjs";
 import { freshName, until } from "./harness.mjs";
 
 const stateCases = [
@@ -68,6 +69,7 @@ export const CASES = [
   ...stateCases,
   ...mannersCases,
   ...rpcCases,
+  ...subCases,
   ...agentFetchCases,
   ...partySocketCases,
 ];

@@ -15,6 +15,7 @@ function Page() {
   const agent = useAgent({
     agent: params.get("agent"),
     name: params.get("name"),
+    sub: params.has("sub") ? JSON.parse(params.get("sub")) : undefined,
     host: params.get("host") ?? location.host,
     onStateUpdate: (next, from) => (setState(next), setSource(from)),
     onOpen: () => (setStatus("open"), setOpens((n) => n + 1)),
@@ -32,6 +33,7 @@ function Page() {
       <p id="result">{result}</p>
       <button id="set" onClick={() => agent.setState({ count: 5 })}>set 5</button>
       <button id="inc" onClick={() => call("inc", 1)}>inc</button>
+      <button id="hi" onClick={() => call("hi", "me")}>hi</button>
       <button id="missing" onClick={() => call("missing")}>missing</button>
     </main>
   );
