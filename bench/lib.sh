@@ -1,5 +1,8 @@
-# What the benchmark scripts share: servers on core 0, the load on core 1, one report a line. To be sourced from the
-# root of the repository, with $results, $bin and $work set.
+# What the benchmark scripts share: servers on core 0, the load on core 1 (SERVER_CORE=1: the other way round), one report
+# a line. To be sourced from the root of the repository, with $results, $bin and $work set.
+
+server_core=${SERVER_CORE:-0}
+load_core=$((1 - server_core))
 
 ulimit -n "$(ulimit -Hn)"
 started=()
@@ -10,10 +13,10 @@ finish() {
 }
 trap finish EXIT
 
-# serve PORT COMMAND..: starts a server on core 0; its process is in $pid.
+# serve PORT COMMAND..: starts a server on its core; its process is in $pid.
 serve() {
   local port=$1; shift
-  taskset -c 0 "$@" >"$work/$port.log" 2>&1 &
+  taskset -c "$server_core" "$@" >"$work/$port.log" 2>&1 &
   pid=$!
   started+=("$pid")
   for _ in $(seq 400); do
@@ -42,10 +45,10 @@ agents_sdk_server() {
   exit 1
 }
 
-# load LABEL PORT PID SCENARIO..: one report
+# load LABEL PORT PID SCENARIO..: one report; on the core of the load unless $core says another
 load() {
   local label=$1 port=$2 process=$3; shift 3
-  timeout "${limit:-30}" taskset -c 1 "$bin/hostel-load" --label "$label" --server "127.0.0.1:$port" --pid "$process" --json "$@" >>"$results" ||
+  timeout "${limit:-30}" taskset -c "${core:-$load_core}" "$bin/hostel-load" --label "$label" --server "127.0.0.1:$port" --pid "$process" --json "$@" >>"$results" ||
     echo "$label: $* failed" >&2
 }
 

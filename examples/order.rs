@@ -124,3 +124,29 @@ async fn main() -> Result<()> {
     println!("in the till: {till}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use hostel_testing::TestHome;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn orders_go_on_after_a_crash_nobody_pays_twice_and_what_is_denied_is_paid_back() {
+        let mut home = TestHome::start(|| App::new().agent::<Shop>()).await;
+        let small = home.ask::<Shop, _>("main", |shop| shop.buy(1, 500)).await.unwrap().id;
+        let large = home.ask::<Shop, _>("main", |shop| shop.buy(2, 20_000)).await.unwrap().id;
+        home.settle().await;
+        home.crash().await;
+        home.settle().await;
+        assert_eq!(home.ask::<Shop, _>("main", |shop| shop.asked()).await.unwrap(), std::slice::from_ref(&large));
+        assert!(home.ask::<Shop, _>("main", |shop| shop.answer(large, false)).await.unwrap());
+        home.ask::<Shop, _>("main", |shop| shop.delivered(small, "Berlin".to_owned())).await.unwrap();
+        home.advance(RETURNABLE).await;
+        let (till, mut log) = home.ask::<Shop, _>("main", |shop| shop.books()).await.unwrap();
+        log.sort();
+        let lines = ["1: paid 500", "2: paid 20000", "2: paid back 20000", "order 1: completed (well)"];
+        assert!(lines.iter().all(|line| log.iter().filter(|said| said == line).count() == 1), "{log:?}");
+        assert_eq!((till, home.ask::<Shop, _>("main", |shop| shop.open_runs()).await.unwrap()), (500, 0));
+    }
+}

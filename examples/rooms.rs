@@ -66,3 +66,26 @@ async fn main() -> Result<()> {
     App::new().agent::<Lobby>().sub_agent::<Room>().serve("127.0.0.1:8787").await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use hostel_client::Options;
+    use hostel_testing::TestHome;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_said_in_a_room_stays_there_and_goes_with_it_and_nobody_enters_one_that_was_not_opened() {
+        let home = TestHome::start(|| App::new().agent::<Lobby>().sub_agent::<Room>()).await;
+        let mut lobby = home.connect("lobby/main").await;
+        assert_eq!(lobby.call("open", json!(["east"])).await, 1);
+        let mut east = home.connect("lobby/main/sub/room/east").await;
+        east.call("say", json!(["hello"])).await;
+        assert_eq!(east.state().await["said"], json!(["Welcome to east.", "hello"]));
+        assert_eq!(lobby.state().await, json!({"opened": 1}));
+        assert!(home.try_connect("lobby/main/sub/room/west", &Options::default()).await.is_err());
+        assert_eq!(lobby.call("close", json!(["east"])).await, true);
+        assert_eq!(lobby.call("rooms", json!([])).await, json!([]));
+    }
+}

@@ -2,21 +2,18 @@
 //   node browser.mjs --serve "PATH/hostel-conformance --listen 127.0.0.1:{port} --data {data}" [--origin same|other|both]
 //   node browser.mjs --url http://127.0.0.1:PORT          (a running server; the restart is left out)
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { bundleWith } from "./lib/bundle.mjs";
 import { freshName } from "./lib/harness.mjs";
 import { pageServer } from "./lib/page-server.mjs";
 import { fill, freePort, server } from "./lib/process.mjs";
 import { kebab, VERSIONS } from "./lib/versions.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     serve: { type: "string" },
@@ -47,7 +44,7 @@ let browser;
 const bundles = {};
 
 before(async () => {
-  for (const version of versions) bundles[version] = await bundle(version);
+  for (const version of versions) bundles[version] = await bundleWith("page.jsx", version);
   await agents?.start();
   browser = await chromium.launch({ executablePath: flags.chromium, headless: true, args: CHROMIUM_FLAGS });
 });
@@ -124,6 +121,19 @@ function story(origin, version) {
     await tab.close();
   });
 
+  test(`${label}: onMcpUpdate tells of the MCP servers an agent uses`, { skip: !VERSIONS[version].mcp }, async () => {
+    const query = new URLSearchParams({ v: version, agent: "ToolsAgent", name, mcp: new URL("/mcp", url) });
+    if (origin === "other") query.set("host", url.host);
+    const tab = await tabs[0].context().newPage();
+    await tab.goto(`http://127.0.0.1:${pages.port}/page?${query}`);
+    await shows(tab, "#mcp", "0 tools");
+    await tab.click("#tools");
+    await shows(tab, "#mcp", "own is ready, 14 tools");
+    await tab.click("#no-tools");
+    await shows(tab, "#mcp", "0 tools");
+    await tab.close();
+  });
+
   test(`${label}: after the server was killed and started again both tabs are back with the state`, { skip: !agents }, async () => {
     await agents.kill();
     for (const tab of tabs) await shows(tab, "#status", "closed");
@@ -141,20 +151,4 @@ async function shows(tab, selector, text) {
   await wanted.waitFor({ timeout: PATIENCE }).catch(async () => {
     assert.equal(await tab.textContent(selector), text, `${selector} of ${tab.url()}`);
   });
-}
-
-async function bundle(version) {
-  const require = createRequire(import.meta.url);
-  const result = await build({
-    entryPoints: [join(here, "page/page.jsx")],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    jsx: "automatic",
-    define: { "process.env.NODE_ENV": '"production"' },
-    alias: { "agents-react": require.resolve(`agents-${version.replaceAll(".", "-")}/react`) },
-    logLevel: "error",
-  });
-  return result.outputFiles[0].text;
 }

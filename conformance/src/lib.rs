@@ -8,17 +8,21 @@
 //!
 //! # What is not here
 //!
-//! Chat, schedules, queues and agent tools.
+//! Schedules and queues.
 
+mod chat;
 mod counter;
 mod echo;
 mod everything;
 mod family;
 mod fronts;
+mod helper;
 mod log;
 mod manners;
+mod mcp_user;
 mod plain;
 mod readonly;
+mod team;
 mod text;
 
 use std::path::PathBuf;
@@ -26,13 +30,17 @@ use std::path::PathBuf;
 use hostel::{Admission, App, Limits};
 
 pub use self::{
+    chat::{ChatAgent, ChatDrop, ChatLatest},
     counter::{CoderAgent, CounterAgent, MyMCPAgent2},
     echo::EchoAgent,
     everything::EverythingAgent,
     family::{ChildAgent, MidAgent, ParentAgent},
+    helper::{HelperAgent, models_at},
     manners::MannersAgent,
+    mcp_user::ToolsAgent,
     plain::{NoIdAgent, PlainAgent, StartFailAgent},
     readonly::ROAgent,
+    team::{TeamAgent, WorkerAgent},
 };
 
 /// The application, with its data in `directory`. Like the recorded one it lets pages of any origin in.
@@ -51,7 +59,15 @@ pub fn app(directory: PathBuf) -> App {
         .agent::<EchoAgent>()
         .agent::<EverythingAgent>()
         .agent::<MannersAgent>()
+        .agent::<ToolsAgent>()
+        .mcp(mcp_user::settings())
         .agent::<ParentAgent>()
+        .agent::<ChatAgent>()
+        .agent::<ChatLatest>()
+        .agent::<ChatDrop>()
+        .agent::<HelperAgent>()
+        .agent::<TeamAgent>()
+        .sub_agent::<WorkerAgent>()
         .sub_agent::<ChildAgent>()
         .sub_agent::<MidAgent>()
         .data(directory)

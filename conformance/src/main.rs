@@ -20,6 +20,9 @@ struct Arguments {
     /// Where data is kept.
     #[arg(long, default_value = ".hostel-conformance")]
     data: PathBuf,
+    /// Where the provider of the model is that answers for `HelperAgent`.
+    #[arg(long)]
+    models: Option<String>,
 }
 
 #[tokio::main]
@@ -29,7 +32,11 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let listener = TcpListener::bind(arguments.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", arguments.listen))?;
-    let home = hostel_conformance::app(arguments.data).start().await?;
+    let mut app = hostel_conformance::app(arguments.data);
+    if let Some(url) = &arguments.models {
+        app = app.env(hostel_conformance::models_at(url)?);
+    }
+    let home = app.start().await?;
     let stop = stop_on_signal()?;
     writeln!(std::io::stdout(), "hostel-conformance listens on http://{}", listener.local_addr()?)?;
     home.serve(listener, stop).await?;

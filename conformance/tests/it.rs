@@ -14,6 +14,9 @@ mod it {
     mod logs;
     mod mcp;
     mod mcp_client;
+    mod mcp_events;
+    mod mcp_offers;
+    mod mcp_sign_in;
     mod names;
     mod one_decision;
     mod sites;

@@ -161,7 +161,7 @@ impl Account {
 }
 
 /// An operation is `<session>.<number>`; a session's numbers must follow each other, but for those that were refused.
-fn disorder(ops: &[String], refused: &HashSet<String>) -> Option<String> {
+pub(crate) fn disorder(ops: &[String], refused: &HashSet<String>) -> Option<String> {
     let mut last = std::collections::HashMap::new();
     for op in ops {
         let (session, number) = op.rsplit_once('.')?;

@@ -5,10 +5,16 @@ pub(crate) mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-const BYTES: u64 = 160 << 20;
+/// Small enough to be filled up on purpose.
+pub(crate) const SMALL: u64 = 160 << 20;
+/// Room for the history of thousands of cuts. The file is sparse: only what was written once takes room.
+pub(crate) const LARGE: u64 = 4 << 30;
+/// How long somebody else may have it mounted after it was unmounted here.
+const RELEASED: Duration = Duration::from_secs(120);
 /// FS_IOC_SHUTDOWN with FS_SHUTDOWN_FLAGS_NOLOGFLUSH, as soon as a line comes in. The call needs `unsafe` in Rust and a
 /// program that is running already is as fast, so the one line is Perl, which every Debian has.
 const SHUTDOWN: &str = r#"open(my $file, "<", $ARGV[0]) or die "open: $!"; $| = 1; my $flags = pack("I", 2); print "ready\n"; <STDIN>;
@@ -32,11 +38,11 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 }
 
 impl LoopDisk {
-    /// Makes and mounts one below `dir`.
-    pub(crate) fn new(dir: &Path) -> anyhow::Result<Self> {
+    /// Makes and mounts one of so many bytes below `dir`.
+    pub(crate) fn new(dir: &Path, bytes: u64) -> anyhow::Result<Self> {
         let disk = Self { image: dir.join("image"), mount: dir.join("mount") };
         std::fs::create_dir(&disk.mount)?;
-        std::fs::File::create(&disk.image)?.set_len(BYTES)?;
+        std::fs::File::create(&disk.image)?.set_len(bytes)?;
         run(Command::new("mkfs.ext4").arg("-q").arg(&disk.image))?;
         disk.mount()?;
         std::fs::write(disk.mount.join("switch"), "")?;
@@ -79,7 +85,19 @@ impl LoopDisk {
     /// The power is back. Nobody may have a file open.
     pub(crate) fn power_on(&self) -> anyhow::Result<()> {
         run(Command::new("umount").arg(&self.mount))?;
+        // A process with a view of mounts of its own, a sandbox for instance, keeps it until that ends; until then a mount would
+        // bring back the file system that was shut down.
+        let until = Instant::now() + RELEASED;
+        while self.is_attached()? {
+            ensure!(Instant::now() < until, "somebody else has {} mounted", self.mount.display());
+        }
         self.mount()
+    }
+
+    /// Whether a loop device still has the image.
+    fn is_attached(&self) -> anyhow::Result<bool> {
+        let listed = Command::new("losetup").arg("-j").arg(&self.image).output().context("cannot run losetup")?;
+        Ok(!listed.stdout.is_empty())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     faults::Faults,
     ledger::Ledger,
     load::Load,
+    points::PATIENCE,
     rng::Rng,
     say,
     server::{Plan, Server},
@@ -22,6 +23,8 @@ pub(crate) struct Field {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) clients: u64,
     pub(crate) longest_ms: u64,
+    /// How long a round waits for a point that was missed once.
+    pub(crate) patience: Duration,
     pub(crate) rng: Rng,
     pub(crate) faults: Faults,
     loads: u64,
@@ -30,7 +33,7 @@ pub(crate) struct Field {
 impl Field {
     pub(crate) fn new(plan: Plan, agents: u64, clients: u64, longest_ms: u64, rng: Rng) -> Self {
         let ledger = Arc::new(Ledger::new(agents));
-        Self { plan, ledger, clients, longest_ms, rng, faults: Faults::default(), loads: 0 }
+        Self { plan, ledger, clients, longest_ms, patience: PATIENCE, rng, faults: Faults::default(), loads: 0 }
     }
 
     /// Lets clients loose.

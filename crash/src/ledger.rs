@@ -15,9 +15,11 @@ use crate::fork::{self, Fork};
 use crate::note::Note;
 use crate::say;
 use crate::server::Server;
+use crate::talk::{self, Talk};
 
-/// Every fifth agent is a note, the others are ledgers.
+/// Every fifth agent is a note, every tenth chats, the others are ledgers.
 const NOTES: u64 = 5;
+const TALKS: u64 = 10;
 /// Agents compared at a time.
 const AT_A_TIME: usize = 16;
 
@@ -28,6 +30,8 @@ pub(crate) enum Who {
     Ledger(usize),
     /// An agent whose state is set.
     Note(usize),
+    /// An agent that chats, and in which of its conversations.
+    Talk(usize, u64),
 }
 
 /// The accounts of all agents.
@@ -35,6 +39,7 @@ pub(crate) enum Who {
 pub(crate) struct Ledger {
     accounts: Vec<Mutex<Account>>,
     notes: Vec<Note>,
+    talks: Vec<Talk>,
     /// Nothing that is heard counts any more: the power is being cut.
     frozen: AtomicBool,
     sent: AtomicU64,
@@ -48,10 +53,11 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(agents: u64) -> Self {
-        let notes = agents / NOTES;
+        let (notes, talks) = (agents / NOTES, agents / TALKS);
         Self {
-            accounts: (notes..agents.max(1)).map(|_| Mutex::default()).collect(),
+            accounts: (notes + talks..agents.max(1)).map(|_| Mutex::default()).collect(),
             notes: (0..notes).map(|_| Note::default()).collect(),
+            talks: (0..talks).map(|_| Talk::default()).collect(),
             frozen: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
@@ -63,8 +69,17 @@ impl Ledger {
 
     /// The agent of a random number.
     pub(crate) fn any(&self, random: u64) -> Who {
-        let at = usize::try_from(random).unwrap_or_default() % (self.accounts.len() + self.notes.len());
-        at.checked_sub(self.accounts.len()).map_or(Who::Ledger(at), Who::Note)
+        let (accounts, notes) = (self.accounts.len(), self.notes.len());
+        match usize::try_from(random).unwrap_or_default() % (accounts + notes + self.talks.len()) {
+            at if at < accounts => Who::Ledger(at),
+            at if at < accounts + notes => Who::Note(at - accounts),
+            at => self.talk(at - accounts - notes),
+        }
+    }
+
+    /// The agent of this number that chats.
+    fn talk(&self, at: usize) -> Who {
+        Who::Talk(at, self.talks[at].part())
     }
 
     pub(crate) fn note(&self, at: usize) -> &Note {
@@ -148,6 +163,20 @@ impl Ledger {
         }
     }
 
+    pub(crate) fn send_talk(&self, (at, part): (usize, u64), op: &str) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.talks[at].send(part, op);
+    }
+
+    pub(crate) fn told_talk(&self, (at, part): (usize, u64), op: &str, kind: Told, ended: bool) {
+        if self.is_frozen() {
+            return;
+        }
+        let count = if kind == Told::Answered && ended { &self.answered } else { &self.shown };
+        count.fetch_add(1, Ordering::SeqCst);
+        self.talks[at].tell(part, op, kind, ended);
+    }
+
     /// From here on nothing that clients hear counts.
     pub(crate) fn freeze(&self) {
         self.frozen.store(true, Ordering::SeqCst);
@@ -181,7 +210,9 @@ impl Ledger {
     pub(crate) async fn compare(&self, server: &Server, all: bool) -> Faults {
         let ledgers = (0..self.accounts.len()).filter(|at| all || self.accounts[*at].lock().is_touched());
         let notes = (0..self.notes.len()).filter(|at| all || self.notes[*at].is_touched());
-        let whom: Vec<Who> = ledgers.map(Who::Ledger).chain(notes.map(Who::Note)).collect();
+        let talks = (0..self.talks.len()).filter(|at| all || self.talks[*at].is_touched());
+        let whom = ledgers.map(Who::Ledger).chain(notes.map(Who::Note)).chain(talks.map(|at| self.talk(at)));
+        let whom: Vec<Who> = whom.collect();
         let compared = stream::iter(whom).map(|who| self.compare_one(server, who)).buffer_unordered(AT_A_TIME);
         let sum = compared.fold(Faults::default(), async |mut sum, faults| {
             sum += faults;
@@ -216,6 +247,10 @@ impl Ledger {
     }
 
     async fn look(&self, server: &Server, who: Who) -> anyhow::Result<Faults> {
+        if let Who::Talk(at, _) = who {
+            let found = talk::transcript(&server.agent(who)?).await?;
+            return Ok(self.talks[at].compare(&found, |why| say(&format!("{who:?}: {why}"))));
+        }
         let client = Client::connect(&server.agent(who)?, &Options::default()).await?;
         let faults = match who {
             Who::Ledger(at) => {
@@ -229,6 +264,7 @@ impl Ledger {
                 let (value, text) = (state["value"].as_u64().unwrap_or(0), state["text"].as_str().unwrap_or_default());
                 self.notes[at].compare(value, text, |why| say(&format!("{who:?}: {why}")))
             }
+            Who::Talk(..) => Faults::default(),
         };
         client.close().await;
         Ok(faults)

@@ -16,6 +16,7 @@ use crate::{
     note::text_of,
     rng::Rng,
     server::Server,
+    talk,
 };
 
 /// One of so many requests ends the life of its agent.
@@ -41,6 +42,8 @@ impl Load {
     pub(crate) fn start(server: &Server, ledger: &Arc<Ledger>, clients: u64, round: &str, rng: &mut Rng) -> Self {
         let stop = CancellationToken::new();
         let mut set = JoinSet::new();
+        // One is forked in every life, or the points of that might not be come to in several.
+        let mut is_forked = false;
         for client in 0..clients {
             let mut rng = Rng::new(rng.next());
             let who = ledger.any(rng.next());
@@ -48,7 +51,10 @@ impl Load {
             if rng.below(2) == 0 {
                 set.spawn(observe(target.clone(), Arc::clone(ledger), who, stop.clone()));
             }
-            if let (Who::Ledger(at), 0) = (who, rng.below(8)) {
+            if let Who::Ledger(at) = who
+                && (rng.below(8) == 0 || !is_forked)
+            {
+                is_forked = true;
                 let name = format!("fork-{round}-{client}");
                 if let Ok((make, forked)) = server.fork(at, &name) {
                     set.spawn(make_fork(make, forked, name, Arc::clone(ledger)));
@@ -96,18 +102,27 @@ impl Writer {
                     continue;
                 }
             };
-            let watcher = tokio::spawn(watch(events, Arc::clone(&self.ledger), self.who));
-            match self.who {
-                Who::Ledger(at) => self.enter(&client, at, &format!("{name}-{session}")).await,
-                Who::Note(at) => self.set_states(&client, at).await,
-            }
-            drop(client);
-            let _ended_with_its_socket = watcher.await;
+            self.work(client, events, &format!("{name}-{session}")).await;
             if self.stop.is_cancelled() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Does what is to be done with this agent, until something fails.
+    async fn work(&mut self, client: Client, events: Events, session: &str) {
+        if let Who::Talk(at, part) = self.who {
+            return talk::speak(&client, events, (&self.ledger, (at, part)), session, &self.stop).await;
+        }
+        let watcher = tokio::spawn(watch(events, Arc::clone(&self.ledger), self.who));
+        match self.who {
+            Who::Ledger(at) => self.enter(&client, at, session).await,
+            Who::Note(at) => self.set_states(&client, at).await,
+            Who::Talk(..) => {}
+        }
+        drop(client);
+        let _ended_with_its_socket = watcher.await;
     }
 
     /// Makes entries until one fails, several at a time.
@@ -232,7 +247,9 @@ async fn watch(mut events: Events, ledger: Arc<Ledger>, who: Who) {
         match event {
             Event::Text { text, .. } => {
                 let frame: Value = serde_json::from_str(&text).unwrap_or_default();
-                if frame["type"] == "cf_agent_state" {
+                if let Who::Talk(at, part) = who {
+                    talk::hear(&ledger, (at, part), &frame, None);
+                } else if frame["type"] == "cf_agent_state" {
                     see(&ledger, who, &frame["state"], &mut born);
                 }
             }
@@ -258,5 +275,6 @@ fn see(ledger: &Ledger, who: Who, state: &Value, born: &mut String) {
             }
         }
         Who::Note(at) => ledger.note_told(at, state["value"].as_u64().unwrap_or(0), Told::Shown),
+        Who::Talk(..) => {}
     }
 }

@@ -14,9 +14,14 @@ mod points;
 mod power;
 mod rng;
 mod server;
+mod talk;
 mod trouble;
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::bail;
 use clap::Parser;
@@ -67,6 +72,9 @@ struct Flags {
     /// The longest life of a process under load, in milliseconds.
     #[arg(long, default_value_t = 60)]
     longest_ms: u64,
+    /// How long a round waits for a point that was missed once, in seconds.
+    #[arg(long, default_value_t = 30)]
+    patience: u64,
     /// Fail points armed in every process, in the words of the crate `fail`: for sabotage.
     #[arg(long, default_value = "")]
     arm: String,
@@ -121,7 +129,7 @@ async fn run(flags: &Flags, series: Series, rng: Rng) -> anyhow::Result<u8> {
         None => tempfile::tempdir()?,
     };
     let disk = match series {
-        Series::PowerCuts(_) => Disk::Loop(LoopDisk::new(place.path())?),
+        Series::PowerCuts(_) => Disk::Loop(LoopDisk::new(place.path(), disk::LARGE)?),
         Series::Trouble(trouble) => trouble.disk(place.path())?,
         _ => Disk::Plain(place.path().to_owned()),
     };
@@ -133,6 +141,7 @@ async fn run(flags: &Flags, series: Series, rng: Rng) -> anyhow::Result<u8> {
         armed: flags.arm.clone(),
     };
     let mut field = Field::new(plan, flags.agents, flags.clients, flags.longest_ms, rng);
+    field.patience = Duration::from_secs(flags.patience);
     let begun = Instant::now();
     let come_to = match (series, &disk) {
         (Series::Kills(kills), _) => kills::run(&mut field, kills).await.map(|()| true)?,

@@ -7,7 +7,7 @@ use crate::{
     disk::{LoopDisk, Switch},
     field::Field,
     load::Load,
-    points::{Hits, POINTS, Point, wait},
+    points::{Hits, PATIENCE, POINTS, Point, wait},
     say,
     server::{Server, Started},
 };
@@ -117,7 +117,7 @@ async fn at(field: &mut Field, switch: Switch, point: Point) -> anyhow::Result<b
         Started::Not(server) => cut(field, switch, server, None).await.map(|()| true),
         Started::Up(mut server) => {
             let load = field.load(&server);
-            let hit = wait(&mut server, |server| Ok(server.is_stopped())).await?;
+            let hit = wait(&mut server, PATIENCE, |server| Ok(server.is_stopped())).await?;
             // Nothing more is said. What was said before is heard to the end.
             until_quiet(field).await;
             cut(field, switch, server, Some(load)).await?;

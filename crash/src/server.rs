@@ -100,8 +100,11 @@ impl Plan {
 
     /// Whether the program was built with fail points.
     pub(crate) async fn has_points(&self) -> anyhow::Result<bool> {
-        let server = self.start().await?;
-        Ok(http::get(&server.target("/healthz")?, &Options::default()).await?.text() == "points")
+        let mut server = self.start().await?;
+        let answer = http::get(&server.target("/healthz")?, &Options::default()).await?.text() == "points";
+        // The next one wants the same directory, which this one holds until it is gone.
+        server.kill().await;
+        Ok(answer)
     }
 
     /// Everything that servers have said.
@@ -138,6 +141,7 @@ impl Server {
         let path = match who {
             Who::Ledger(at) => format!("ledger-agent/crash-{at}"),
             Who::Note(at) => format!("note-agent/crash-{at}"),
+            Who::Talk(at, part) => format!("talk-agent/crash-{at}-{part}"),
         };
         Ok(Target::parse(&path, &self.base)?)
     }

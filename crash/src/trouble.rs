@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::{
     disk::{
-        LoopDisk,
+        LoopDisk, SMALL, may_mount,
         trouble::{Brake, ZramDisk},
     },
     field::Field,
@@ -38,8 +38,8 @@ impl Trouble {
     pub(crate) fn disk(self, place: &Path) -> anyhow::Result<Disk> {
         Ok(match self {
             Self::Eio if ZramDisk::is_available() => Disk::Zram(ZramDisk::new(place)?),
-            Self::Full | Self::ReadOnly if crate::disk::may_mount() => Disk::Loop(LoopDisk::new(place)?),
-            Self::Slow if Brake::is_available() => Disk::Loop(LoopDisk::new(place)?),
+            Self::Full | Self::ReadOnly if may_mount() => Disk::Loop(LoopDisk::new(place, SMALL)?),
+            Self::Slow if Brake::is_available() => Disk::Loop(LoopDisk::new(place, SMALL)?),
             _ => Disk::Plain(place.to_owned()),
         })
     }

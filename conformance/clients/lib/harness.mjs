@@ -5,8 +5,11 @@ import WebSocket from "ws";
 // Node 20 has no global WebSocket; a browser and newer Node have one, and that is what the clients use.
 globalThis.WebSocket ??= WebSocket;
 
+/** How long a loaded machine may take, in milliseconds; only what fails takes it. */
+const LIMIT = 30_000;
+
 /** Waits until `condition` gives something truthy; says what was awaited when it never does. */
-export async function until(condition, what, limit = 5000) {
+export async function until(condition, what, limit = LIMIT) {
   const end = Date.now() + limit;
   while (Date.now() < end) {
     const value = await condition();
@@ -17,7 +20,7 @@ export async function until(condition, what, limit = 5000) {
 }
 
 /** Rejects when a promise does not settle in time: a hanging call is a failure with a name. */
-export function within(promise, what, limit = 5000) {
+export function within(promise, what, limit = LIMIT) {
   const late = sleep(limit, undefined, { ref: false }).then(() => {
     throw new Error(`no answer within ${limit} ms: ${what}`);
   });

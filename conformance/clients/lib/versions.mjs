@@ -4,16 +4,16 @@ import { pathToFileURL } from "node:url";
 
 const require = createRequire(import.meta.url);
 
-const NONE = { kebab: true, stub: true, identity: true, stateError: true, basePath: true, terminalClose: true, subAgents: true };
+const NONE = { kebab: true, stub: true, identity: true, stateError: true, basePath: true, terminalClose: true, subAgents: true, mcp: true };
 const can = (changes) => ({ ...NONE, ...changes });
 
 /**
  * kebab: the client turns `CounterAgent` into `counter-agent` itself; stub: `client.stub.method()`;
- * subAgents: the server of that age had agents under others; identity: `ready`, `identified`; stateError: `onStateUpdateError`; basePath: the option; terminalClose: 1008 and 4000
+ * subAgents: the server of that age had agents under others; mcp: `onMcpUpdate`; identity: `ready`, `identified`; stateError: `onStateUpdateError`; basePath: the option; terminalClose: 1008 and 4000
  * to 4999 end reconnection.
  */
 export const VERSIONS = {
-  "0.0.43": can({ kebab: false, stub: false, identity: false, stateError: false, basePath: false, terminalClose: false, subAgents: false }),
+  "0.0.43": can({ kebab: false, stub: false, identity: false, stateError: false, basePath: false, terminalClose: false, subAgents: false, mcp: false }),
   "0.0.113": can({ stub: false, identity: false, stateError: false, basePath: false, terminalClose: false, subAgents: false }),
   "0.2.35": can({ stub: false, identity: false, stateError: false, terminalClose: false, subAgents: false }),
   "0.21.0": can({}),

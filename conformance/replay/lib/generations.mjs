@@ -45,7 +45,46 @@ const RULES = [
     text: (text) =>
       text.replace(/Error: (?:Missing namespace or room|Attempting to read \.name|CounterAgent could not)[^"]*/, "<nameless>"),
   },
+  {
+    until: "99",
+    why: "observers got each list that was submitted twice, as it came and as it was stored; once suffices",
+    events: (events) => events.filter((event, at) => frameType(event) !== TRANSCRIPT || event.text !== events[at - 1]?.text),
+  },
+  {
+    until: "99",
+    why: "ours sends the transcript to whoever connects, since a client that was cut off never asks for it",
+    events: (events) => events.filter((event) => !event.text.startsWith('{"connect":true,"messages"')),
+  },
+  {
+    until: "0.24.99",
+    why: "chunks have numbers, and ends say which messages they answer and how, since 0.25",
+    text: (text) => (text.endsWith('"cf_agent_use_chat_response"}') ? text.replace(SINCE_NUMBERS, "") : text),
+  },
+  {
+    until: "0.24.99",
+    why: "the transcript followed the end of a turn; since 0.25 it comes before",
+    events: withTranscriptsBeforeEnds,
+  },
+  {
+    until: "0.2.999",
+    why: "parts that are tool calls have the name of the tool since 0.3",
+    text: (text) => (text.includes('"parts":[') ? text.replace(/"toolName":"[^"]*",/g, "") : text),
+  },
 ];
+
+const TRANSCRIPT = "cf_agent_chat_messages";
+const SINCE_NUMBERS = /,"seq":\d+|,"outcome":"[a-z]+"|,"messageIds":\[[^\]]*\]/g;
+
+function withTranscriptsBeforeEnds(events) {
+  const done = [];
+  for (const event of events) {
+    let at = done.length;
+    const isEnd = ({ text }) => text.endsWith('"cf_agent_use_chat_response"}') && /"done":true|"error":true/.test(text);
+    if (frameType(event) === TRANSCRIPT) while (at > 0 && isEnd(done[at - 1])) at--;
+    done.splice(at, 0, event);
+  }
+  return done;
+}
 
 /** The rules that concern a version, as one transformation of events and one of texts. */
 export function generation(version) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonicaliser, madeUpNames } from "./canonical.mjs";
 import { compare } from "./diff.mjs";
-import { excuse } from "./expected.mjs";
+import { excuse, withoutMoves } from "./expected.mjs";
 import { generation } from "./generations.mjs";
 import { buildScript } from "./script.mjs";
 
@@ -77,6 +77,23 @@ test("an entry excuses only what its patterns match", () => {
   assert.equal(excuse(entries, "0.32.0-routing", difference)?.reason, "r");
   assert.equal(excuse(entries, "0.21.0-routing", difference), undefined);
   assert.equal(excuse(entries, "0.32.0-routing", { ...difference, actual: "upgrade 101" }), undefined);
+});
+
+test("what stands elsewhere is excused together with the place where it is missing, and only if it is the same", () => {
+  const entries = [{ transcripts: "0\\.32\\.0-.*", where: "^conn a$", moved: "^list", reason: "r", used: 0 }];
+  const missing = (expected, where = "conn a") => ({ where, kind: "missing", expected, actual: undefined });
+  const extra = (actual, where = "conn a") => ({ where, kind: "extra", expected: undefined, actual });
+  const rest = (...differences) => withoutMoves(entries, "0.32.0-x", differences).rest.map(({ kind }) => kind);
+  assert.deepEqual(rest(missing("list 1"), extra("list 1")), []);
+  assert.deepEqual(rest(missing("list 1")), ["missing"]);
+  assert.deepEqual(rest(extra("list 1")), ["extra"]);
+  assert.deepEqual(rest(missing("list 1"), extra("list 2")), ["missing", "extra"]);
+  assert.deepEqual(rest(missing("list 1"), missing("list 1"), extra("list 1")), ["missing"]);
+  assert.deepEqual(rest(missing("list 1"), extra("list 1", "conn b")), ["missing", "extra"]);
+  assert.deepEqual(rest(missing("end"), extra("end")), ["missing", "extra"]);
+  const changed = { where: "conn a", kind: "changed", expected: "list 1", actual: "end" };
+  assert.deepEqual(rest(changed, extra("list 1")), ["extra"]);
+  assert.equal(excuse(entries, "0.32.0-x", missing("list 1")), undefined);
 });
 
 test("names made up for a recording are found, fixed names are left alone", () => {

@@ -57,7 +57,7 @@ struct Ponderer {
 #[agent]
 impl Ponderer {
     async fn on_connect(cx: &Cx<Self>) {
-        cx.sleep(Duration::from_millis(1_500)).await;
+        cx.sleep(Duration::from_secs(3)).await;
     }
 
     #[callable]
@@ -71,7 +71,7 @@ impl Ponderer {
 async fn a_client_is_not_given_up_because_its_agent_takes_long_to_let_it_in() {
     let limits = Limits {
         ping_interval: Duration::from_millis(200),
-        ping_deadline: Duration::from_millis(200),
+        ping_deadline: Duration::from_secs(1),
         ..Limits::default()
     };
     let server = Server::start(App::new().agent::<Ponderer>().in_memory().limits(limits)).await;

@@ -95,7 +95,7 @@ async fn messages(response: Response<Body>) -> Vec<Value> {
 }
 
 /// A request in the revision without sessions.
-async fn ask_at(home: &Home, path: &str, method: &str, mut params: Value) -> Vec<Value> {
+pub(crate) async fn ask_at(home: &Home, path: &str, method: &str, mut params: Value) -> Vec<Value> {
     let progress = params["_meta"]["progressToken"].take();
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",

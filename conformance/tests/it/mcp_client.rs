@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use futures_util::StreamExt as _;
 use hostel::{
     App, Home,
-    mcp::{McpClient as _, McpSettings, McpTool, Program, Reach, Server, ServerId, ServerState},
+    mcp::{McpClient as _, McpSettings, McpTool, Program, Reach, Server, ServerId, ServerState, Transport},
     prelude::*,
 };
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Offers tools over MCP.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Adder {
+pub(crate) struct Adder {
     sum: i64,
 }
 
@@ -36,7 +36,7 @@ impl Adder {
 
 /// Uses them.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct User {
+pub(crate) struct User {
     added: Vec<String>,
 }
 
@@ -47,6 +47,11 @@ impl User {
     fn add_server(&mut self, cx: &Cx<Self>, name: &str, url: String) -> Result<String> {
         self.added.push(name.to_owned());
         Ok(cx.mcp().add(name, Server::http(url))?.to_string())
+    }
+
+    #[callable]
+    fn add_old_server(&mut self, cx: &Cx<Self>, name: &str, url: String) -> Result<String> {
+        Ok(cx.mcp().add(name, Server::http(url).transport(Transport::Sse).header("x-key", "k"))?.to_string())
     }
 
     #[callable]
@@ -78,6 +83,17 @@ impl User {
     }
 
     #[callable]
+    async fn now_with_errors(cx: &Cx<Self>) -> Result<BTreeMap<String, (ServerState, Option<String>)>> {
+        Ok(cx.mcp().list()?.into_iter().map(|one| (one.name, (one.state, one.error))).collect())
+    }
+
+    /// Where somebody signs in.
+    #[callable]
+    async fn links(cx: &Cx<Self>) -> Result<BTreeMap<String, Option<String>>> {
+        Ok(cx.mcp().list()?.into_iter().map(|one| (one.name, one.auth_url)).collect())
+    }
+
+    #[callable]
     async fn tools(cx: &Cx<Self>) -> Result<Vec<(String, String)>> {
         Ok(cx.mcp().tools().await?.into_iter().map(|tool| (tool.name.clone(), tool.fingerprint())).collect())
     }
@@ -88,15 +104,15 @@ impl User {
     }
 }
 
-struct Served {
-    address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     home_edge: hostel::Edge,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Served {
-    async fn start(app: App, address: SocketAddr) -> Self {
+    pub(crate) async fn start(app: App, address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -115,28 +131,28 @@ impl Served {
         format!("http://{}/agents/adder/one/mcp", self.address)
     }
 
-    async fn call(&self, name: &str, method: &str, args: Value) -> Result<Value> {
+    pub(crate) async fn call(&self, name: &str, method: &str, args: Value) -> Result<Value> {
         let user = self.home_edge.get_agent_by_name::<User>(name).await?;
         let user: &hostel::Stub = user.stub();
         user.call(method, &args).await
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.serving.await.unwrap();
     }
 }
 
-fn any() -> SocketAddr {
+pub(crate) fn any() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-fn settings() -> McpSettings {
+pub(crate) fn settings() -> McpSettings {
     let reach = Reach::public().allow("127.0.0.0/8").unwrap();
     McpSettings { reach, deadline: Duration::from_secs(10), ..McpSettings::default() }
 }
 
-fn user(data: PathBuf) -> App {
+pub(crate) fn user(data: PathBuf) -> App {
     App::new().data(data).agent::<User>().mcp(settings())
 }
 

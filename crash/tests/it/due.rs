@@ -1,7 +1,7 @@
 //! A real server is killed while runs are due: none is lost, turns run exactly once, and restarts double nothing.
 
 use std::{
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -29,7 +29,10 @@ impl Drop for Server {
 
 impl Server {
     fn start(data: &Path) -> Self {
-        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        // An address of our own: on the common one a client of somebody else might take the port in between.
+        let [.., middle, low] = std::process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, 77, middle, low.clamp(1, 254));
+        let listen = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().to_string();
         let child = Command::new(env!("CARGO_BIN_EXE_hostel-crash-server"))
             .args(["--listen", &listen, "--data", data.to_str().unwrap()])
             .stdout(Stdio::null())
@@ -39,9 +42,10 @@ impl Server {
     }
 
     /// A client, as soon as the server is up.
-    async fn client(&self) -> Client {
+    async fn client(&mut self) -> Client {
         let target = Target::parse("bell-agent/a", &self.url).unwrap();
         loop {
+            assert_eq!(self.child.try_wait().unwrap(), None, "it ended by itself");
             if let Ok(client) = Client::connect(&target, &Options::default()).await
                 && client.identity().await.is_ok()
             {
@@ -67,7 +71,7 @@ async fn no_run_is_lost_and_turns_run_exactly_once_however_often_the_server_is_k
     let dir = tempfile::tempdir().unwrap();
     let mut ordered = 0;
     for kill in 0..KILLS {
-        let server = Server::start(dir.path());
+        let mut server = Server::start(dir.path());
         let client = server.client().await;
         for _ in 0..ORDERS {
             let args = vec![json!(ordered), json!((kill * 7) % 40)];
@@ -77,7 +81,7 @@ async fn no_run_is_lost_and_turns_run_exactly_once_however_often_the_server_is_k
         // Whatever is under way now is cut off in the middle.
         drop(server);
     }
-    let server = Server::start(dir.path());
+    let mut server = Server::start(dir.path());
     let client = server.client().await;
     let mut end = report(&client).await;
     while end["waiting"] != json!(0) {

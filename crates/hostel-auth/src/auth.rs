@@ -6,10 +6,10 @@ use axum::{
     Router,
     extract::{Request, State},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::future::BoxFuture;
-use hostel_core::Identity;
+use hostel_core::{ConnectRequest, Identity};
 use hostel_edge::{Authenticator, Edge, problem};
 use hostel_protocol::refusal::{Code, Refusal};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
@@ -117,12 +117,42 @@ impl Auth {
         }
     }
 
-    /// `POST /_hostel/ticket`, where tickets are given out; no route without [`Builder::tickets`].
+    /// `GET /_hostel/who`, which says who the asker is taken for and how a token may be shown; and, with
+    /// [`Builder::tickets`], `POST /_hostel/ticket`, where tickets are given out.
     pub fn routes(&self, edge: &Edge) -> Router {
-        if self.0.desk.is_none() {
-            return Router::new();
+        let mut routes = Router::new().route("/_hostel/who", get(say_who));
+        if self.0.desk.is_some() {
+            routes = routes.route("/_hostel/ticket", post(give_ticket));
         }
-        Router::new().route("/_hostel/ticket", post(give_ticket)).with_state((self.clone(), edge.clone()))
+        routes.with_state((self.clone(), edge.clone()))
+    }
+
+    /// How a client may show its token, in the words of the guide.
+    fn ways(&self) -> Vec<&'static str> {
+        let places = &self.0.places;
+        let further = [
+            (self.0.desk.is_some(), "ticket"),
+            (places.cookie.is_some(), "cookie"),
+            (!places.query.is_empty(), "query"),
+        ];
+        let further = further.into_iter().filter_map(|(is, way)| is.then_some(way));
+        ["header", "subprotocol"].into_iter().chain(further).collect()
+    }
+
+    /// What `GET /_hostel/who` answers. It names nobody but the asker.
+    fn who(&self, identity: Option<&Identity>) -> serde_json::Value {
+        let kinds = [(!self.0.tokens.is_empty(), "given out by hand"), (self.0.jwts.has_any(), "jwt")];
+        let kinds: Vec<_> = kinds.into_iter().filter_map(|(is, kind)| is.then_some(kind)).collect();
+        let you = identity.map(|you| {
+            serde_json::json!({
+                "subject": you.subject(),
+                "issuer": you.issuer(),
+                "roles": you.roles().collect::<Vec<_>>(),
+                "operator": you.is_operator(),
+                "expires": you.expires().map(|at| at.to_string()),
+            })
+        });
+        serde_json::json!({"you": you, "ways": self.ways(), "tokens": kinds})
     }
 
     async fn decide(&self, head: &mut Parts) -> Result<Option<Identity>, Refusal> {
@@ -149,7 +179,7 @@ impl Auth {
             Some(_) if !hostel_edge::ws::is_upgrade(&head.headers) => {
                 Err(malformed("A ticket opens a socket, and nothing else."))
             }
-            Some(desk) => desk.take(ticket),
+            Some(desk) => desk.take(ticket, head.uri.path()),
             None => Err(unknown_token()),
         }
     }
@@ -173,11 +203,27 @@ fn is_from_our_page(headers: &HeaderMap) -> bool {
 
 async fn give_ticket(State((auth, edge)): State<(Auth, Edge)>, request: Request) -> Response {
     let (mut head, _) = request.into_parts();
+    let uri = head.uri.to_string();
+    let path = ConnectRequest { uri, ..ConnectRequest::default() }.query("path");
     let given = match edge.check_site(&head.headers) {
-        Ok(()) => edge.identify(&mut head).await.and_then(|identity| auth.give(identity)),
+        Ok(()) => edge.identify(&mut head).await.and_then(|identity| auth.give(identity, path)),
         Err(refusal) => Err(refusal),
     };
-    match given {
+    answered(given)
+}
+
+/// Who the asker is. A token that is no good is refused with its reason.
+async fn say_who(State((auth, edge)): State<(Auth, Edge)>, request: Request) -> Response {
+    let (mut head, _) = request.into_parts();
+    let found = match edge.check_site(&head.headers) {
+        Ok(()) => edge.identify(&mut head).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered(found.map(|identity| auth.who(identity.as_ref()).to_string()))
+}
+
+fn answered(body: Result<String, Refusal>) -> Response {
+    match body {
         Ok(body) => {
             let json = HeaderValue::from_static("application/json");
             let no_store = HeaderValue::from_static("no-store");
@@ -188,13 +234,13 @@ async fn give_ticket(State((auth, edge)): State<(Auth, Edge)>, request: Request)
 }
 
 impl Auth {
-    fn give(&self, identity: Option<Identity>) -> Result<String, Refusal> {
+    fn give(&self, identity: Option<Identity>, path: Option<String>) -> Result<String, Refusal> {
         let nobody = || {
             Refusal::new(Code::Unauthorized, "A ticket is given to somebody who is known.")
                 .with_fix("send your token with this request: `Authorization: Bearer ..`")
         };
         let identity = identity.ok_or_else(nobody)?;
-        let ticket = self.0.desk.as_ref().and_then(|desk| serde_json::to_string(&desk.give(&identity)?).ok());
+        let ticket = self.0.desk.as_ref().and_then(|desk| serde_json::to_string(&desk.give(&identity, path)?).ok());
         ticket.ok_or_else(|| Refusal::new(Code::Internal, "No ticket could be made."))
     }
 }

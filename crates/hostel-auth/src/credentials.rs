@@ -74,12 +74,9 @@ fn from_header(headers: &mut HeaderMap) -> Result<Option<String>, Refusal> {
 /// taken off the list; the handshake answers with what is left of it.
 fn from_subprotocol(headers: &mut HeaderMap) -> Vec<String> {
     let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
-    let offers: Vec<String> = lines
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(',').map(|offer| offer.trim().to_owned()))
-        .collect();
-    let (tokens, others): (Vec<_>, Vec<_>) = offers.into_iter().partition(|offer| offer.starts_with(BEARER));
+    let lines: Vec<String> = lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
+    let offers = lines.iter().flat_map(|line| line.split(',')).map(|offer| offer.trim().to_owned());
+    let (tokens, others): (Vec<_>, Vec<_>) = offers.partition(|offer: &String| offer.starts_with(BEARER));
     if !tokens.is_empty() {
         headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
         if let (false, Ok(rest)) = (others.is_empty(), HeaderValue::from_str(&others.join(", "))) {
@@ -90,28 +87,32 @@ fn from_subprotocol(headers: &mut HeaderMap) -> Vec<String> {
 }
 
 /// Takes one cookie off the list; the others stay as they are.
+/// They are bytes: one of another program may be in any character set, and ours stands beside it all the same.
 fn from_cookies(headers: &mut HeaderMap, name: &str) -> Option<String> {
-    let lines: Vec<String> =
-        headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()).map(str::to_owned).collect();
-    let is_ours = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| key.trim() == name);
-    let all = || lines.iter().flat_map(|line| line.split(';')).map(str::trim);
-    let found = all().find(|pair| is_ours(pair)).and_then(|pair| Some(pair.split_once('=')?.1.trim().to_owned()));
-    if found.is_some() {
-        let rest: Vec<&str> = all().filter(|pair| !pair.is_empty() && !is_ours(pair)).collect();
-        headers.remove(header::COOKIE);
-        if let (false, Ok(rest)) = (rest.is_empty(), HeaderValue::from_str(&rest.join("; "))) {
-            headers.insert(header::COOKIE, rest);
-        }
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    let all = || lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let found = all().find_map(|pair| value_of(pair, name))?;
+    let rest: Vec<&[u8]> = all().filter(|pair| !pair.is_empty() && value_of(pair, name).is_none()).collect();
+    headers.remove(header::COOKIE);
+    if let (false, Ok(rest)) = (rest.is_empty(), HeaderValue::from_bytes(&rest.join(&b"; "[..]))) {
+        headers.insert(header::COOKIE, rest);
     }
-    found.filter(|token| !token.is_empty())
+    // One that is no text is no token of ours, and stays somebody's bad one.
+    let token = String::from_utf8_lossy(found);
+    Some(token.into_owned()).filter(|token| !token.is_empty())
+}
+
+/// What a cookie of this name says.
+fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let end = pair.iter().position(|byte| *byte == b'=')?;
+    (pair[..end].trim_ascii() == name.as_bytes()).then(|| pair[end + 1..].trim_ascii())
 }
 
 /// A page's own URL may repeat a token.
 fn shorten_referer(headers: &mut HeaderMap) {
-    let Some((page, _)) = headers.get(header::REFERER).and_then(|page| page.to_str().ok()?.split_once('?')) else {
-        return;
-    };
-    match HeaderValue::from_str(page) {
+    let Some(page) = headers.get(header::REFERER).map(HeaderValue::as_bytes) else { return };
+    let Some(end) = page.iter().position(|byte| *byte == b'?') else { return };
+    match HeaderValue::from_bytes(&page[..end]) {
         Ok(page) => headers.insert(header::REFERER, page),
         Err(_) => headers.remove(header::REFERER),
     };
@@ -204,9 +205,36 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_is_found_beside_one_in_another_character_set() {
+        let mut request = http::Request::builder().uri("/a");
+        let headers = request.headers_mut().unwrap();
+        headers.append("cookie", HeaderValue::from_bytes(b"name=J\xf6rg; session=CANARY; b=2").unwrap());
+        headers.append("cookie", HeaderValue::from_bytes(b"c=\xff; session=\xfe").unwrap());
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(take(&mut head, &places()), Ok(Credentials::Cookie("CANARY".into())));
+        assert_eq!(head.headers["cookie"].as_bytes(), b"name=J\xf6rg; b=2; c=\xff");
+    }
+
+    #[test]
+    fn a_cookie_that_is_no_text_is_a_bad_one_and_not_nobodys() {
+        let mut request = http::Request::builder().uri("/a");
+        let cookie = HeaderValue::from_bytes(b"session=\xfe").unwrap();
+        request.headers_mut().unwrap().append("cookie", cookie);
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        assert!(matches!(take(&mut head, &places()), Ok(Credentials::Cookie(_))));
+        assert!(!head.headers.contains_key("cookie"));
+    }
+
+    #[test]
     fn a_referer_loses_its_query() {
         let (_, head) = taken("/a", &[("referer", "https://app.example/page?token=CANARY")]);
         assert_eq!(head.headers["referer"], "https://app.example/page");
+        let mut request = http::Request::builder().uri("/a");
+        let page = HeaderValue::from_bytes(b"https://app.example/\xf6?token=CANARY").unwrap();
+        request.headers_mut().unwrap().append("referer", page);
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(take(&mut head, &places()), Ok(Credentials::None));
+        assert_eq!(head.headers["referer"].as_bytes(), b"https://app.example/\xf6");
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Jwts {
         Self(issuers.into_iter().map(|issuer| Trusted { keys: Keys::new(issuer.keys.clone()), issuer }).collect())
     }
 
+    /// Whether any issuer is trusted.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whose token it is.
     ///
     /// # Errors

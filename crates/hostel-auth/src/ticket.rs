@@ -51,6 +51,8 @@ struct Content {
     claims: Map<String, Value>,
     expires: Option<Timestamp>,
     operator: bool,
+    /// The only path it opens a socket at, if it was asked for one.
+    path: Option<String>,
 }
 
 impl TicketDesk {
@@ -61,8 +63,8 @@ impl TicketDesk {
         Some(Self { key, random, lifetime, used: Mutex::default() })
     }
 
-    /// A ticket for `identity`.
-    pub(crate) fn give(&self, identity: &Identity) -> Option<Ticket> {
+    /// A ticket for `identity`; for sockets at `path` alone, if there is one.
+    pub(crate) fn give(&self, identity: &Identity, path: Option<String>) -> Option<Ticket> {
         let mut number = [0; 16];
         self.random.fill(&mut number).ok()?;
         let content = Content {
@@ -74,6 +76,7 @@ impl TicketDesk {
             claims: identity.claims().clone(),
             expires: identity.expires(),
             operator: identity.is_operator(),
+            path,
         };
         let content = serde_json::to_vec(&content).ok()?;
         let signature = hmac::sign(&self.key, &content);
@@ -84,13 +87,16 @@ impl TicketDesk {
     /// Whose ticket it is; it is worth nothing afterwards.
     ///
     /// # Errors
-    /// When it was not given out here, has expired, or was used before.
-    pub(crate) fn take(&self, ticket: &str) -> Result<Identity, Refusal> {
+    /// When it was not given out here, has expired, is for another path, or was used before.
+    pub(crate) fn take(&self, ticket: &str, path: &str) -> Result<Identity, Refusal> {
         let content =
             self.open(ticket).ok_or_else(|| invalid("This ticket was not given out here, or before a restart."))?;
         let now = now();
         if content.until <= now {
             return Err(expired());
+        }
+        if content.path.as_deref().is_some_and(|only| only != path) {
+            return Err(invalid("This ticket was given out for another address."));
         }
         let mut used = self.used.lock();
         used.retain(|_, until| *until > now);
@@ -135,33 +141,43 @@ mod tests {
     #[test]
     fn a_ticket_is_good_once_and_tells_who_it_was_given_to() {
         let desk = TicketDesk::new(Duration::from_secs(30)).unwrap();
-        let ticket = desk.give(&ada()).unwrap();
-        let found = desk.take(&ticket.ticket).unwrap();
+        let ticket = desk.give(&ada(), None).unwrap();
+        let found = desk.take(&ticket.ticket, "/a").unwrap();
         assert_eq!(
             (found.subject(), found.issuer(), found.has_role("editor")),
             ("ada", Some("https://id.example"), true)
         );
         assert!(!found.is_operator());
-        assert!(desk.take(&ticket.ticket).unwrap_err().message.contains("used before"));
+        assert!(desk.take(&ticket.ticket, "/a").unwrap_err().message.contains("used before"));
         assert_eq!(desk.used.lock().len(), 1);
+    }
+
+    #[test]
+    fn a_ticket_for_one_address_opens_no_socket_at_another_and_is_not_used_up_there() {
+        let desk = TicketDesk::new(Duration::from_secs(30)).unwrap();
+        let ticket = desk.give(&ada(), Some("/agents/notes/ada".into())).unwrap().ticket;
+        for other in ["/agents/notes/bob", "/agents/notes/ada/more", "/agents/notes", ""] {
+            assert!(desk.take(&ticket, other).unwrap_err().message.contains("another address"), "{other}");
+        }
+        assert!(desk.take(&ticket, "/agents/notes/ada").is_ok());
     }
 
     #[test]
     fn a_ticket_of_another_process_an_old_one_and_a_changed_one_are_refused() {
         let desk = TicketDesk::new(Duration::from_secs(30)).unwrap();
-        let ticket = desk.give(&ada()).unwrap().ticket;
-        assert!(TicketDesk::new(Duration::from_secs(30)).unwrap().take(&ticket).is_err());
+        let ticket = desk.give(&ada(), None).unwrap().ticket;
+        assert!(TicketDesk::new(Duration::from_secs(30)).unwrap().take(&ticket, "/a").is_err());
         for at in 0..ticket.len() {
             let mut changed = ticket.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert!(desk.take(&String::from_utf8(changed).unwrap()).is_err(), "{at}");
+            assert!(desk.take(&String::from_utf8(changed).unwrap(), "/a").is_err(), "{at}");
         }
         let late = TicketDesk::new(Duration::ZERO).unwrap();
-        let ticket = late.give(&ada()).unwrap().ticket;
-        assert_eq!(late.take(&ticket).unwrap_err().code, hostel_protocol::refusal::Code::TokenExpired);
+        let ticket = late.give(&ada(), None).unwrap().ticket;
+        assert_eq!(late.take(&ticket, "/a").unwrap_err().code, hostel_protocol::refusal::Code::TokenExpired);
         assert!(late.used.lock().is_empty());
         for text in ["", ".", "a.b", &"x".repeat(1 << 20)] {
-            assert!(desk.take(text).is_err());
+            assert!(desk.take(text, "/a").is_err());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be written on the command line.
 
+mod chat;
+mod hands;
 mod operate;
 mod orders;
 mod past;
@@ -16,12 +18,14 @@ use clap::{Parser, Subcommand};
 
 use crate::settings::Settings;
 
+pub(crate) use chat::{ApprovalsArgs, ApprovalsCommand, ChatArgs, WhichApproval};
+pub(crate) use hands::HandsArgs;
 pub(crate) use operate::{AgentsArgs, AgentsCommand, DoctorArgs};
 pub(crate) use orders::{LettersArgs, LettersCommand, SchedulesArgs, SchedulesCommand};
 pub(crate) use past::{DiffArgs, ForkArgs, HistoryArgs, MOMENTS, RestoreArgs};
 pub(crate) use runs::{AnswerArgs, RunsArgs, RunsCommand, VerdictArgs, WhichRun};
 pub(crate) use secret::{SecretCommand, VaultCommand, VaultPlace};
-pub(crate) use server::{Place, ServerArgs};
+pub(crate) use server::{Look, Place, ServerArgs};
 pub(crate) use talk::{CallArgs, ConnectArgs, StateCommand};
 pub(crate) use token::TokenCommand;
 pub(crate) use travel::{BackupArgs, ExportArgs, ImportArgs, VerifyArgs};
@@ -70,6 +74,43 @@ Examples:
   hostel connect wss://agents.example/agents/counter/a --origin https://app.example
   echo '/call getMessages' | hostel connect coder-agent/default")]
     Connect(ConnectArgs),
+    /// Talk with a chat agent; with --message or text on stdin, print one answer and end.
+    #[command(after_help = "\
+Typed lines are said to the agent; /help lists the commands. Ctrl-C cancels the answer under way.
+
+Exit codes with --message or stdin: 0 answered; 1 failed, cancelled or refused; 3 a tool waits for somebody's yes;
+130 interrupted.
+
+Examples:
+  hostel chat support/ann
+  hostel chat coder-agent/default --message 'What does this project do?'
+  git diff | hostel chat reviewer/main
+  hostel chat support/ann --message hi --json | jq .type")]
+    Chat(ChatArgs),
+    /// List the tools of an agent that wait for a yes, and answer them.
+    #[command(after_help = "\
+The first answer counts, from wherever it comes.
+
+Examples:
+  hostel approvals support/ann
+  hostel approvals support/ann approve FkA-VoiI-
+  hostel approvals support/ann always FkA-VoiI-
+  hostel approvals support/ann deny FkA-VoiI- --reason 'not on a Friday'")]
+    Approvals(ApprovalsArgs),
+    /// Lend this machine to a coding agent, as the place where its commands run.
+    #[command(after_help = "\
+What --allow names runs. Everything else is asked about here, if this is a terminal, and else refused. A command
+runs as you, unless --sandbox is given: with your files, your network, and the variables PATH, HOME, USER, LOGNAME,
+SHELL, LANG, LC_ALL, LC_CTYPE, TZ, TMPDIR and those of --env. It ends with this program, and with the connection if
+that does not come back.
+
+Examples:
+  hostel hands coder/default --directory ~/project --use --allow 'cargo *' --allow 'git status'
+  hostel hands coder/default --url https://agents.example --directory . --allow-file ~/.hostel-allow
+  hostel hands coder/default --sandbox --allow '*' --deny 'git push*'
+  hostel call coder/default setHands '{\"where\": \"hands\"}'
+  hostel call coder/default setHands '{\"where\": \"sandbox\"}'")]
+    Hands(HandsArgs),
     /// Call a method of an agent and print its result as JSON, pieces of a stream one a line.
     #[command(after_help = "\
 Examples:

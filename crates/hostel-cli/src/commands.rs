@@ -1,8 +1,10 @@
 //! One file per command.
 
 mod agents;
+mod approvals;
 mod backup;
 mod call;
+mod chat;
 mod config;
 mod connect;
 mod dead_letters;
@@ -10,6 +12,7 @@ mod diff;
 mod doctor;
 mod export;
 mod fork;
+mod hands;
 mod history;
 mod import;
 mod restore;
@@ -38,6 +41,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(settings) => config::run(&settings),
         Command::Types => types::run(),
         Command::Connect(args) => wait_for(connect::run(&args)),
+        Command::Chat(args) => wait_for(chat::run(&args)),
+        Command::Hands(args) => wait_for(hands::run(&args)),
+        Command::Approvals(args) => wait_for(approvals::run(&args)),
         Command::Call(args) => wait_for(call::run(args)),
         Command::State(command) => wait_for(state::run(&command)),
         Command::Agents(args) => wait_for(agents::run(&args)),

@@ -10,6 +10,7 @@ mod report;
 mod server;
 mod session;
 mod upgrade;
+mod who;
 
 use std::process::ExitCode;
 
@@ -88,6 +89,7 @@ impl<'a> Doctor<'a> {
     async fn steps(&mut self) -> Result<(), Stop> {
         self.network().await?;
         self.server().await?;
+        self.who().await?;
         let (client, events) = self.upgrade().await?;
         self.session(&client, events).await?;
         client.close().await;

@@ -3,11 +3,13 @@
 //! Exit codes: 0 done; 1 the server, the agent or the connection said no; 2 the command line
 //! or the configuration cannot be used.
 
+mod chat;
 mod cli;
 mod commands;
 mod doctor;
 mod door;
 mod failure;
+mod hands;
 mod output;
 mod past;
 mod place;
@@ -22,6 +24,7 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    hostel_sandbox::run_if_helper();
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(code) => code,

@@ -9,6 +9,13 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Text to stdout as it is, at once.
+pub(crate) fn piece(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// One line to stderr.
 pub(crate) fn note(text: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{text}")
@@ -83,10 +90,12 @@ pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Text of a stranger with control characters made visible, so that it cannot steer the terminal.
+/// Text of a stranger with control characters made visible, so that it cannot steer the terminal, nor show itself in another
+/// order than it has.
 pub(crate) fn harmless(text: &str) -> String {
     let visible = |c: char| match c {
         '\n' | '\t' => c.to_string(),
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => c.escape_default().to_string(),
         c if c.is_control() => c.escape_default().to_string(),
         c => c.to_string(),
     };

@@ -46,6 +46,29 @@ pub(crate) fn directory(dir: &Path) -> anyhow::Result<Offline> {
     Ok(Offline::open(dir).map_err(Refused::from)?)
 }
 
+/// What an agent has on order, at a server or in a directory: `rest` of the operator's door, or what `look` finds.
+pub(crate) async fn on_order(
+    agent: &str,
+    place: &Place,
+    rest: &str,
+    look: impl FnOnce(&Offline, &Who) -> Result<Value, hostel_server::Refused>,
+) -> anyhow::Result<(Who, Value)> {
+    let who = Who::parse(agent, &place.server)?;
+    let answer = match &place.data {
+        Some(dir) => refusable(look(&directory(dir)?, &who))?,
+        None => Door::to(agent, &place.server)?.get(&who.door(rest)).await?,
+    };
+    Ok((who, answer))
+}
+
+/// Refuses to change what is on order in a directory that no server runs on.
+pub(crate) fn only_looks(place: &Place) -> Result<(), Usage> {
+    match place.data {
+        Some(_) => Err(Usage("without a server this can only be listed; start it, and do it with --url".to_owned())),
+        None => Ok(()),
+    }
+}
+
 /// The past of one agent.
 #[derive(Debug)]
 pub(crate) enum Past {

@@ -2,11 +2,25 @@
 
 #[cfg(test)]
 mod it {
+    #[cfg(target_os = "linux")]
+    mod carried;
+    #[cfg(target_os = "linux")]
+    mod chat;
     mod commands;
     mod doctor;
     mod fake;
+    #[cfg(target_os = "linux")]
+    mod hands;
+    #[cfg(target_os = "linux")]
+    mod hands_beside;
+    #[cfg(target_os = "linux")]
+    mod injected;
+    #[cfg(target_os = "linux")]
+    mod lending;
     mod listen;
     mod past;
+    #[cfg(target_os = "linux")]
+    mod pty;
     mod real;
     mod run;
     mod secrets;

@@ -92,6 +92,17 @@ pub async fn get(target: &Target, options: &Options) -> Result<Answer, Error> {
     request(target, options, Method::GET, None).await
 }
 
+/// [`get`] of an answer whose body may be as large as `most` bytes.
+///
+/// # Errors
+///
+/// As [`get`].
+pub async fn get_up_to(target: &Target, options: &Options, most: usize) -> Result<Answer, Error> {
+    let stream = dial::open(target, options).await?;
+    let request = head(target, options).uri(target.path_and_query()).body(Full::default())?;
+    send_up_to(stream, request, options, most).await
+}
+
 /// `POST` of a JSON value to the target.
 ///
 /// # Errors
@@ -127,11 +138,20 @@ pub async fn request(
 ///
 /// [`Error::Http`] if no HTTP comes back, [`Error::Timeout`].
 pub async fn send(stream: Stream, request: Request<Full<Bytes>>, options: &Options) -> Result<Answer, Error> {
+    send_up_to(stream, request, options, MAX_BODY_BYTES).await
+}
+
+async fn send_up_to(
+    stream: Stream,
+    request: Request<Full<Bytes>>,
+    options: &Options,
+    most: usize,
+) -> Result<Answer, Error> {
     dial::within("the answer of the server", options.connect_timeout, async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Http)?;
         let driver = tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(Error::Http)?;
-        let answer = read(answer).await;
+        let answer = read_up_to(answer, most).await;
         driver.abort();
         Ok(answer)
     })
@@ -156,8 +176,12 @@ pub fn head(target: &Target, options: &Options) -> ::http::request::Builder {
 
 /// Reads the body; one that is too long or breaks off counts as empty.
 pub(crate) async fn read(answer: ::http::Response<hyper::body::Incoming>) -> Answer {
+    read_up_to(answer, MAX_BODY_BYTES).await
+}
+
+async fn read_up_to(answer: ::http::Response<hyper::body::Incoming>, most: usize) -> Answer {
     let (parts, body) = answer.into_parts();
-    let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    let body = Limited::new(body, most).collect().await;
     Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,

@@ -10,7 +10,8 @@
 //!
 //! # What is not here
 //!
-//! No reconnecting and no buffering while offline: a lost connection is an error. Chat.
+//! No reconnecting and no buffering while offline: a lost connection is an error. A conversation with a chat agent is a
+//! state machine of its own, [`chat::Conversation`], over whatever connections there are.
 //!
 //! # Where to start reading
 //!
@@ -32,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod chat;
 pub mod dial;
 pub mod handshake;
 pub mod http;

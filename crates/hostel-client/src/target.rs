@@ -106,6 +106,14 @@ impl Target {
         Self { url }
     }
 
+    /// A path below this one, with the same query: it may hold a token.
+    #[must_use]
+    pub fn below(&self, rest: &str) -> Self {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{rest}", self.url.path().trim_end_matches('/')));
+        Self { url }
+    }
+
     /// The same target on another port.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
@@ -259,6 +267,7 @@ mod tests {
         assert_eq!(target.path_and_query(), "/a%20b?c=d");
         assert_eq!(target.path_with_id(Some("x y"), false), "/a%20b?c=d&_pk=x+y");
         assert_eq!(target.path_with_id(None, true), "/a%20b?c=d&state_version=1");
+        assert_eq!(target.below("x/y").ws_url(), "wss://[::1]:9/a%20b/x/y?c=d");
         assert_eq!(target.with_tls(false).ws_url(), "ws://[::1]:9/a%20b?c=d");
         assert_eq!(Target::parse("wss://h/", BASE).unwrap().with_tls(false).ws_url(), "ws://h:443/");
     }

@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     allow::Rule,
     call::Stub,
+    extension::Extension,
     handler::{Hooks, Method},
     state::StateField,
     task::{Task, TaskOrders},
@@ -41,6 +42,8 @@ pub trait Agent: Default + Serialize + DeserializeOwned + Send + Sync + Sized + 
     const TASKS: &'static [Task<Self>] = &[];
     /// The hooks.
     const HOOKS: Hooks<Self> = Hooks::NONE;
+    /// What a library adds to the class.
+    const EXTENSION: &'static Extension<Self> = &Extension::NONE;
 
     /// What other agents and the application hold to call this one.
     type Stub: From<Stub> + Send;

@@ -112,6 +112,7 @@ impl<T> Call<T> {
             idempotency_key: self.idempotency_key,
             cancel_on_drop: self.cancel_on_drop,
             tap: None,
+            back: None,
         };
         self.caller.call(call).await
     }

@@ -135,6 +135,8 @@ pub struct ConnectionKey(pub u64);
 const READONLY: u8 = 1;
 const NO_PROTOCOL: u8 = 2;
 const STATE_VERSIONS: u8 = 4;
+/// Where the bits of an extension begin.
+const EXTENSION_SHIFT: u8 = 4;
 
 /// What the host keeps of a connection while its agent is out of memory.
 #[derive(Debug)]
@@ -218,6 +220,17 @@ impl ConnectionRecord {
     /// Whether state frames of this connection carry a version.
     pub fn set_state_versions(&self, on: bool) {
         self.set_flag(STATE_VERSIONS, on);
+    }
+
+    /// Four bits that the class's extension keeps of this connection. They outlive hibernation.
+    pub fn extension_bits(&self) -> u8 {
+        self.flags.load(Ordering::Relaxed) >> EXTENSION_SHIFT
+    }
+
+    /// Sets those of the lower four bits that are set in `bits`, and clears those in `clear`.
+    pub fn set_extension_bits(&self, bits: u8, clear: u8) {
+        self.set_flag((clear & !bits) << EXTENSION_SHIFT, false);
+        self.set_flag(bits << EXTENSION_SHIFT, true);
     }
 
     /// The connection's own state as JSON text.

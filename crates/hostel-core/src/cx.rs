@@ -16,7 +16,7 @@ use crate::{
     call::Stub,
     connection::{Connection, Message},
     error::{Error, Result},
-    host::{Effect, Host, Incoming},
+    host::{Effect, Host, Incoming, WayBack},
     id::AgentId,
     identity::Identity,
     sql::{IntoParams, Rows},
@@ -33,6 +33,7 @@ pub struct Cx<A> {
     connection: Option<Connection>,
     pub(crate) call: Option<Arc<Incoming>>,
     identity: Option<Identity>,
+    back: Option<WayBack>,
     _class: PhantomData<fn() -> A>,
 }
 
@@ -40,13 +41,14 @@ impl<A> Clone for Cx<A> {
     fn clone(&self) -> Self {
         Self { call: self.call.clone(), ..Self::new(Arc::clone(&self.host), self.connection.clone()) }
             .with_identity(self.identity.clone())
+            .with_way_back(self.back.clone())
     }
 }
 
 impl<A> Cx<A> {
     /// Made by hosts; agents receive it.
     pub fn new(host: Arc<dyn Host>, connection: Option<Connection>) -> Self {
-        Self { host, connection, call: None, identity: None, _class: PhantomData }
+        Self { host, connection, call: None, identity: None, back: None, _class: PhantomData }
     }
 
     /// The same, while `call` is answered. Made by hosts.
@@ -59,6 +61,19 @@ impl<A> Cx<A> {
     #[must_use]
     pub fn with_identity(self, identity: Option<Identity>) -> Self {
         Self { identity, ..self }
+    }
+
+    /// The same, with a way back to whoever called. Made by hosts.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_way_back(self, back: Option<WayBack>) -> Self {
+        Self { back, ..self }
+    }
+
+    /// The way back to whoever called, for the service that brought the call.
+    #[doc(hidden)]
+    pub fn way_back(&self) -> Option<&WayBack> {
+        self.back.as_ref()
     }
 
     /// The host behind it, for extensions.

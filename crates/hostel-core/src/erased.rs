@@ -6,26 +6,27 @@ use crate::{
     BoxFuture, Cx,
     agent::{Agent, ClassOptions},
     allow::Rule,
-    connection::Connection,
+    connection::{Connection, Message},
     error::{Error, Result},
     event::{Event, Output},
-    handler::{Handler, MethodKind, Mode},
-    host::{Host, Incoming},
+    extension::{ExtensionInfo, Frame},
+    handler::{Handler, MethodKind, Mode, Offer},
+    host::{Host, Incoming, WayBack},
     identity::Identity,
     state::StateField,
-    task::Declared,
+    task::{Declared, Task},
     typescript::{Signature, TypeBook},
 };
 
 /// What is known of a class without touching an instance.
 #[derive(Debug, Clone)]
 pub struct ClassInfo {
-    /// Class name, e.g. `CoderAgent`.
-    pub class: &'static str,
+    /// Class name, e.g. `CoderAgent`: the type's own, or that of [`ClassOf::named`].
+    pub class: Arc<str>,
     /// Kebab-case slug, e.g. `coder-agent`.
     pub namespace: Arc<str>,
     /// Documentation.
-    pub doc: &'static str,
+    pub doc: Arc<str>,
     /// Options.
     pub options: ClassOptions,
     /// Fields of the state that clients may not see or may not write.
@@ -36,6 +37,8 @@ pub struct ClassInfo {
     pub tasks: Arc<[TaskInfo]>,
     /// Whether it has a hook for the end of durable runs.
     pub hears_of_runs: bool,
+    /// What its extension does.
+    pub extension: ExtensionInfo,
 }
 
 impl ClassInfo {
@@ -78,6 +81,8 @@ pub struct MethodInfo {
     pub cancel_on_disconnect: bool,
     /// Which clients may call it; without rules, all that may reach the agent.
     pub allow: &'static [Rule],
+    /// What it is to whoever speaks MCP.
+    pub offer: Offer,
 }
 
 /// On whose behalf a handler runs.
@@ -91,12 +96,14 @@ pub struct Origin {
     pub call: Option<Arc<Incoming>>,
     /// Who is behind an event that came over no connection.
     pub identity: Option<Identity>,
+    /// The way back to whoever called.
+    pub back: Option<WayBack>,
 }
 
 impl Origin {
     fn cx<A>(&self) -> Cx<A> {
         let cx = Cx::new(Arc::clone(&self.host), self.connection.clone());
-        cx.within(self.call.clone()).with_identity(self.identity.clone())
+        cx.within(self.call.clone()).with_identity(self.identity.clone()).with_way_back(self.back.clone())
     }
 }
 
@@ -121,6 +128,8 @@ pub trait Class: Send + Sync + fmt::Debug + 'static {
     fn mode(&self, event: &Event) -> Option<Mode>;
     /// Starts the handler of an event whose mode is [`Mode::Task`].
     fn task(&self, origin: Origin, event: Event) -> BoxFuture<Result<Output>>;
+    /// What a client is told when its frame could not be taken; `None`: the error as any other.
+    fn frame_failed(&self, frame: &Frame, error: &Error) -> Option<Message>;
     /// The state's TypeScript type.
     fn state_type(&self, book: &mut TypeBook) -> String;
     /// A method's TypeScript signature.
@@ -152,20 +161,62 @@ impl<A: Agent> ClassOf<A> {
     /// Erases `A`.
     pub fn new() -> Self {
         let info = ClassInfo {
-            class: A::CLASS,
+            class: A::CLASS.into(),
             namespace: hostel_protocol::name::kebab(A::CLASS).into(),
-            doc: A::DOC,
+            doc: A::DOC.into(),
             options: A::OPTIONS,
             fields: A::FIELDS,
             methods: A::METHODS.iter().map(method_info).collect(),
-            tasks: A::TASKS.iter().map(task_info).collect(),
+            tasks: A::TASKS.iter().chain(A::EXTENSION.tasks).map(task_info).collect(),
             hears_of_runs: A::HOOKS.on_run_ended.is_some(),
+            extension: ExtensionInfo::of(A::EXTENSION),
         };
         Self(info, PhantomData)
     }
+
+    /// The same type as a class of another name, with agents of its own: one type can be any number of classes, which tell
+    /// themselves apart by the namespace of their id. Typed handles (`cx.agent::<A>(..)`) reach the class of the type's own
+    /// name alone.
+    ///
+    /// ```
+    /// use hostel_core::erased::{Class, ClassOf};
+    /// # use hostel_core::{Agent, Stub, task::TaskOrders};
+    /// # #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// # struct Room;
+    /// # struct RoomStub;
+    /// # impl From<Stub> for RoomStub { fn from(_: Stub) -> Self { Self } }
+    /// # impl From<TaskOrders> for RoomStub { fn from(_: TaskOrders) -> Self { Self } }
+    /// # impl Agent for Room {
+    /// #     const CLASS: &'static str = "Room";
+    /// #     const METHODS: &'static [hostel_core::Method<Self>] = &[];
+    /// #     type Stub = RoomStub;
+    /// #     type Tasks = RoomStub;
+    /// # }
+    ///
+    /// let lobby = ClassOf::<Room>::new().named("TheLobby");
+    /// assert_eq!(&*lobby.info().namespace, "the-lobby");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.0.class = name.into();
+        self.0.namespace = hostel_protocol::name::kebab(name).into();
+        self
+    }
+
+    /// Replaces the documentation of the class, which the type's own may not fit any more.
+    #[must_use]
+    pub fn described(mut self, doc: &str) -> Self {
+        self.0.doc = doc.into();
+        self
+    }
 }
 
-fn task_info<A>(task: &crate::task::Task<A>) -> TaskInfo {
+/// A task by its index: those of the extension come last.
+fn task_at<A: Agent>(index: usize) -> Option<&'static Task<A>> {
+    A::TASKS.get(index).or_else(|| A::EXTENSION.tasks.get(index.checked_sub(A::TASKS.len())?))
+}
+
+fn task_info<A>(task: &Task<A>) -> TaskInfo {
     TaskInfo { name: task.name, doc: task.doc, declared: task.declared, timeout: task.timeout }
 }
 
@@ -177,6 +228,7 @@ fn method_info<A>(method: &crate::Method<A>) -> MethodInfo {
         streaming: matches!(method.kind, MethodKind::Streaming(_)),
         cancel_on_disconnect: method.cancel_on_disconnect,
         allow: method.allow,
+        offer: method.offer,
     }
 }
 
@@ -203,9 +255,16 @@ macro_rules! dispatch {
             Event::Protocol(c, r) => $go(hooks.should_send_protocol_messages, (c, r), Output::Flag $(, $extra)*),
             Event::Connect(c, r) => $go(hooks.on_connect, (c, r), unit $(, $extra)*),
             Event::Message(c, message) => $go(hooks.on_message, (c, message), unit $(, $extra)*),
+            Event::Frame(c, frame) => {
+                $go(<$agent>::EXTENSION.on_frame.map(Handler::Read), (c, frame), unit $(, $extra)*)
+            }
+            Event::Greet(c) => $go(<$agent>::EXTENSION.on_greet.map(Handler::Read), c, Output::Greeting $(, $extra)*),
             Event::Close(c, close) => $go(hooks.on_close, (c, close), unit $(, $extra)*),
             Event::Error(error) => $go(hooks.on_error, error, unit $(, $extra)*),
-            Event::Request(request) => $go(hooks.on_request, request, Output::Response $(, $extra)*),
+            Event::Request(request) => {
+                let handler = <$agent>::EXTENSION.handler_of(&request).or(hooks.on_request);
+                $go(handler, request, Output::Response $(, $extra)*)
+            }
             Event::BeforeSubAgent(request, child) => {
                 $go(hooks.on_before_sub_agent, (request, child), Output::BeforeSubAgent $(, $extra)*)
             }
@@ -214,7 +273,9 @@ macro_rules! dispatch {
             Event::Alarm => $go(hooks.on_alarm, (), unit $(, $extra)*),
             Event::RunEnded(run) => $go(hooks.on_run_ended, run, unit $(, $extra)*),
             Event::StepUncertain(step) => $go(hooks.on_step_uncertain, step, Output::Verdict $(, $extra)*),
-            Event::Task { task, args } => $go(Some(<$agent>::TASKS[task].handler), args, Output::Reply $(, $extra)*),
+            Event::Task { task, args } => {
+                $go(task_at::<$agent>(task).map(|task| task.handler), args, Output::Reply $(, $extra)*)
+            }
             Event::Call { method, args, stream } => match (&<$agent>::METHODS[method].kind, stream) {
                 (MethodKind::Plain(handler), _) => $go(Some(*handler), args, Output::Reply $(, $extra)*),
                 (MethodKind::Streaming(handler), Some(stream)) => {
@@ -285,16 +346,18 @@ impl<A: Agent> Class for ClassOf<A> {
             Event::Protocol(..) => hooks.should_send_protocol_messages.map(|h| h.mode()),
             Event::Connect(..) => hooks.on_connect.map(|h| h.mode()),
             Event::Message(..) => hooks.on_message.map(|h| h.mode()),
+            Event::Frame(..) => A::EXTENSION.on_frame.map(|_| Mode::Read),
+            Event::Greet(_) => A::EXTENSION.on_greet.map(|_| Mode::Read),
             Event::Close(..) => hooks.on_close.map(|h| h.mode()),
             Event::Error(_) => hooks.on_error.map(|h| h.mode()),
-            Event::Request(_) => hooks.on_request.map(|h| h.mode()),
+            Event::Request(request) => A::EXTENSION.handler_of(request).or(hooks.on_request).map(|h| h.mode()),
             Event::BeforeSubAgent(..) => hooks.on_before_sub_agent.map(|h| h.mode()),
             Event::Validate(_) => hooks.validate_state_change.map(|h| h.mode()),
             Event::StateChanged(_) => hooks.on_state_changed.map(|h| h.mode()),
             Event::Alarm => hooks.on_alarm.map(|h| h.mode()),
             Event::RunEnded(_) => hooks.on_run_ended.map(|h| h.mode()),
             Event::StepUncertain(_) => hooks.on_step_uncertain.map(|h| h.mode()),
-            Event::Task { task, .. } => A::TASKS.get(*task).map(|task| task.handler.mode()),
+            Event::Task { task, .. } => task_at::<A>(*task).map(|task| task.handler.mode()),
             Event::Call { method, .. } => match A::METHODS.get(*method)?.kind {
                 MethodKind::Plain(handler) => Some(handler.mode()),
                 MethodKind::Streaming(handler) => Some(handler.mode()),
@@ -306,6 +369,10 @@ impl<A: Agent> Class for ClassOf<A> {
     fn task(&self, origin: Origin, event: Event) -> BoxFuture<Result<Output>> {
         let cx = origin.cx::<A>();
         dispatch!(A, event, start_handler, cx)
+    }
+
+    fn frame_failed(&self, frame: &Frame, error: &Error) -> Option<Message> {
+        (A::EXTENSION.frame_failed)(frame, error)
     }
 
     fn state_type(&self, book: &mut TypeBook) -> String {

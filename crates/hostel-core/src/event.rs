@@ -7,6 +7,7 @@ use crate::{
     body::{Request, Response},
     connection::{CloseEvent, ConnectRequest, Connection, Message},
     error::Error,
+    extension::{Frame, Greeting},
     reply::Reply,
     run::{RunInfo, UncertainStep, Verdict},
     stream::StreamHandle,
@@ -37,6 +38,10 @@ pub enum Event {
     Connect(Connection, Arc<ConnectRequest>),
     /// A message that is no protocol frame.
     Message(Connection, Message),
+    /// A frame of the chat protocol, for the class's extension.
+    Frame(Connection, Frame),
+    /// A connection is open and knows of nothing yet; for the class's extension.
+    Greet(Connection),
     /// A connection ended.
     Close(Connection, CloseEvent),
     /// Another handler failed.
@@ -84,6 +89,8 @@ pub enum Output {
     Response(Response),
     /// What becomes of a request for a sub-agent.
     BeforeSubAgent(BeforeSubAgent),
+    /// Messages for a new connection.
+    Greeting(Greeting),
     /// Tags.
     Tags(Vec<String>),
     /// A decision.

@@ -81,8 +81,27 @@ pub struct Method<A> {
     pub cancel_on_disconnect: bool,
     /// Which clients may call it; without rules, all that may reach the agent.
     pub allow: &'static [Rule],
+    /// What it is to whoever speaks MCP.
+    pub offer: Offer,
     /// Parameter and result types for `hostel types`.
     pub signature: fn(&mut TypeBook) -> Signature,
+}
+
+/// What a method is to whoever speaks MCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offer {
+    /// A tool.
+    #[default]
+    Tool,
+    /// A prompt: what it answers with is said to a model.
+    Prompt,
+    /// A resource to be read; a whole family of them where its URI has parameters in braces.
+    Resource {
+        /// Where it is, as in `notes://all` or `notes://{id}`.
+        uri: &'static str,
+        /// What its text is, if that is not told by the answer.
+        mime: Option<&'static str>,
+    },
 }
 
 impl<A> Method<A> {
@@ -94,6 +113,7 @@ impl<A> Method<A> {
             kind: MethodKind::Closed,
             cancel_on_disconnect: false,
             allow: &[],
+            offer: Offer::Tool,
             signature: |_| Signature::new(),
         }
     }

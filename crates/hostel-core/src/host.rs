@@ -16,6 +16,7 @@ use crate::{
     body::{Request, Response},
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord, Message},
     error::{Error, Result},
+    extension::Memory,
     id::AgentId,
     reply::Reply,
     run::{RunAnswer, RunAsk, RunHost},
@@ -41,6 +42,13 @@ pub enum Effect {
         message: Message,
         /// Connection ids that are left out, every namesake included.
         except: Vec<String>,
+    },
+    /// One message to these sockets, and no namesake of theirs.
+    Multicast {
+        /// The sockets; those that are gone are left out.
+        to: Arc<[ConnectionKey]>,
+        /// The message; its bytes are shared by all sockets.
+        message: Message,
     },
     /// A frame of a streaming call to somebody inside the process.
     Tap {
@@ -91,6 +99,11 @@ pub trait Host: Send + Sync + 'static {
         let _nowhere = (query, params);
         Err(Error::coded(Code::Internal, "This host keeps no tables of its own."))
     }
+    /// What the class's extension keeps of this agent in memory: made when it is first asked for, gone when the agent leaves
+    /// memory. Unlike the agent's own fields it outlives a turn that is rolled back.
+    fn memory(&self, make: fn() -> Memory) -> Memory {
+        make()
+    }
     /// Runs `work` on the agent as one turn, on behalf of `caller`.
     ///
     /// # Errors
@@ -100,6 +113,14 @@ pub trait Host: Send + Sync + 'static {
         caller: Option<&Arc<ConnectionRecord>>,
         work: &mut dyn FnMut(&mut dyn Any) -> Result<()>,
     ) -> Result<()>;
+    /// Does `work` as part of the turn under way, or as a turn of its own that leaves the agent's fields alone; undone if it
+    /// fails. For extensions of the host.
+    ///
+    /// # Errors
+    /// Those of `work` and of the commit.
+    fn aside(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        work()
+    }
     /// Lets `work` look at the agent between turns.
     ///
     /// # Errors
@@ -229,6 +250,30 @@ pub struct OutgoingCall {
     pub cancel_on_drop: bool,
     /// Takes what a streaming method sends, as the frames a socket would get; without one such a call is refused.
     pub tap: Option<Tap>,
+    /// The way back to whoever calls, for services that bring calls from outside.
+    pub back: Option<WayBack>,
+}
+
+/// A way back to whoever called, for services beside agents that bring calls from outside: what it is they alone know.
+#[derive(Clone)]
+pub struct WayBack(Arc<dyn Any + Send + Sync>);
+
+impl WayBack {
+    /// Wraps whatever the service needs.
+    pub fn new(way: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(way))
+    }
+
+    /// What the service put into it; `None` if it was another service.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl std::fmt::Debug for WayBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WayBack")
+    }
 }
 
 impl OutgoingCall {
@@ -242,6 +287,7 @@ impl OutgoingCall {
             idempotency_key: None,
             cancel_on_drop: false,
             tap: None,
+            back: None,
         }
     }
 }

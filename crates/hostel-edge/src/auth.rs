@@ -1,13 +1,18 @@
 //! Who somebody is, and whether they may come in: one decision for HTTP and for sockets, made before any agent wakes.
 
 mod client;
+mod patience;
 mod permission;
 mod throttle;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use hostel_core::{Identity, allow::Rule};
+use hostel_core::{
+    Identity,
+    allow::{self, Rule},
+    erased::ClassInfo,
+};
 use hostel_protocol::refusal::{Code, Refusal};
 use http::{Request, request::Parts};
 
@@ -17,8 +22,8 @@ pub use self::{
     throttle::Rates,
 };
 pub(crate) use self::{
-    client::{address, believe},
-    throttle::{Throttle, Who},
+    client::{address, believe, seen},
+    throttle::{Throttle, Who, network},
 };
 
 /// Finds out who sends a request, before it reaches anything that could act on it.
@@ -95,21 +100,24 @@ impl Guard {
             Ok(decision) => decision,
             Err(_) => Err(too_slow()),
         };
-        match decision {
-            // Who shows nothing guesses nothing.
-            Ok(None) => Ok(None),
-            Ok(identity) => tried.map(|()| identity),
-            Err(refusal) => {
-                if refusal.code.http_status() == 401 && refusal.code != Code::TokenExpired {
-                    self.throttle.was_wrong(address);
-                }
-                tried.and(Err(refusal))
-            }
+        let (wrong, over) = (decision.as_ref().is_err_and(is_guess), tried.is_err());
+        if wrong {
+            self.throttle.was_wrong(address);
         }
+        let decision = match decision {
+            // Who shows nothing guesses nothing.
+            Ok(None) => return Ok(None),
+            Ok(identity) => tried.map(|()| identity),
+            Err(refusal) => tried.and(Err(refusal)),
+        };
+        if wrong || over {
+            self.throttle.keep_waiting(&head.extensions).await;
+        }
+        decision
     }
 
     /// Counts a request or a socket, by address before anything else is done for it, and by identity once that is known.
-    pub(crate) fn admit_rate<B>(&self, request: &Request<B>, identity: Option<&Identity>) -> Result<(), Refusal> {
+    fn admit_rate<B>(&self, request: &Request<B>, identity: Option<&Identity>) -> Result<(), Refusal> {
         let is_socket = crate::ws::is_upgrade(request.headers());
         self.throttle.admit(is_socket, || match identity {
             Some(identity) => Some(Who::identity(identity)),
@@ -127,14 +135,34 @@ impl Guard {
         Request::from_parts(head, body)
     }
 
-    /// [`Guard::identify`] for a whole request. The request is handed back without its credentials.
+    /// [`Guard::identify`] for a whole request, if such may come now. The request is handed back without its credentials.
     pub(crate) async fn admit<B>(&self, request: Request<B>) -> (Request<B>, Result<Option<Identity>, Refusal>) {
+        if let Err(refusal) = self.admit_rate(&request, None) {
+            return (request, Err(refusal));
+        }
         if self.authenticator.is_none() {
             return (request, Ok(None));
         }
         let (mut head, body) = request.into_parts();
         let decision = self.identify(&mut head).await;
-        (Request::from_parts(head, body), decision)
+        let request = Request::from_parts(head, body);
+        let decision = decision.and_then(|identity| {
+            identity.iter().try_for_each(|identity| self.admit_rate(&request, Some(identity)))?;
+            Ok(identity)
+        });
+        (request, decision)
+    }
+
+    /// Whether the class's rules let somebody reach an agent of it: the same answer whether the agent exists or not, and
+    /// before anything could make it.
+    pub(crate) fn check_permission(
+        &self,
+        info: &ClassInfo,
+        name: &str,
+        identity: Option<&Identity>,
+    ) -> Result<(), Refusal> {
+        let rules = self.rules(&info.namespace, info.options.allow);
+        if allow::permits(rules, identity, name) { Ok(()) } else { Err(allow::denied(identity)) }
     }
 
     /// The rules of a class: those of the configuration, or its own, or the default.
@@ -146,6 +174,11 @@ impl Guard {
 
 const USER: &[Rule] = &[Rule::User];
 const PUBLIC: &[Rule] = &[Rule::Public];
+
+/// Whether what was shown was wrong, and not merely too old.
+fn is_guess(refusal: &Refusal) -> bool {
+    refusal.code.http_status() == 401 && refusal.code != Code::TokenExpired
+}
 
 fn too_slow() -> Refusal {
     Refusal::new(Code::AgentUnavailable, "Who you are could not be found out in time.").with_fix("come back later")

@@ -1,18 +1,18 @@
 //! What all routers of one application share, and agents by name.
 
-use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc};
 
 use axum::body::Body;
 use hostel_core::{Agent, AgentId, Error, Identity, Order, Result, ScheduleId};
 use hostel_protocol::refusal::Refusal;
 use hostel_runtime::Node;
-use http::{Request, Response, request::Parts};
+use http::{Extensions, HeaderMap, Request, Response, request::Parts};
 use serde_json::Value;
 
 use crate::{
     address::Address,
     admission::Admission,
-    auth::{Authenticator, Guard, Network, Permissions, Rates, Throttle},
+    auth::{self, Authenticator, Guard, Network, Permissions, Rates, Throttle},
     brake::Brake,
     host::AgentHost,
     limits::Limits,
@@ -96,6 +96,19 @@ impl Edge {
         self.guard.identify(head).await
     }
 
+    /// Whether this is the address of a proxy that is believed.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.guard.proxies.iter().any(|proxy| proxy.has(address))
+    }
+
+    /// Whom to count a request under that shows no identity; for routes that are not agents'. It is the address the request
+    /// comes from, or what a known proxy says of it; of an IPv6 address the network, for who has one has all of its last 64
+    /// bits. `None` inside the process.
+    pub fn neighbourhood(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let seen = auth::seen(headers, extensions, &self.guard.proxies).map(|info| info.peer.ip());
+        seen.or_else(|| auth::address(extensions)).map(auth::network)
+    }
+
     /// The limits in force.
     pub fn bounds(&self) -> &Limits {
         &self.limits
@@ -105,7 +118,7 @@ impl Edge {
     ///
     /// # Errors
     /// `host_refused` or `origin_refused`.
-    pub fn check_site(&self, headers: &http::HeaderMap) -> std::result::Result<(), Refusal> {
+    pub fn check_site(&self, headers: &HeaderMap) -> std::result::Result<(), Refusal> {
         self.admission.check(headers)
     }
 
@@ -177,9 +190,32 @@ pub struct AgentHandle<A: Agent> {
 
 impl<A: Agent> AgentHandle<A> {
     /// Hands over an HTTP request or a socket, under any path: the server half of a client's `basePath`.
+    ///
+    /// Nobody is asked who they are, and the rules of the class are not applied: whoever has the handle has decided. The
+    /// request's extensions may hold an [`Identity`], which the agent then sees. For what comes from outside and has not been
+    /// decided about yet, see [`AgentHandle::answer`].
     pub async fn fetch(&self, mut request: Request<Body>) -> Response<Body> {
         self.address.clone().write(&mut request);
         self.host.answer(request).await
+    }
+
+    /// [`AgentHandle::fetch`] for a request from outside, under the decisions that [`AgentRouter`] makes: which site it comes
+    /// from, how often its sender may come, who that is, and whether they may reach this agent.
+    ///
+    /// ```
+    /// # use axum::{body::Body, extract::{Request, State}, response::Response, http::StatusCode, response::IntoResponse};
+    /// use hostel_edge::Edge;
+    ///
+    /// /// `/inbox`: the agent that everybody shares.
+    /// async fn inbox<Inbox: hostel_core::Agent>(State(edge): State<Edge>, request: Request) -> Response {
+    ///     match edge.get_agent_by_name::<Inbox>("shared").await {
+    ///         Ok(inbox) => inbox.answer(request).await,
+    ///         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    ///     }
+    /// }
+    /// ```
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        self.host.answer_outside(request, self.address.clone()).await
     }
 
     /// Keeps a run of one of its tasks, once for each `key`; see [`Node::order`].

@@ -20,6 +20,7 @@ use crate::{
     auth,
     drive::drive,
     edge::Edge,
+    headers,
     listener::ConnInfo,
     request_id::RequestId,
     steps::{self, Kind},
@@ -51,8 +52,8 @@ impl AgentHost {
         &self.edge
     }
 
-    fn class(&self) -> &'static str {
-        self.binding.class.info().class
+    fn class(&self) -> &str {
+        &self.binding.class.info().class
     }
 
     /// Answers one request.
@@ -65,6 +66,44 @@ impl AgentHost {
             (None, true) => refuse_upgrade(&self.edge, request, missing_namespace_or_room(self.class()), &id),
             (None, false) => problem(&missing_namespace_or_room(self.class()), Some(&id)),
         }
+    }
+
+    /// [`AgentHost::answer`] for what comes from outside and was not decided about yet.
+    pub(crate) async fn answer_outside(&self, request: Request<Body>, address: Address) -> Response<Body> {
+        let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        let (mut request, decision) = self.decide(request, address.id.name()).await;
+        match decision {
+            Ok(identity) => {
+                request.extensions_mut().remove::<Identity>();
+                identity.map(|identity| request.extensions_mut().insert(identity));
+                address.write(&mut request);
+                self.answer(request).await
+            }
+            Err(refusal) if ws::is_upgrade(request.headers()) => refuse_upgrade(&self.edge, request, refusal, &id),
+            Err(refusal) => {
+                steps::refused(&refusal);
+                problem(&refusal, Some(&id))
+            }
+        }
+    }
+
+    /// The decisions of the router that concern one agent.
+    async fn decide(
+        &self,
+        request: Request<Body>,
+        name: &str,
+    ) -> (Request<Body>, std::result::Result<Option<Identity>, Refusal>) {
+        let mut request = self.edge.guard.believe(request);
+        headers::drop_reserved(request.headers_mut());
+        if let Err(refusal) = self.edge.admission.check(request.headers()) {
+            return (request, Err(refusal));
+        }
+        let (request, decision) = self.edge.guard.admit(request).await;
+        let decision = decision.and_then(|identity| {
+            self.edge.guard.check_permission(self.binding.class.info(), name, identity.as_ref())?;
+            Ok(identity)
+        });
+        (request, decision)
     }
 
     async fn http(&self, mut request: Request<Body>, address: &Address, id: &RequestId) -> Response<Body> {

@@ -36,6 +36,6 @@ pub use auth::{Authenticator, BadNetwork, Network, Permissions, Rates};
 pub use edge::{AgentHandle, Edge};
 pub use host::AgentHost;
 pub use limits::Limits;
-pub use rate::{BadRate, Rate};
+pub use rate::{BadRate, Buckets, Rate};
 pub use request_id::RequestId;
 pub use router::{AgentRouter, Annex, Before, Cors, Lobby, Plot, RoutingRetry};

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use serve_http::Activity;
 
 pub use body::{BodyFault, BodyLimit, body_fault};
 pub use fault::Fault;
@@ -44,6 +45,27 @@ pub struct ConnInfo {
     /// Cancelled when the server begins to shut down: a socket says goodbye
     /// with 1012 then. The listener waits for it until the drain deadline.
     pub shutdown: CancellationToken,
+    /// What the connection does; nothing where it is not ours, or one that a proxy shares among its clients.
+    activity: Option<Arc<Activity>>,
+}
+
+impl ConnInfo {
+    /// A connection from there without encryption, which no shutdown ends; for a listener of one's own, or a test.
+    pub fn plain(peer: SocketAddr) -> Self {
+        Self { peer, tls: false, shutdown: CancellationToken::new(), activity: None }
+    }
+
+    /// Closes the connection once what is under way on it is answered, unless it becomes a socket.
+    pub(crate) fn close_after_answer(&self) {
+        if let Some(activity) = &self.activity {
+            activity.leave();
+        }
+    }
+
+    /// Others' requests come by the same connection, as by a proxy's: nothing that one of them does closes it.
+    pub(crate) fn keep_open(&mut self) {
+        self.activity = None;
+    }
 }
 
 /// What [`serve`] did when it ended.
@@ -95,4 +117,36 @@ pub async fn serve<S: HttpService>(
     let accepting = listeners.into_iter().map(|listener| accept::run(listener, Arc::clone(&edge), service.clone()));
     futures_util::future::join_all(accepting).await;
     edge.drain().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use http_body_util::Empty;
+    use hyper::client::conn::http2;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_http2_connection_that_is_to_be_closed_is_answered_and_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            request.extensions().get::<ConnInfo>().unwrap().close_after_answer();
+            Ok::<_, Infallible>(Response::new(Body::from("goodbye")))
+        });
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(vec![listener], None, Limits::default(), service, stop.clone()));
+        let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (mut client, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get("http://example.test/").body(Empty::<bytes::Bytes>::new()).unwrap();
+        assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+        tokio::time::timeout(Duration::from_secs(20), connection).await.unwrap().unwrap().unwrap();
+        stop.cancel();
+        assert_eq!(serving.await.unwrap().cut, 0);
+    }
 }

@@ -78,9 +78,18 @@ fn nanos(duration: Duration) -> u64 {
 const MOST: usize = 50_000;
 const SWEEP: u64 = 1_000_000_000;
 
-/// One rate, kept for everybody apart.
+/// One rate, kept for everybody apart; for routes that are not agents', too.
+///
+/// ```
+/// use hostel_edge::{Buckets, Rate};
+///
+/// let hourly = Buckets::new("1/h".parse::<Rate>()?);
+/// assert!(hourly.take("ada").is_ok() && hourly.take("ada").is_err());
+/// assert!(hourly.take("bob").is_ok());
+/// # Ok::<(), hostel_edge::BadRate>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub struct Buckets {
     rate: Rate,
     born: Instant,
     hasher: RandomState,
@@ -96,17 +105,24 @@ struct Counted {
 }
 
 impl Buckets {
-    pub(crate) fn new(rate: Rate) -> Self {
+    /// Full buckets.
+    pub fn new(rate: Rate) -> Self {
         Self { rate, born: Instant::now(), hasher: RandomState::new(), counted: Mutex::default() }
     }
 
-    /// Takes one out of the bucket of `who`, or says how long it is empty.
-    pub(crate) fn take(&self, who: impl Hash) -> Result<(), Duration> {
+    /// Takes one out of the bucket of `who`.
+    ///
+    /// # Errors
+    /// How long it is empty.
+    pub fn take(&self, who: impl Hash) -> Result<(), Duration> {
         self.take_at(who, Instant::now(), true)
     }
 
     /// Whether there is one in the bucket of `who`; takes nothing.
-    pub(crate) fn look(&self, who: impl Hash) -> Result<(), Duration> {
+    ///
+    /// # Errors
+    /// How long it is empty.
+    pub fn look(&self, who: impl Hash) -> Result<(), Duration> {
         self.take_at(who, Instant::now(), false)
     }
 

@@ -244,14 +244,11 @@ impl AgentRouter {
         if self.edge.authenticates() && self.is_preflight(&request) {
             return Response::default();
         }
-        if let Err(refusal) = self.edge.guard.admit_rate(&request, None) {
-            return self.refuse(request, refusal, id);
+        if let Some(annex) = self.options.annexes.iter().find(|annex| annex.wants_unasked(&request)) {
+            kind.step("annex", format_args!("{annex:?} answers"));
+            return annex.answer_unasked(request).await;
         }
         let (request, decision) = self.edge.guard.admit(request).await;
-        let decision = decision.and_then(|identity| {
-            identity.iter().try_for_each(|identity| self.edge.guard.admit_rate(&request, Some(identity)))?;
-            Ok(identity)
-        });
         let destination = match decision.and_then(|identity| self.destination(&request, &beliefs, identity)) {
             Ok(destination) => destination,
             Err(refusal) => return self.refuse(request, refusal, id),
@@ -285,7 +282,7 @@ impl AgentRouter {
         let binding = found.map_err(|unknown| self.guard_unknown(unknown, identity.as_ref()))?;
         let name = self.name(path.name, identity.as_ref())?;
         check_name(&name)?;
-        self.check_permission(binding, &name, identity.as_ref())?;
+        self.edge.guard.check_permission(binding.class.info(), &name, identity.as_ref())?;
         self.check_beliefs(beliefs, ws::is_upgrade(request.headers()))?;
         if path.agent != binding.slug {
             tracing::info!(
@@ -313,11 +310,8 @@ impl AgentRouter {
         }
     }
 
-    /// The same answer whether the agent exists or not, and before anything could make it.
-    fn check_permission(&self, binding: &Binding, name: &str, identity: Option<&Identity>) -> Result<(), Refusal> {
-        let info = binding.class.info();
-        let rules = self.edge.guard.rules(&info.namespace, info.options.allow);
-        if allow::permits(rules, identity, name) { Ok(()) } else { Err(allow::denied(identity)) }
+    fn may_reach(&self, binding: &Binding, destination: &Destination) -> Result<(), Refusal> {
+        self.edge.guard.check_permission(binding.class.info(), &destination.name, destination.identity.as_ref())
     }
 
     fn check_beliefs(&self, beliefs: &Beliefs, is_upgrade: bool) -> Result<(), Refusal> {

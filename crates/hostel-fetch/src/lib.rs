@@ -21,4 +21,5 @@ pub use fetch::{Fetch, Redirects, Settings, body};
 pub use reach::{BadHost, Reach};
 pub use reqwest;
 pub use resolve::{Lookup, SystemLookup};
+pub use tls::config as tls_config;
 pub use url::Url;

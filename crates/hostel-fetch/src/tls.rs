@@ -4,8 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// The configuration, read once.
-pub(crate) fn config() -> ClientConfig {
+/// The TLS configuration of everything that asks others: ring, the system's certificates, and those of the web. Read once.
+///
+/// # Panics
+/// Never: ring speaks TLS 1.2 and 1.3.
+pub fn config() -> ClientConfig {
     static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
     CONFIG.get_or_init(build).clone()
 }

@@ -11,6 +11,7 @@ mod take;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use hostel_core::AgentId;
+use hostel_edge::listener::Tls;
 use hostel_runtime::Node;
 use hostel_vault::{SecretValue, Vault};
 
@@ -34,6 +35,10 @@ pub type Resolver = Arc<dyn Fn(&str, &str) -> Option<AgentId> + Send + Sync>;
 pub struct Options {
     /// Where to listen for SMTP. Default nowhere.
     pub listen: Option<SocketAddr>,
+    /// Certificate and key for `STARTTLS`. Default none: then mail comes in the clear.
+    pub tls: Option<Tls>,
+    /// Takes mail only after `STARTTLS`. Default false: servers that cannot do it are let in, as is usual on port 25.
+    pub require_tls: bool,
     /// The domains that are ours: mail to others is refused. The first is in the addresses agents write from.
     pub domains: Vec<String>,
     /// The class whose agent is handed what is for no class: `info@domain` goes to its agent `info`.
@@ -85,6 +90,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: None,
+            tls: None,
+            require_tls: false,
             domains: Vec::new(),
             default_agent: None,
             resolver: None,

@@ -7,6 +7,7 @@
 //!
 //! At every moment a record is in at least one place, and readers take each once: so a crash at any step costs nothing.
 
+mod awaited;
 mod check;
 mod fold;
 mod format;
@@ -19,6 +20,7 @@ mod names;
 mod past;
 mod read;
 mod retain;
+mod roll;
 mod split;
 mod tend;
 mod trail;
@@ -82,6 +84,8 @@ pub struct Archive<D: Disk> {
     steps: RwLock<()>,
     gaps: Mutex<()>,
     importing: Mutex<()>,
+    /// Held while a segment comes, until it is awaited, and while one is awaited no more.
+    handing_over: Mutex<()>,
     /// The directories are there, durably.
     ready: AtomicBool,
     stopped: AtomicBool,
@@ -105,6 +109,7 @@ impl<D: Disk> Archive<D> {
             steps: RwLock::default(),
             gaps: Mutex::default(),
             importing: Mutex::default(),
+            handing_over: Mutex::default(),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             salts: RandomState::new(),
@@ -153,12 +158,12 @@ impl<D: Disk> Archive<D> {
         Ok(sizes)
     }
 
-    /// Whether there is nothing: no history, and nothing handed over.
+    /// Whether there is nothing: no history, nothing handed over, and nothing of that missing.
     ///
     /// # Errors
     /// If the file system refuses.
     pub fn is_empty(&self) -> io::Result<bool> {
-        Ok(self.pending()?.is_empty() && self.namespaces()?.is_empty())
+        Ok(self.pending()?.is_empty() && self.awaited()?.is_empty() && self.namespaces()?.is_empty())
     }
 
     /// Whether something was handed over and not taken apart yet. Reads names only.

@@ -314,6 +314,8 @@ impl<D: Disk> Shared<D> {
         for (entry, ticket) in batch.drain(..) {
             if !admitted(&entry) {
                 refused.push((ticket, Failure::of(&stale())));
+            } else if !entry.fits() {
+                refused.push((ticket, Failure::of(&io::ErrorKind::FileTooLarge.into())));
             } else if ticket.stands() {
                 good.push((entry, ticket));
             } else {

@@ -102,6 +102,11 @@ impl Entry {
         padded(HEADER + self.body.len())
     }
 
+    /// Whether the record could be read again: a longer one would be taken for damage.
+    pub(crate) fn fits(&self) -> bool {
+        self.body.len() <= MAX_BODY as usize
+    }
+
     /// The packed body.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -416,6 +421,22 @@ mod tests {
         assert_eq!((body.namespace.as_str(), body.name.as_str(), &body.cause[..]), ("counter", "é", &b"why"[..]));
         assert_eq!(body.pages().collect::<Vec<_>>(), [(2, &page[..]), (9, &page[..])]);
         assert_eq!(Header::decode(&bytes, 98), None, "another segment's salt");
+    }
+
+    #[test]
+    fn a_record_that_would_be_taken_for_damage_does_not_fit() {
+        let mut entry = entry().0;
+        for (length, fits) in [(MAX_BODY, true), (MAX_BODY + 1, false)] {
+            entry.body = vec![0; length as usize];
+            let header = Header { body_len: length, ..Header::decode(&header_of(), 1).unwrap() };
+            assert_eq!((entry.fits(), Header::decode(&header.encode(1), 1).is_some()), (fits, fits));
+        }
+    }
+
+    fn header_of() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        entry().0.encode(&Place::default(), 1, &mut bytes);
+        bytes
     }
 
     #[test]

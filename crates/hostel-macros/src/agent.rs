@@ -137,6 +137,7 @@ impl Members {
         let class_path = block.self_ty.to_token_stream();
         let name = options.name.as_ref().map_or_else(|| class.to_string(), syn::LitStr::value);
         let doc = doc::text(&block.attrs);
+        let extension = options.write_extension(home);
         let options = options.write(home);
         let methods = self.methods.iter().map(|method| method.entry(home)).chain(self.closed_entries(home));
         let hooks = hook::table(&self.hooks, home);
@@ -165,6 +166,7 @@ impl Members {
                     const METHODS: &'static [#home::Method<Self>] = &[#(#methods),*];
                     const TASKS: &'static [#home::Task<Self>] = &[#(#task_entries),*];
                     const HOOKS: #home::Hooks<Self> = #hooks;
+                    #extension
 
                     type Stub = #stub_name;
                     type Tasks = #tasks_name;

@@ -39,6 +39,7 @@ use proc_macro::TokenStream;
 /// | `send_identity_on_connect = false` | a new connection is not told whom it reached |
 /// | `allow = "role:editor \| owner"` | who may reach its agents: `public`, `user`, `owner`, `role:NAME`, `subject:NAME`, `operator` or `internal` |
 /// | `state_write = "owner"` | which of them may write the state by themselves |
+/// | `extend = path` | what a library adds to the class, such as `hostel_chat::Chat`; see `hostel::extension` |
 /// | `crate = "path"` | where to find `hostel`, by default `::hostel` |
 ///
 /// Functions in the block:
@@ -88,6 +89,7 @@ pub fn state(item: TokenStream) -> TokenStream {
 /// | `streaming` | `async fn(cx: &Cx<Self>, stream: Stream<Chunk>, ..)` sends chunks before it ends |
 /// | `cancel_on_disconnect` | the call ends when its caller leaves; by default it goes on |
 /// | `allow = "role:editor"` | which clients may call it, of those who may reach the agent |
+/// | `prompt`, `resource = "notes://{id}"`, `mime = ".."` | what it is to MCP clients, in place of a tool; others call it as any |
 #[proc_macro_attribute]
 pub fn callable(_options: TokenStream, item: TokenStream) -> TokenStream {
     agent::mark_alone("callable", &item.into()).into()

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Error, ImplItemFn, Path, ext::IdentExt, spanned::Spanned};
+use syn::{Error, ImplItemFn, LitStr, Path, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     allow::Rules,
@@ -25,6 +25,9 @@ pub(crate) struct Method {
     stream: Option<Param>,
     cancel_on_disconnect: bool,
     allow: Option<Rules>,
+    prompt: bool,
+    /// Its URI and what its text is.
+    resource: Option<(LitStr, Option<LitStr>)>,
 }
 
 impl Method {
@@ -42,6 +45,8 @@ impl Method {
             stream,
             cancel_on_disconnect: options.cancel_on_disconnect,
             allow: options.allow.clone(),
+            prompt: options.prompt,
+            resource: resource(options, &function)?,
             function,
         })
     }
@@ -57,6 +62,7 @@ impl Method {
         let Function { doc, cfgs, .. } = function;
         let (kind, signature) = (self.kind(home), self.signature(home));
         let allow = self.allow.as_ref().map_or_else(|| quote!(&[]), |rules| rules.write(home));
+        let offer = self.offer(home);
         quote! {
             #(#cfgs)*
             #home::Method {
@@ -65,8 +71,20 @@ impl Method {
                 kind: #kind,
                 cancel_on_disconnect: #cancel_on_disconnect,
                 allow: #allow,
+                offer: #offer,
                 signature: |book| #signature,
             }
+        }
+    }
+
+    fn offer(&self, home: &Path) -> TokenStream {
+        match &self.resource {
+            Some((uri, mime)) => {
+                let mime = mime.as_ref().map_or_else(|| quote!(None), |mime| quote!(Some(#mime)));
+                quote!(#home::Offer::Resource { uri: #uri, mime: #mime })
+            }
+            None if self.prompt => quote!(#home::Offer::Prompt),
+            None => quote!(#home::Offer::Tool),
         }
     }
 
@@ -105,6 +123,26 @@ impl Method {
                 #only_looks
                 .returns(#home::__private::TypeProbe::<#answer>::new().ts(book))
         }
+    }
+}
+
+/// The resource that a method is: what stands in braces in its URI are its parameters, all of them and no others.
+fn resource(options: &CallableOptions, function: &Function) -> syn::Result<Option<(LitStr, Option<LitStr>)>> {
+    let Some(uri) = &options.resource else { return Ok(None) };
+    let text = uri.value();
+    let named: Vec<&str> = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect();
+    for name in &named {
+        if !function.params.iter().any(|param| param.wire == **name) {
+            let message = format!("the URI has a parameter `{{{name}}}`, and the method has none of that name");
+            return Err(Error::new(uri.span(), message));
+        }
+    }
+    match function.params.iter().find(|param| !named.contains(&param.wire.as_str())) {
+        Some(param) => {
+            let message = format!("a resource has its parameters from its URI; write `{{{}}}` there", param.wire);
+            Err(Error::new(uri.span(), message))
+        }
+        None => Ok(Some((uri.clone(), options.mime.clone()))),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The options of `#[agent(..)]` and `#[callable(..)]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Ident, LitBool, LitStr, Path, meta::ParseNestedMeta, parse::Parser};
+use quote::{quote, quote_spanned};
+use syn::{Ident, LitBool, LitStr, Path, meta::ParseNestedMeta, parse::Parser, spanned::Spanned};
 
 use crate::allow::Rules;
 
@@ -17,6 +17,8 @@ pub(crate) struct AgentOptions {
     pub(crate) allow: Option<Rules>,
     /// Which clients may write the state.
     pub(crate) state_write: Option<Rules>,
+    /// What a library adds to it.
+    pub(crate) extend: Option<Path>,
     /// Where `hostel` is.
     pub(crate) home: Option<Path>,
 }
@@ -39,6 +41,13 @@ impl AgentOptions {
         (!set.is_empty()).then(|| quote!(const OPTIONS: #home::ClassOptions = #home::ClassOptions::DEFAULT #(#set)*;))
     }
 
+    /// The constant `EXTENSION`, where there is one.
+    pub(crate) fn write_extension(&self, home: &Path) -> Option<TokenStream> {
+        let extend = self.extend.as_ref()?;
+        let constant = quote_spanned!(extend.span()=> <#extend as #home::Extends<Self>>::EXTENSION);
+        Some(quote!(const EXTENSION: &'static #home::Extension<Self> = &#constant;))
+    }
+
     fn set(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         if meta.path.is_ident("name") {
             self.name = Some(class_name(meta.value()?.parse()?)?);
@@ -48,12 +57,14 @@ impl AgentOptions {
             self.allow = Some(Rules::read(&meta.value()?.parse()?)?);
         } else if meta.path.is_ident("state_write") {
             self.state_write = Some(Rules::read(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("extend") {
+            self.extend = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("crate") {
             self.home = Some(meta.value()?.parse::<LitStr>()?.parse()?);
         } else {
             return Err(meta.error(
                 "unknown option of `#[agent]`; it takes `name = \"ClassName\"`, `send_identity_on_connect = false`, \
-                 `allow = \"user\"`, `state_write = \"owner\"` and `crate = \"path::to::hostel\"`",
+                 `allow = \"user\"`, `state_write = \"owner\"`, `extend = path::to::Extension` and `crate = \"path::to::hostel\"`",
             ));
         }
         Ok(())
@@ -83,6 +94,12 @@ pub(crate) struct CallableOptions {
     pub(crate) cancel_on_disconnect: bool,
     /// Who may call it.
     pub(crate) allow: Option<Rules>,
+    /// Whether it is a prompt.
+    pub(crate) prompt: bool,
+    /// The URI of the resource that it is.
+    pub(crate) resource: Option<LitStr>,
+    /// What the text of that resource is.
+    pub(crate) mime: Option<LitStr>,
 }
 
 impl CallableOptions {
@@ -92,7 +109,20 @@ impl CallableOptions {
         if !matches!(attr.meta, syn::Meta::Path(_)) {
             attr.parse_nested_meta(|meta| options.set(&meta))?;
         }
+        options.check(attr)?;
         Ok(options)
+    }
+
+    fn check(&self, attr: &syn::Attribute) -> syn::Result<()> {
+        let fault = match self {
+            Self { prompt: true, resource: Some(_), .. } => "a method is a `prompt` or a `resource`, not both",
+            Self { mime: Some(_), resource: None, .. } => "`mime` says what a `resource` is; there is none here",
+            Self { streaming: true, prompt: true, .. } | Self { streaming: true, resource: Some(_), .. } => {
+                "a prompt or a resource has one answer; leave `streaming` out"
+            }
+            _ => return Ok(()),
+        };
+        Err(syn::Error::new_spanned(attr, fault))
     }
 
     fn set(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
@@ -108,14 +138,34 @@ impl CallableOptions {
             self.cancel_on_disconnect = true;
         } else if meta.path.is_ident("allow") {
             self.allow = Some(Rules::read(&meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("prompt") {
+            self.prompt = true;
+        } else if meta.path.is_ident("resource") {
+            self.resource = Some(resource(meta.value()?.parse()?)?);
+        } else if meta.path.is_ident("mime") {
+            self.mime = Some(meta.value()?.parse()?);
         } else {
             return Err(meta.error(
                 "unknown option of `#[callable]`; it takes `name = \"wireName\"`, `streaming`, \
-                 `cancel_on_disconnect` and `allow = \"role:editor\"`",
+                 `cancel_on_disconnect`, `allow = \"role:editor\"`, and for MCP `prompt`, or `resource = \"notes://{id}\"` \
+                 and `mime = \"text/plain\"`",
             ));
         }
         Ok(())
     }
+}
+
+/// A URI has a scheme; parameters stand in braces.
+fn resource(uri: LitStr) -> syn::Result<LitStr> {
+    let text = uri.value();
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let has_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    if has_scheme {
+        return Ok(uri);
+    }
+    let message = format!("`{text}` is no URI; write a scheme first, as in `notes://all` or `notes://{{id}}`");
+    Err(syn::Error::new(uri.span(), message))
 }
 
 /// Options of a task.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{hub::McpHub, output::ToolOutput};
+use crate::{hub::McpHub, launch::Launcher, output::ToolOutput};
 
 /// The MCP servers of an agent: `cx.mcp()`.
 ///
@@ -56,8 +56,60 @@ impl fmt::Display for ServerId {
 #[serde(rename_all = "snake_case")]
 pub struct Server {
     pub(crate) place: Place,
+    #[serde(default, skip_serializing_if = "Transport::is_auto")]
+    pub(crate) transport: Transport,
     #[serde(default)]
     pub(crate) headers: Vec<Header>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<OwnClient>,
+    #[serde(default, skip_serializing_if = "Answering::is_nobody")]
+    pub(crate) answering: Answering,
+}
+
+/// How a server at a URL is spoken to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Streamable HTTP; HTTP+SSE if the server answers the handshake with 400, 404 or 405, as those of 2024 do.
+    #[default]
+    Auto,
+    /// Streamable HTTP alone.
+    StreamableHttp,
+    /// HTTP+SSE alone, the transport of 2024-11-05.
+    Sse,
+}
+
+impl Transport {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+/// The callables of the agent that answer what a server asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answering {
+    /// Forms for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forms: Option<String>,
+    /// Questions to a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+}
+
+impl Answering {
+    fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A client that was registered at an authorization server by hand.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OwnClient {
+    pub(crate) id: String,
+    /// The name of its secret in the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<String>,
 }
 
 /// A header of every request.
@@ -73,21 +125,40 @@ pub(crate) struct Header {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Place {
-    /// Streamable HTTP.
+    /// A URL.
     Http(String),
     /// A program of the operator's configuration.
     Program(String),
+    /// A program that the application's launcher starts.
+    Launched(Value),
 }
 
 impl Server {
-    /// A server at a URL, over streamable HTTP.
+    fn at(place: Place) -> Self {
+        let (transport, answering) = (Transport::default(), Answering::default());
+        Self { place, transport, headers: Vec::new(), client: None, answering }
+    }
+
+    /// A server at a URL, over streamable HTTP, or HTTP+SSE where that is all it speaks.
     pub fn http(url: impl Into<String>) -> Self {
-        Self { place: Place::Http(url.into()), headers: Vec::new() }
+        Self::at(Place::Http(url.into()))
     }
 
     /// The program `[mcp.servers.NAME]` of the configuration.
     pub fn program(name: impl Into<String>) -> Self {
-        Self { place: Place::Program(name.into()), headers: Vec::new() }
+        Self::at(Place::Program(name.into()))
+    }
+
+    /// A program that the [`Launcher`](crate::Launcher) of the application starts, which is the one to understand `program`.
+    pub fn launched(program: impl Into<Value>) -> Self {
+        Self::at(Place::Launched(program.into()))
+    }
+
+    /// Says how a server at a URL is spoken to, where that is not to be found out. Programs do not mind.
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// Adds a header to every request. It is stored as it is; for a token, [`Server::bearer`] stores only a name.
@@ -109,6 +180,40 @@ impl Server {
     pub fn header_from(mut self, name: impl Into<String>, prefix: &str, secret: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: prefix.to_owned(), secret: Some(secret.into()) });
         self
+    }
+}
+
+impl Server {
+    /// Signs in as a client that was registered by hand, where the server lets nobody register by program. `secret` is the
+    /// name of its secret in the vault, if it has one.
+    #[must_use]
+    pub fn client(mut self, id: impl Into<String>, secret: Option<&str>) -> Self {
+        self.client = Some(OwnClient { id: id.into(), secret: secret.map(str::to_owned) });
+        self
+    }
+
+    /// Has a callable of the agent fill in the forms that this server has for a person (elicitation), by its wire name:
+    /// `fn(message: String, form: Value) -> Option<Value>`, where nothing is a no. What it leaves out and the form has a default
+    /// for is filled in. Without this the server is told that nobody is there.
+    ///
+    /// It is called with what the server says, whoever may call it otherwise: mark it `allow = "internal"`.
+    #[must_use]
+    pub fn forms(mut self, method: impl Into<String>) -> Self {
+        self.answering.forms = Some(method.into());
+        self
+    }
+
+    /// Lends this server a model (sampling): a callable of the agent, by its wire name, that is handed the server's question as
+    /// the protocol has it (`messages`, `maxTokens` and so on) and answers with a text. Mind who pays for that.
+    #[must_use]
+    pub fn lends_model(mut self, method: impl Into<String>) -> Self {
+        self.answering.model = Some(method.into());
+        self
+    }
+
+    /// Whether its requests say by themselves who sends them.
+    pub(crate) fn brings_authorization(&self) -> bool {
+        self.headers.iter().any(|header| header.name.eq_ignore_ascii_case("authorization"))
     }
 }
 
@@ -151,6 +256,17 @@ pub struct ServerStatus {
     pub state: ServerState,
     /// What went wrong last, if it failed.
     pub error: Option<String>,
+    /// Where somebody has to go who signs in, while it is [`ServerState::Authenticating`].
+    pub auth_url: Option<String>,
+    /// Where it is.
+    pub(crate) place: Place,
+}
+
+impl ServerStatus {
+    /// Whether this is where `server` is, whatever its headers are.
+    pub fn is_at(&self, server: &Server) -> bool {
+        self.place == server.place
+    }
 }
 
 /// A tool of a server.
@@ -205,6 +321,20 @@ impl Mcp {
             Error::coded(Code::McpOff, "This application uses no MCP servers.")
                 .with_fix("call `App::mcp(McpSettings::default())` before it is served")
         })
+    }
+
+    /// Whether the application uses MCP servers at all.
+    pub fn is_on(&self) -> bool {
+        self.hub.is_some()
+    }
+
+    /// Says who starts the programs of [`Server::launched`]. The first launcher of a node stays.
+    ///
+    /// # Errors
+    /// `mcp_off`.
+    pub fn launch_with(&self, launcher: Arc<dyn Launcher>) -> Result<()> {
+        self.hub()?.launch_with(launcher);
+        Ok(())
     }
 
     /// Registers a server. In a turn, the registration belongs to the turn; connecting begins when it has committed. A

@@ -1,10 +1,17 @@
 //! The node's connections to MCP servers. They belong to the node: an agent that sleeps keeps them until they idle.
 
 mod agent;
+mod answer;
 mod connect;
 mod entry;
+mod events;
+mod grants;
+mod oauth;
+mod remote;
 mod rows;
+mod seal;
 mod show;
+mod sign_in;
 
 use std::{
     collections::HashMap,
@@ -23,9 +30,18 @@ use hostel_vault::Vault;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use self::{agent::AgentServers, entry::Entry};
+pub(crate) use self::show::sanitised;
+use self::{
+    agent::AgentServers,
+    connect::Unanswered,
+    entry::Entry,
+    oauth::Messenger,
+    seal::Sealer,
+    sign_in::{Away, Return},
+};
 use crate::{
     client::{McpTool, Place, Server, ServerId, ServerStatus},
+    launch::Launcher,
     output::ToolOutput,
     settings::McpSettings,
 };
@@ -38,7 +54,17 @@ struct Inner {
     settings: McpSettings,
     vault: Option<Vault>,
     fetch: Fetch,
+    /// What speaks to authorization servers.
+    messenger: Arc<Messenger>,
+    /// Seals the tokens they give.
+    sealer: Sealer,
+    /// Who was sent away to sign in.
+    away: Away,
+    /// Where browsers reach us, if nobody configured it.
+    reached_at: OnceLock<String>,
     node: OnceLock<WeakNode>,
+    /// Who starts programs that agents name.
+    launcher: OnceLock<Arc<dyn Launcher>>,
     agents: Mutex<HashMap<AgentId, Arc<AgentServers>>>,
 }
 
@@ -50,16 +76,61 @@ impl McpHub {
     pub fn new(settings: McpSettings, vault: Option<Vault>) -> Result<Self> {
         // Headers of a registration are secrets of that server alone; a stream may rest.
         let http = Settings { redirects: Redirects::SameOrigin, silence: None, ..Settings::default() };
-        let fetch =
-            Fetch::new(settings.reach.clone(), &http).map_err(|error| Error::from_refusal(error.to_refusal()))?;
-        let inner = Inner { settings, vault, fetch, node: OnceLock::new(), agents: Mutex::default() };
+        let refused = |error: hostel_fetch::FetchError| Error::from_refusal(error.to_refusal());
+        let inner = Inner {
+            fetch: Fetch::new(settings.reach.clone(), &http).map_err(refused)?,
+            messenger: Arc::new(Messenger::new(&settings.reach).map_err(refused)?),
+            sealer: Sealer::new(settings.key_file.clone()),
+            away: Away::default(),
+            reached_at: OnceLock::new(),
+            node: OnceLock::new(),
+            launcher: OnceLock::new(),
+            agents: Mutex::default(),
+            settings,
+            vault,
+        };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Tells it where browsers reach this server, if nobody configured that.
+    #[doc(hidden)]
+    pub fn reached_at(&self, origin: String) {
+        let _first_wins = self.0.reached_at.set(origin);
+    }
+
+    /// Scheme, host and port of this server, as a browser reaches it.
+    fn origin(&self) -> Result<String> {
+        let configured = self.0.settings.public_url.as_ref().map(ToString::to_string);
+        configured.or_else(|| self.0.reached_at.get().cloned()).ok_or_else(|| {
+            let message = "The server asks for a sign-in, and nobody knows where browsers reach this server.";
+            Error::coded(Code::McpUnavailable, message)
+                .with_fix("say [mcp] public_url = \"https://this.server\" in hostel.toml, or `McpSettings::public_url`")
+        })
+    }
+
+    /// Whether a browser with this address comes back from signing in.
+    pub(crate) fn expects_back(&self, path: &str, query: &str) -> bool {
+        self.0.away.expects(path, &Return::of(query))
+    }
+
+    /// A browser came back: where it is sent next. `None` if it was not expected.
+    pub(crate) async fn back(&self, path: &str, query: &str) -> Option<String> {
+        let done = sign_in::finish(self, path, &Return::of(query)).await?;
+        let place = self.0.settings.after_sign_in.as_deref().unwrap_or("/");
+        let Err(error) = done else { return Some(place.to_owned()) };
+        let error: String = url::form_urlencoded::byte_serialize(error.message().as_bytes()).collect();
+        Some(format!("{place}{}error={error}", if place.contains('?') { '&' } else { '?' }))
     }
 
     /// Tells it the node whose agents it serves.
     #[doc(hidden)]
     pub fn attach(&self, node: &Node) {
         let _first_wins = self.0.node.set(node.downgrade());
+    }
+
+    /// Tells it who starts programs that agents name.
+    pub(crate) fn launch_with(&self, launcher: Arc<dyn Launcher>) {
+        let _first_wins = self.0.launcher.set(launcher);
     }
 
     /// The servers of the agent of `host`, read from its database the first time.
@@ -88,6 +159,7 @@ impl McpHub {
                 })?;
                 self.0.fetch.reach().check(&url).map_err(|error| Error::from_refusal(error.to_refusal()))
             }
+            Place::Launched(_) => Ok(()),
             Place::Program(name) if self.0.settings.programs.contains_key(name) => Ok(()),
             Place::Program(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -198,11 +270,30 @@ impl McpHub {
         let peer = self.peer(&servers, &entry).await?;
         let outcome = connect::call(&peer, tool, arguments).await;
         entry.used();
-        if outcome.is_err() && peer.is_transport_closed() {
-            entry.lost("The connection broke.");
-            self.show(&servers);
+        match outcome {
+            Ok(output) => Ok(output),
+            Err(Unanswered::SignIn(challenge)) => Err(self.sign_in(&servers, &entry, &challenge).await),
+            Err(Unanswered::Failed(error)) => {
+                if peer.is_transport_closed() {
+                    entry.lost("The connection broke.");
+                    self.show(&servers);
+                }
+                Err(error)
+            }
         }
-        outcome
+    }
+
+    /// A server that was connected wants somebody to sign in.
+    async fn sign_in(&self, servers: &Arc<AgentServers>, entry: &Arc<Entry>, challenge: &str) -> Error {
+        let keep = entry.keep(self, servers).filter(|_| !entry.row.server.brings_authorization());
+        let Some(keep) = keep else {
+            let message = format!("{} does not take its token any more.", entry.name());
+            return Error::coded(Code::McpUnavailable, message).with_fix("replace the secret in the vault");
+        };
+        entry.disconnect().await;
+        let error = sign_in::begin(self, servers, entry, &keep, challenge).await;
+        self.show(servers);
+        error
     }
 
     /// Shows the servers of an agent to its clients.

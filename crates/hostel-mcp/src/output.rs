@@ -107,11 +107,51 @@ impl ToolOutput {
 
     /// All text in it, a line each part.
     pub fn text(&self) -> String {
-        let texts = self.content.iter().filter_map(|part| match part {
-            Content::Text { text } => Some(text.as_str()),
-            _ => None,
-        });
-        texts.collect::<Vec<_>>().join("\n")
+        text_of(&self.content)
+    }
+}
+
+/// All text of these parts, a line each.
+pub(crate) fn text_of(parts: &[Content]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Content::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// One message of a prompt, for a `#[callable(prompt)]` that says by whom each is; it returns a list of them.
+///
+/// ```
+/// use hostel_mcp::{Content, Saying};
+///
+/// let shown = Saying::assistant(Content::text("Which language?"));
+/// assert_eq!(serde_json::to_value(&shown)?["role"], "assistant");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Saying {
+    role: Role,
+    #[schemars(with = "Value")]
+    content: Content,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    User,
+    Assistant,
+}
+
+impl Saying {
+    /// Said by the user.
+    pub fn user(content: Content) -> Self {
+        Self { role: Role::User, content }
+    }
+
+    /// Said by the model.
+    pub fn assistant(content: Content) -> Self {
+        Self { role: Role::Assistant, content }
     }
 }
 

@@ -1,9 +1,14 @@
 //! Agents as MCP servers.
 
 mod handler;
+mod heard;
 mod outcome;
+mod presence;
+mod prompt;
+mod resource;
 mod schema;
 mod sessions;
+mod subscriptions;
 mod surface;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
@@ -23,11 +28,11 @@ use rmcp::transport::streamable_http_server::{
 
 use self::{
     handler::{Handler, Target},
-    sessions::Sessions,
+    sessions::{Checked, Sessions},
     surface::Surface,
 };
 
-/// How long a session without traffic is kept.
+/// How long a session is kept whose client neither asks nor reads anything.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// The header that names a session.
@@ -48,7 +53,7 @@ struct Inner {
 impl McpServer {
     /// Offers the class.
     pub fn new(edge: &Edge, class: Arc<dyn Class>) -> Self {
-        let handler = Handler { surface: Arc::new(Surface::of(class)), edge: edge.clone() };
+        let (surface, edge) = (Arc::new(Surface::of(class)), edge.clone());
         let mut manager = LocalSessionManager::default();
         manager.session_config.keep_alive = Some(SESSION_IDLE);
         let manager = Arc::new(manager);
@@ -57,7 +62,8 @@ impl McpServer {
         // Host and Origin were checked by the edge, which knows what the operator lets in.
         let config = config.disable_allowed_hosts().disable_allowed_origins();
         let sessions = Sessions::new(Arc::clone(&manager));
-        let service = StreamableHttpService::new(move || Ok(handler.clone()), manager, config);
+        let service =
+            StreamableHttpService::new(move || Ok(Handler::new(Arc::clone(&surface), edge.clone())), manager, config);
         Self(Arc::new(Inner { service, sessions }))
     }
 
@@ -81,21 +87,27 @@ impl McpServer {
     async fn answer(&self, mut request: Request<Body>, target: Target) -> Response<Body> {
         let stop = request.extensions().get::<ConnInfo>().map(|info| info.shutdown.clone()).unwrap_or_default();
         let owner = sessions::Owner::of(&target.agent, &request);
-        let begins = match self.0.sessions.check(&owner, &mut request) {
-            Ok(begins) => begins,
+        let Checked { begins, client } = match self.0.sessions.check(&owner, &mut request) {
+            Ok(checked) => checked,
             Err(refusal) => return problem(&refusal, None),
         };
         request.extensions_mut().insert(target);
+        request.extensions_mut().insert(Arc::clone(&client));
         let mut response = self.0.service.handle(request).await;
         if begins && let Some(id) = response.headers().get(SESSION) {
-            self.0.sessions.begun(id, owner);
+            self.0.sessions.begun(id, owner, Arc::clone(&client));
         }
         let exposed = HeaderValue::from_static("mcp-session-id, mcp-protocol-version");
         response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-        // A stream that is left open would hold up the end of the server.
+        // A stream that is left open would hold up the end of the server, and one that nobody reads the end of its session.
         response.map(|body| {
-            let until_stop = body.into_data_stream().take_until(async move { stop.cancelled().await });
-            Body::from_stream(until_stop)
+            let reader = Arc::clone(&client);
+            let end = async move { client.during(stop.cancelled()).await };
+            let seen = move |piece| {
+                reader.seen();
+                piece
+            };
+            Body::from_stream(body.into_data_stream().map(seen).take_until(end))
         })
     }
 }

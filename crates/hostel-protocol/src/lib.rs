@@ -11,12 +11,13 @@
 //! # What is not here
 //!
 //! No sockets, no clock, no tasks, no storage, and no knowledge of which agent
-//! classes exist. Chat frames are recognised but not yet taken apart.
+//! classes exist.
 //!
 //! # Where to start reading
 //!
 //! [`client::parse`] is the door every byte of a client comes through; the
-//! writers of [`server`] are what it gets back.
+//! writers of [`server`] are what it gets back. What is inside a chat frame is
+//! the matter of [`chat`].
 //!
 //! ```
 //! use hostel_protocol::client::{ClientFrame, parse};
@@ -36,6 +37,7 @@
 //! assert_eq!(answer, r#"{"done":true,"id":"1","result":3,"success":true,"type":"rpc"}"#);
 //! ```
 
+pub mod chat;
 pub mod client;
 pub mod connection;
 pub mod json;

@@ -59,6 +59,19 @@ impl Alarms {
         due
     }
 
+    /// Has every agent that is to be woken later looked at by `now`, and says which those are.
+    pub(crate) fn bring_forward(&self, now: i64) -> Vec<AgentId> {
+        let mut inner = self.inner.lock();
+        let later: Vec<_> = inner.by_time.split_off(&(now.saturating_add(1), first_of_all())).into_iter().collect();
+        for (_, id) in &later {
+            inner.by_time.insert((now, id.clone()));
+            inner.by_agent.insert(id.clone(), now);
+        }
+        drop(inner);
+        self.changed.notify_one();
+        later.into_iter().map(|(_, id)| id).collect()
+    }
+
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<i64> {
         self.inner.lock().by_time.first().map(|(at, _)| *at)
@@ -73,6 +86,11 @@ impl Alarms {
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
+}
+
+/// No name sorts before this one.
+fn first_of_all() -> AgentId {
+    AgentId::from_stored("", "")
 }
 
 impl Inner {

@@ -20,6 +20,7 @@ mod request;
 mod restore;
 mod runs;
 mod state;
+pub mod stored;
 mod sync;
 mod task;
 mod tasks;
@@ -43,6 +44,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    alarm::{Moving, Wish},
     cause::By,
     connect::Opened,
     family::{Admission, Doomed},
@@ -118,8 +120,10 @@ pub(crate) struct Cell {
     busy: AtomicUsize,
     /// Milliseconds on the node's monotonic clock.
     last_active: AtomicU64,
-    /// The wake-up as of the last commit, or [`NO_ALARM`]; or an earlier one that the turn under way wants.
-    wanted_alarm: AtomicI64,
+    /// The wake-up as of the last commit.
+    wanted: alarm::Wanted,
+    /// How many times over it is being moved later in the register.
+    moving: AtomicU32,
     /// The wake-up as the node's register will have it once everything queued is written: a later one from when it is
     /// queued, an earlier one from when it is durable.
     registered_alarm: AtomicI64,
@@ -199,7 +203,8 @@ impl Cell {
             peers: Mutex::default(),
             busy: AtomicUsize::new(0),
             last_active: AtomicU64::new(0),
-            wanted_alarm: AtomicI64::new(NO_ALARM),
+            wanted: alarm::Wanted::default(),
+            moving: AtomicU32::new(0),
             registered_alarm: AtomicI64::new(NO_ALARM),
             alarm_failures: AtomicU32::new(0),
             alarm_not_before: AtomicI64::new(i64::MIN),
@@ -407,7 +412,7 @@ impl Cell {
     fn retire_if_unneeded(&self, inbox: &mut Inbox) {
         let idle = inbox.is_idle();
         // How often a wake-up has failed is remembered here alone.
-        let idle = idle && self.alarm_failures.load(Ordering::Relaxed) == 0;
+        let idle = idle && self.alarm_failures.load(Ordering::Relaxed) == 0 && self.moving.load(Ordering::Acquire) == 0;
         if idle && !self.is_awake() && !self.has_work() && self.peers.lock().is_empty() && self.gate.is_quiet() {
             inbox.retired = true;
             self.node.forget(&self.id, self.token);
@@ -437,6 +442,10 @@ impl Cell {
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.node)
+    }
+
+    pub(crate) fn token(&self) -> u64 {
+        self.token
     }
 
     pub(crate) fn has_token(&self, token: u64) -> bool {

@@ -66,8 +66,8 @@ impl Directory {
     /// # Errors
     /// As [`Directory::bind`].
     pub fn bind_under_others(&mut self, class: Arc<dyn Class>) -> Result<(), Collision> {
-        let name = class.info().class;
-        self.bind_at(name, class, false)
+        let name = Arc::clone(&class.info().class);
+        self.bind_at(&name, class, false)
     }
 
     fn bind_at(&mut self, name: &str, class: Arc<dyn Class>, at_top: bool) -> Result<(), Collision> {

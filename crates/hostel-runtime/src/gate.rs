@@ -99,6 +99,18 @@ struct Inner {
     syncing: bool,
     /// Writes were lost, and the agent has not been loaded again since: whatever it says may rest on them.
     broken: Option<Error>,
+    /// How often writes were lost.
+    losses: u64,
+}
+
+/// A commit to be made durable.
+#[derive(Debug)]
+pub(crate) struct Sync {
+    /// Up to where the gate opens when it is.
+    pub(crate) number: u64,
+    pub(crate) commit: Commit,
+    /// For [`Gate::fail`], if it cannot be.
+    pub(crate) losses: u64,
 }
 
 /// What the caller of [`Gate::push`] has to do.
@@ -139,12 +151,28 @@ impl Gate {
         then
     }
 
+    /// The node is gone, and nobody syncs any more: what waits may hold the agent itself, and is dropped unseen.
+    pub(crate) fn let_go(&self) {
+        let held = {
+            let mut inner = self.0.lock();
+            inner.broken = Some(Error::coded(Code::ShuttingDown, "The node is gone."));
+            std::mem::take(&mut inner.held)
+        };
+        drop(held);
+    }
+
     /// The next commit to make durable, with its number; `None` ends the syncing until the next [`Then::Sync`].
-    pub(crate) fn next_sync(&self) -> Option<(u64, Commit)> {
+    pub(crate) fn next_sync(&self) -> Option<Sync> {
         let mut inner = self.0.lock();
         let next = inner.latest.take();
         inner.syncing = next.is_some();
-        next
+        let (number, commit) = next?;
+        Some(Sync { number, commit, losses: inner.losses })
+    }
+
+    /// How often writes were lost until now; for [`Gate::fail`].
+    pub(crate) fn losses(&self) -> u64 {
+        self.0.lock().losses
     }
 
     /// Everything up to `number` is durable: lets out what waited for it.
@@ -154,10 +182,16 @@ impl Gate {
         told.into_iter().for_each(|tell| tell(Ok(())));
     }
 
-    /// The writes are lost: nothing that waited is shown, nor anything that comes, until [`Gate::heal`].
-    pub(crate) fn fail(&self, error: &Error) {
+    /// The writes are lost: nothing that waited is shown, nor anything that comes, until [`Gate::heal`]. `losses` is how often
+    /// writes had been lost when they were made: whether this is news, or they went with an earlier loss. What has come since
+    /// is then none of their concern.
+    pub(crate) fn fail(&self, losses: u64, error: &Error) -> bool {
         let held = {
             let mut inner = self.0.lock();
+            if inner.losses != losses {
+                return false;
+            }
+            inner.losses += 1;
             inner.durable = inner.committed;
             inner.latest = None;
             inner.open_group = false;
@@ -166,6 +200,7 @@ impl Gate {
             std::mem::take(&mut inner.held)
         };
         fail_all(held.into_iter().flat_map(|(_, deliveries)| deliveries), error);
+        true
     }
 
     /// The agent was loaded again from what is durable.
@@ -269,7 +304,7 @@ mod tests {
     fn a_group_waits_for_its_own_commit_and_not_for_one_that_was_under_way() {
         let (gate, told) = (Gate::default(), Told::default());
         assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
-        assert_eq!(gate.next_sync().unwrap().0, 1);
+        assert_eq!(gate.next_sync().unwrap().number, 1);
         assert_eq!(gate.push(Written::Held, told.deliver(2)), Then::Rest);
         assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
         assert_eq!(gate.push(Written::Nothing, told.deliver(4)), Then::Rest);
@@ -279,7 +314,7 @@ mod tests {
         assert_eq!(gate.push(Written::Nothing, told.deliver(5)), Then::Rest);
         assert_eq!(gate.push(commit(false), told.deliver(6)), Then::Sync);
         assert_eq!(told.all(), 1);
-        assert_eq!(gate.next_sync().unwrap().0, 2);
+        assert_eq!(gate.next_sync().unwrap().number, 2);
         gate.open(2);
         assert!(gate.next_sync().is_none());
         assert_eq!((told.all(), gate.is_quiet()), (123_456, true));
@@ -289,16 +324,16 @@ mod tests {
     fn a_commit_that_a_sync_does_not_cover_yet_is_not_taken_for_the_group_behind_it() {
         let (gate, told) = (Gate::default(), Told::default());
         assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
-        assert_eq!(gate.next_sync().unwrap().0, 1);
+        assert_eq!(gate.next_sync().unwrap().number, 1);
         assert_eq!(gate.push(commit(false), told.deliver(2)), Then::Rest);
         assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
         gate.open(1);
-        assert_eq!(gate.next_sync().unwrap().0, 2, "the commit, not the group");
+        assert_eq!(gate.next_sync().unwrap().number, 2, "the commit, not the group");
         gate.open(2);
         assert_eq!(told.all(), 12);
         assert!(gate.next_sync().is_none());
         assert_eq!(gate.push(commit(true), Vec::new()), Then::Sync, "the end of a group, however soon it is durable");
-        gate.open(gate.next_sync().unwrap().0);
+        gate.open(gate.next_sync().unwrap().number);
         assert_eq!(told.all(), 123);
     }
 
@@ -308,7 +343,7 @@ mod tests {
         assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
         assert!(gate.next_sync().is_some());
         assert_eq!(gate.push(Written::Held, told.deliver(2)), Then::Rest);
-        gate.fail(&Error::msg("gone"));
+        assert!(gate.fail(0, &Error::msg("gone")));
         assert_eq!(told.all(), 99);
         assert_eq!(gate.push(Written::Held, told.deliver(3)), Then::Rest);
         assert_eq!(gate.push(commit(false), told.deliver(4)), Then::Rest, "the end of what was lost");
@@ -318,9 +353,25 @@ mod tests {
         assert!(gate.is_quiet(), "an earlier sync that ends after all does not turn back the count");
         assert_eq!(gate.push(commit(false), told.deliver(5)), Then::Sync);
         assert_eq!(told.all(), 9999);
-        gate.open(gate.next_sync().unwrap().0);
+        gate.open(gate.next_sync().unwrap().number);
         assert_eq!(told.all(), 99_995);
         assert_eq!(gate.push(commit(true), told.deliver(6)), Then::Rest);
         assert_eq!(told.all(), 999_956);
+    }
+
+    #[test]
+    fn writes_that_went_with_an_earlier_loss_are_not_lost_twice() {
+        let (gate, told) = (Gate::default(), Told::default());
+        assert_eq!(gate.push(commit(false), told.deliver(1)), Then::Sync);
+        let first = gate.next_sync().unwrap();
+        assert!(gate.fail(gate.losses(), &Error::msg("the end of a group")));
+        gate.heal();
+        assert_eq!(gate.push(commit(false), told.deliver(2)), Then::Sync);
+        let second = gate.next_sync().unwrap();
+        assert!(!gate.fail(first.losses, &Error::msg("the sync that was under way")));
+        assert_eq!(told.all(), 9, "what came after is still on its way");
+        gate.open(second.number);
+        assert_eq!(told.all(), 92);
+        assert!(gate.fail(second.losses, &Error::msg("news")), "a loss of its own is one");
     }
 }

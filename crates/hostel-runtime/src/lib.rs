@@ -8,6 +8,7 @@
 //! Start with [`Node`], then `cell.rs`, then `cell/turn.rs`, where a turn commits or is undone.
 
 mod alarms;
+mod belongings;
 mod cell;
 mod clock;
 mod directory;
@@ -15,6 +16,7 @@ mod durability;
 mod gate;
 mod heavy;
 mod ids;
+mod memories;
 mod metrics;
 mod node;
 mod options;
@@ -25,13 +27,19 @@ mod quarantine;
 mod reply;
 mod sleep;
 mod storage;
+mod watched;
 
+#[doc(hidden)]
+pub use belongings::settle;
+pub use belongings::{Agents, Belongings, Held, Unpacked};
+pub use cell::stored;
 pub use clock::{Clock, SystemClock};
 pub use directory::{Binding, Collision, Directory};
 #[doc(hidden)]
 pub use durability::{Done, Durability};
 pub use ids::nanoid;
 pub use node::{AgentOverview, ClassOverview, Node, NodeBuilder, Restored, SafeState, Session, WeakNode};
-pub use options::Options;
+pub use options::{Destroyed, Options};
 pub use outbox::{Batch, Outbox, Outgoing};
 pub use quarantine::Quarantined;
+pub use watched::StateWatch;

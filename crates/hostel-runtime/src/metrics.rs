@@ -18,6 +18,7 @@ pub(crate) struct ClassMetrics {
     pub(crate) task_failures: Counter,
     pub(crate) tasks_given_up: Counter,
     pub(crate) tasks_missed: Counter,
+    pub(crate) letters_forgotten: Counter,
     /// How long after its moment a scheduled run begins, in seconds.
     pub(crate) task_lateness: Histogram,
     /// How long a run waits in its queue, in seconds.
@@ -42,6 +43,7 @@ impl ClassMetrics {
             task_failures: counter!("hostel_task_failures_total", "class" => class()),
             tasks_given_up: counter!("hostel_tasks_given_up_total", "class" => class()),
             tasks_missed: counter!("hostel_tasks_missed_total", "class" => class()),
+            letters_forgotten: counter!("hostel_dead_letters_forgotten_total", "class" => class()),
             task_lateness: histogram!("hostel_task_lateness_seconds", "class" => class()),
             queue_wait: histogram!("hostel_queue_wait_seconds", "class" => class()),
         }

@@ -22,7 +22,7 @@ use hostel_core::{
     Agent, AgentId, Args, BeforeSubAgent, ConnectRequest, Error, Identity, Message, Reply, Request, Response, Result,
     Stub,
     erased::{Class, ClassOf},
-    host::OutgoingCall,
+    host::{Host, OutgoingCall},
 };
 use hostel_store::Store;
 use serde_json::Value;
@@ -34,13 +34,15 @@ pub use self::{
     session::Session,
 };
 use crate::{
+    belongings::settle,
     cell::{By, Job},
     clock::{Clock, SystemClock},
     directory::{Collision, Directory},
     durability::{Disk, Durability},
     options::Options,
     quarantine::Quarantined,
-    reply::ReplyTo,
+    reply::{ReplyTo, Ways},
+    watched::StateWatch,
 };
 
 /// All agents of one process. Cheap to clone. Dropping the last one ends the node without ceremony, as a crash would:
@@ -165,11 +167,12 @@ impl NodeBuilder {
     /// Starts the node: sets the timers of all registered wake-ups; overdue ones run at once.
     ///
     /// # Errors
-    /// When the register of wake-ups cannot be read.
+    /// When the register of wake-ups cannot be read, or what a backup has brought cannot be put back.
     ///
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Node> {
+        settle(&self.store, &self.options.belongings)?;
         let shared = Shared::start(self)?;
         Ok(Node(Arc::clone(&shared), Some(Arc::new(Alive(shared)))))
     }
@@ -323,7 +326,7 @@ impl Node {
             args: Args::from_json(call.args.clone()),
             key: call.idempotency_key.clone(),
             cancel: call.cancel_on_drop,
-            reply: ReplyTo::Waiting(by.clone(), done, call.tap.clone()),
+            reply: ReplyTo::Waiting(by.clone(), done, Ways::of(&call)),
         });
         let Some(limit) = call.timeout else { return work.await };
         tokio::select! {
@@ -338,6 +341,23 @@ impl Node {
         if let Some(cell) = self.0.existing_cell(id) {
             cell.show_mcp(frame);
         }
+    }
+
+    /// Tells of changes of an agent's state, without waking it.
+    #[doc(hidden)]
+    pub fn watch_state(&self, id: &AgentId) -> StateWatch {
+        StateWatch::new(&self.0, id)
+    }
+
+    /// Wakes an agent, has `work` do something with its host, and waits until that is durable. For services beside agents that
+    /// keep something in an agent's own database; `work` is outside of turns, each thing it does is one of its own.
+    #[doc(hidden)]
+    pub async fn at_host<T>(&self, id: &AgentId, work: impl FnOnce(&dyn Host) -> Result<T> + Send) -> Result<T> {
+        self.wake(id, None).await?;
+        let cell = self.0.cell(id)?;
+        let done = work(&*cell)?;
+        cell.durable().await?;
+        Ok(done)
     }
 
     /// A handle that keeps nothing alive, for services that the node itself holds.

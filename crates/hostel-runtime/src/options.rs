@@ -2,9 +2,21 @@
 
 mod memory;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use hostel_core::{Scrub, errand::Errand, host::McpServers};
+use crate::belongings::Belongings;
+use hostel_core::{AgentId, Scrub, errand::Errand, host::McpServers};
+
+/// Is told of an agent that was destroyed, once that is durable: for what is kept elsewhere on its behalf. It must not block, and a
+/// crash at that moment has it hear nothing.
+#[derive(Clone)]
+pub struct Destroyed(pub Arc<dyn Fn(&AgentId) + Send + Sync>);
+
+impl fmt::Debug for Destroyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Destroyed")
+    }
+}
 
 /// Limits and delays of a [`crate::Node`]. Every field has a sensible default.
 #[derive(Debug, Clone)]
@@ -37,6 +49,8 @@ pub struct Options {
     pub orders: usize,
     /// How large the arguments of one of them may be, as JSON. Default 1 MiB.
     pub order_bytes: usize,
+    /// How many runs that were given up are kept for one agent; beyond it the oldest are forgotten. Default 1,000.
+    pub dead_letters: usize,
     /// Masks secrets in what agents store and send. Default none, which costs nothing.
     pub scrub: Option<Arc<dyn Scrub>>,
     /// How long a durable run that has ended is kept, with its steps. Default 30 days.
@@ -49,6 +63,10 @@ pub struct Options {
     pub errands: Vec<Arc<dyn Errand>>,
     /// Knows the MCP servers of agents. Default none, which costs nothing.
     pub mcp_servers: Option<Arc<dyn McpServers>>,
+    /// Who is told of agents that are gone for good. Default nobody.
+    pub on_destroyed: Vec<Destroyed>,
+    /// What is kept of agents outside of their databases. Default nothing.
+    pub belongings: Vec<Arc<dyn Belongings>>,
     /// Whether refusals may name agents that exist. Off in production.
     pub development: bool,
 }
@@ -68,12 +86,15 @@ impl Default for Options {
             wakes_at_once: 256,
             orders: 10_000,
             order_bytes: 1 << 20,
+            dead_letters: 1_000,
             scrub: None,
             run_retention: Duration::from_secs(30 * 24 * 60 * 60),
             steps_per_run: 10_000,
             step_bytes: 1 << 20,
             errands: Vec::new(),
             mcp_servers: None,
+            on_destroyed: Vec::new(),
+            belongings: Vec::new(),
             development: false,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use hostel_core::{
     Error, Identity, Reply, Result,
-    host::Incoming,
+    host::{Incoming, OutgoingCall, WayBack},
     stream::{Tap, error_frame},
 };
 use hostel_protocol::server;
@@ -20,8 +20,24 @@ use crate::{cell::By, gate::Delivery, peer::Peer};
 pub(crate) enum ReplyTo {
     /// An rpc frame's sender.
     Frame { peer: Arc<Peer>, id: Arc<str> },
-    /// Another agent, the application, or an HTTP handler; perhaps with somebody who takes what a streaming method sends.
-    Waiting(By, oneshot::Sender<Result<Reply>>, Option<Tap>),
+    /// Another agent, the application, or an HTTP handler.
+    Waiting(By, oneshot::Sender<Result<Reply>>, Option<Box<Ways>>),
+}
+
+/// What else leads to whoever waits inside the process.
+pub(crate) struct Ways {
+    /// Takes what a streaming method sends.
+    pub(crate) tap: Option<Tap>,
+    /// Is handed to the method.
+    pub(crate) back: Option<WayBack>,
+}
+
+impl Ways {
+    /// Those of a call; most have none.
+    pub(crate) fn of(call: &OutgoingCall) -> Option<Box<Self>> {
+        let has_any = call.tap.is_some() || call.back.is_some();
+        has_any.then(|| Box::new(Self { tap: call.tap.clone(), back: call.back.clone() }))
+    }
 }
 
 impl ReplyTo {
@@ -56,9 +72,20 @@ impl ReplyTo {
         }
     }
 
+    /// What the caller's service handed along for the method.
+    pub(crate) fn way_back(&self) -> Option<&WayBack> {
+        match self {
+            Self::Frame { .. } => None,
+            Self::Waiting(.., ways) => ways.as_ref()?.back.as_ref(),
+        }
+    }
+
     /// Whether the caller can take what a streaming method sends.
     pub(crate) fn takes_streams(&self) -> bool {
-        matches!(self, Self::Frame { .. } | Self::Waiting(.., Some(_)))
+        match self {
+            Self::Frame { .. } => true,
+            Self::Waiting(.., ways) => ways.as_ref().is_some_and(|ways| ways.tap.is_some()),
+        }
     }
 
     /// Whether nobody waits for the answer any more.

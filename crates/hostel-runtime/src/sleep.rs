@@ -22,6 +22,8 @@ const PER_CLOSER: usize = 64;
 /// With too many awake, an agent that did nothing for this long may go. An agent that is used more often stays: it would be
 /// opened again at once, and if all are, none would be found open.
 const PRESSED_IDLE_MS: u64 = 1000;
+/// With so many awake, or half of those that may be, one that was woken for what was due is put to sleep when that is done.
+const MANY: usize = 1024;
 /// From so many on that were awake, memory is given back when three quarters of them sleep,
 const WORTH_GIVING_BACK: usize = 256;
 /// and have done so for this long: who wakes an agent meanwhile may have to wait for it.
@@ -33,6 +35,8 @@ const OVERRUN_IDLE_MS: u64 = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Sleepers {
     awake: Mutex<VecDeque<Weak<Cell>>>,
+    /// Those that were woken only for what was due, and have done it.
+    done: Mutex<Vec<Weak<Cell>>>,
     pressed: Notify,
 }
 
@@ -43,6 +47,25 @@ impl Sleepers {
         awake.push_back(Arc::downgrade(cell));
         if awake.len() > options.max_idle_awake {
             self.pressed.notify_one();
+        }
+    }
+
+    /// Notes that an agent has done what it was woken for. If many are awake it need not stay: of a hundred thousand that are
+    /// due at the same moment, each would be kept for nothing, and the memory with it.
+    pub(crate) fn let_go(&self, cell: &Arc<Cell>, options: &Options) {
+        if self.count() >= MANY.min(options.max_idle_awake / 2) {
+            self.done.lock().push(Arc::downgrade(cell));
+            self.pressed.notify_one();
+        }
+    }
+
+    /// Puts those to sleep that have done what they were woken for, unless somebody is connected.
+    fn dismiss(&self) {
+        loop {
+            let Some(next) = self.done.lock().pop() else { return };
+            if let Some(cell) = next.upgrade().filter(|cell| cell.socket_count() == 0) {
+                cell.hibernate();
+            }
         }
     }
 
@@ -60,13 +83,18 @@ impl Sleepers {
         (self.count() / PER_CLOSER).clamp(1, CLOSERS)
     }
 
-    /// Looks at the given share of awake agents, each once.
-    fn round(&self, options: &Options, share: usize) {
+    /// Looks at the given share of awake agents, each once. Those that stay awake `keep_up` with the journal if it asks.
+    fn round(&self, options: &Options, share: usize, keep_up: bool) {
+        self.dismiss();
         for _ in 0..self.count().div_ceil(share) {
             let Some(next) = self.awake.lock().pop_front() else { return };
             let Some(cell) = next.upgrade() else { continue };
             let sleeps = cell.idle_ms() >= enough_ms(self.count(), options) && cell.hibernate();
             if !sleeps && cell.is_awake() {
+                // One with turns does it by itself.
+                if keep_up && cell.idle_ms() >= PRESSED_IDLE_MS {
+                    cell.keep_up();
+                }
                 self.awake.lock().push_back(next);
             }
         }
@@ -108,7 +136,7 @@ impl Tide {
 
 /// Runs until the node is dropped.
 pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
-    let mut tide = Tide::default();
+    let (mut tide, mut asked) = (Tide::default(), 0);
     loop {
         let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
         let round = shared.options.idle_after.min(ROUND).max(PAUSE);
@@ -123,9 +151,10 @@ pub(crate) async fn put_to_sleep(node: Weak<Shared>) {
             let store = shared.store.clone();
             drop(tokio::task::spawn_blocking(move || store.give_back_memory()));
         }
+        let keep_up = std::mem::replace(&mut asked, shared.store.tide()) != asked;
         let round = |_| {
             let shared = Arc::clone(&shared);
-            tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options, closers))
+            tokio::task::spawn_blocking(move || shared.sleepers.round(&shared.options, closers, keep_up))
         };
         let rounds: Vec<_> = (0..closers).map(round).collect();
         // The node may go meanwhile.

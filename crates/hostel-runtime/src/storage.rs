@@ -29,3 +29,35 @@ fn hint(code: Code) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use hostel_store::ErrorKind as K;
+
+    use super::*;
+
+    #[test]
+    fn what_the_store_refuses_has_a_code_that_everybody_knows() {
+        let kinds = [
+            K::Corrupt,
+            K::Full,
+            K::ReadOnly,
+            K::Failed,
+            K::Schema,
+            K::Locked,
+            K::Sql,
+            K::Timeout,
+            K::NameTooLong,
+            K::NameInvalid,
+            K::NotFound,
+            K::Exists,
+            K::HistoryGone,
+            K::HistoryOff,
+            K::MomentInvalid,
+            K::ExportInvalid,
+        ];
+        for kind in kinds {
+            assert_eq!(kind.code().parse::<Code>().map(Code::as_str), Ok(kind.code()));
+        }
+    }
+}

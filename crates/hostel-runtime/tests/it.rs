@@ -12,15 +12,18 @@ mod it {
     mod calls;
     mod causes;
     mod connections;
+    mod extension;
     mod failures;
     mod family;
     mod gate;
     mod groups;
     mod hibernation;
+    mod keep_up;
     mod letters;
     mod lifecycle;
     mod limits;
     mod mask;
+    mod named;
     mod order;
     mod past;
     mod retries;

@@ -31,7 +31,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Refused;
 
-pub(crate) use guard::same_site;
+pub(crate) use orders::shown as shown_schedule;
 
 /// Where the agents' data is.
 #[derive(Debug, Clone)]
@@ -85,7 +85,11 @@ pub fn operator(edge: &Edge, data: &FilePath) -> Router {
 
 /// Routes for programs on this machine and for operators, and for no page of another site.
 pub(crate) fn guarded(edge: &Edge, routes: Router) -> Router {
-    let routes = routes.layer(middleware::from_fn_with_state(edge.clone(), guard::operators));
+    same_sited(edge, routes.layer(middleware::from_fn_with_state(edge.clone(), guard::operators)))
+}
+
+/// Routes for everybody but pages of other sites.
+pub(crate) fn same_sited(edge: &Edge, routes: Router) -> Router {
     routes.layer(middleware::from_fn_with_state(edge.clone(), guard::same_site))
 }
 

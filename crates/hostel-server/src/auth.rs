@@ -5,6 +5,7 @@ use hostel::auth::{Auth, Issuer, KeySource, StaticToken, TokenHash};
 use hostel::{App, Identity, Permissions, Rate, Rates};
 use hostel_vault::Vault;
 
+use crate::builtin;
 use crate::config::{AuthSection, Config, IssuerSection, OrOff, TokenSection};
 
 /// Sets who may come in, and how often.
@@ -24,8 +25,16 @@ pub(crate) fn guard(app: App, config: &Config, vault: Option<&Vault>) -> anyhow:
 fn permissions(config: &Config) -> Permissions {
     let default = config.sections.auth.as_ref().and_then(|(section, _)| section.default_allow.clone());
     let permissions = default.into_iter().fold(Permissions::default(), |all, rules| all.default_allow(rules.0));
-    let classes = config.sections.agents.iter();
-    classes.fold(permissions, |all, (class, section)| all.allow(class, section.allow.0.clone()))
+    let of = |class: &str| Some(config.sections.agents.get(class)?.allow.as_ref()?.0.clone());
+    // Who may not reach a conversation is not to see it in the list; said of the list itself, another rule counts.
+    let permissions = builtin::LISTED_BY.into_iter().fold(permissions, |all, (class, list)| match of(class) {
+        Some(rules) => all.allow(list, rules),
+        None => all,
+    });
+    let classes = config.sections.agents.keys();
+    classes
+        .filter_map(|class| Some((class, of(class)?)))
+        .fold(permissions, |all, (class, rules)| all.allow(class, rules))
 }
 
 fn rates(config: &Config) -> Rates {

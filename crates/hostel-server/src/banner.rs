@@ -33,6 +33,10 @@ impl fmt::Display for Banner {
         let (ws, url) = (if *tls { "wss" } else { "ws" }, self.url());
         writeln!(f, "Hostel {} is listening on {url}", env!("CARGO_PKG_VERSION"))?;
         writeln!(f)?;
+        match hostel_page::Page::built() {
+            Ok(()) => writeln!(f, "  page     {url}/")?,
+            Err(why) => writeln!(f, "  page     not in this binary: {why}")?,
+        }
         writeln!(f, "  agent    {ws}://{host}/{prefix}/coder-agent/default")?;
         writeln!(f, "  health   {url}/healthz    metrics  {url}/metrics")?;
         writeln!(f, "  data     {data}")?;

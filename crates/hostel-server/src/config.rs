@@ -3,18 +3,29 @@
 //! Flags win over `HOSTEL_*` variables, those over the file `hostel.toml`, that over the
 //! defaults. What the values mean to the server is not here: the parts take them as they are.
 
+mod agents;
 mod auth;
 mod check;
+mod coder;
 mod file;
+mod github;
 mod history;
+mod mcp;
 mod origin;
 mod sections;
 mod table;
 mod value;
 
-pub use auth::{AgentSection, AuthSection, IssuerSection, TokenSection};
+pub use agents::{
+    AgentSection, BuiltIn, ChatSection, Concurrency, CronText, HostPattern, HttpMethod, HttpSection, InputSection,
+    ScheduleSection, ToolName, UrlTemplate,
+};
+pub use auth::{AuthSection, IssuerSection, TokenSection};
 pub use check::Unsafe;
+pub use coder::{BudgetSection, CoderSection, CommandsSection, PolicySection, Unsandboxed};
+pub use github::GithubSection;
 pub use history::{ClassHistory, Histories};
+pub use mcp::{McpSection, ProgramSection, RemoteSection, ServerSection};
 pub use origin::{Layered, Origin};
 pub use sections::{
     HmacAlgorithm, HmacEncoding, MailSection, Sections, Size, SmtpEncryption, SmtpSection, Time, VaultSection,
@@ -25,7 +36,7 @@ pub use value::{ByteSize, Kind, LogFormat, Mode, Networks, OrOff, Value};
 
 use std::path::PathBuf;
 
-use hostel_protocol::name::nearest;
+use hostel_protocol::name::{kebab, nearest};
 use hostel_vault::environment;
 
 use crate::builtin;
@@ -100,10 +111,54 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<(Self, Vec<String>), ConfigError> {
         let mut config = Self::default();
         file::apply(&mut config, sources.file.as_deref())?;
-        let mut warnings = config.history_warnings(&builtin::spellings());
+        let mut warnings = config.history_warnings(&config.spellings());
         warnings.extend(apply_env(&mut config, &sources.env)?);
         apply_flags(&mut config, &sources.flags)?;
         Ok((config, warnings))
+    }
+}
+
+impl Config {
+    /// What `hostel config` prints of the models: name, value, and where it came from. Never a key.
+    #[must_use]
+    pub fn model_entries(&self) -> Vec<(String, String, Origin)> {
+        let Some((tables, origin)) = &self.sections.models else { return Vec::new() };
+        let rows = tables.iter().flat_map(|(name, model)| {
+            let key = model.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            let rows = [
+                ("provider", model.provider.as_str().to_owned()),
+                ("model", model.model().to_owned()),
+                ("base_url", model.base_url.to_string()),
+                ("key", key),
+            ];
+            rows.map(|(what, value)| (format!("models.{name}.{what}"), value, origin.clone()))
+        });
+        rows.collect()
+    }
+
+    /// The names of all classes that are served, in kebab-case.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<String> {
+        let made = self.sections.agents.iter().filter(|(_, section)| section.chat.is_some());
+        builtin::spellings().into_iter().chain(made.map(|(class, _)| kebab(class))).collect()
+    }
+
+    /// What `hostel config` prints of the classes that are made in the file: name, value, and where it came from.
+    #[must_use]
+    pub fn agent_entries(&self) -> Vec<(String, String, Origin)> {
+        let origin = |class: &String| self.sections.agent_origins.get(class).cloned().unwrap_or(Origin::Default);
+        let mut entries = Vec::new();
+        for (class, section) in &self.sections.agents {
+            let Some(chat) = &section.chat else { continue };
+            let rows = [
+                ("kind", "chat".to_owned()),
+                ("model", chat.model.clone().unwrap_or_else(|| "main".to_owned())),
+                ("tools", chat.tool_names().join(",")),
+                ("path", format!("/{}/{}/{{name}}", self.prefix.trim_matches('/'), kebab(class))),
+            ];
+            entries.extend(rows.map(|(key, value)| (format!("agents.{class}.{key}"), value, origin(class))));
+        }
+        entries
     }
 }
 

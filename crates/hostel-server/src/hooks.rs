@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use hostel::{
-    App, Webhook, mail,
+    App, Tls, Webhook, mail,
     webhook::{Algorithm, Encoding, Hmac, Scheme},
 };
 
@@ -17,15 +17,31 @@ pub(crate) fn of(config: &Config, mut app: App) -> anyhow::Result<App> {
         app = app.webhook(name, webhook);
     }
     Ok(match &config.sections.mail {
-        Some(section) => app.mail(mail(section)),
+        Some(section) => {
+            let tls = mail_tls(config, section).context("[mail]")?;
+            anyhow::ensure!(tls.is_some() || !section.require_tls, "[mail] require_tls needs tls_cert and tls_key");
+            app.mail(mail::Options { tls, ..mail(section) })
+        }
         None => app,
     })
+}
+
+/// What the mail listener says STARTTLS with: its own certificate, or the server's.
+fn mail_tls(config: &Config, section: &MailSection) -> anyhow::Result<Option<Tls>> {
+    let pair = match (&section.tls_cert, &section.tls_key) {
+        (None, None) => (*config.tls_cert).as_ref().zip((*config.tls_key).as_ref()),
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (Some(_), None) => anyhow::bail!("tls_cert needs tls_key"),
+        (None, Some(_)) => anyhow::bail!("tls_key needs tls_cert"),
+    };
+    Ok(pair.map(|(cert, key)| Tls::from_pem_files(cert, key)).transpose()?)
 }
 
 fn mail(section: &MailSection) -> mail::Options {
     let defaults = mail::Options::default();
     mail::Options {
         listen: section.listen,
+        require_tls: section.require_tls,
         domains: section.domains.clone(),
         default_agent: section.default_agent.clone(),
         reply_key: section.reply_key.clone(),

@@ -3,6 +3,7 @@
 //! The one place that knows every part; `hostel-cli` is a thin user of it. Start with [`Server`].
 
 pub mod config;
+pub mod hands;
 pub mod logs;
 pub mod offline;
 pub mod vault;
@@ -11,9 +12,14 @@ mod admin;
 mod auth;
 mod banner;
 mod builtin;
+mod configured;
 mod disk;
 mod health;
 mod hooks;
+mod mcp;
+mod models;
+mod openai;
+mod page;
 mod refused;
 mod retention;
 mod server;

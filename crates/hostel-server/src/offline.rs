@@ -1,5 +1,6 @@
 //! Agents of a directory that no server runs on: their past, leaving and arriving, without running any of their code.
 
+mod orders;
 mod travel;
 
 use std::path::{Path, PathBuf};
@@ -9,17 +10,29 @@ use hostel_store::{AgentKey, Author, Cause, Error, HistoryQuery, Moment, Store};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Refused, retention};
+use crate::{Refused, builtin, retention, travel::Kept};
 
-pub use hostel_store::{Problem, Progress, Verified};
+pub use hostel_store::{Problem, Progress, Verified, VerifyOptions};
 
 /// Checks everything in a data directory, or a backup, that no server runs on. Nothing is changed.
 ///
 /// # Errors
 ///
 /// If it is no data directory, or a server runs on it. What is wrong with its files is no error but the result.
-pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Refused> {
-    hostel_store::verify(dir, progress).map_err(|error| in_use(error, dir))
+pub fn verify(dir: &Path, options: VerifyOptions, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Refused> {
+    let mut found = hostel_store::verify_with(dir, options, progress).map_err(|error| in_use(error, dir))?;
+    let workspaces = builtin::workspaces_in(dir);
+    let shown = |path: &Path| path.strip_prefix(dir).unwrap_or(path).display().to_string();
+    match workspaces.strays(|hash| found.there.contains(hash)) {
+        Ok(strays) => found.notes.extend(strays.iter().map(|stray| {
+            format!("{} is the workspace of no agent; delete it if nobody needs its files", shown(stray))
+        })),
+        Err(error) => found.notes.push(format!("the directory of workspaces cannot be read: {error}")),
+    }
+    found.notes.extend(workspaces.replaced().iter().map(|replaced| {
+        format!("{} has the files that an import took the place of; delete it if nobody needs them", shown(replaced))
+    }));
+    Ok(found)
 }
 
 /// Without a server nobody tells a parent of an agent under it that was not there before.
@@ -37,6 +50,7 @@ pub struct Offline {
     dir: PathBuf,
     store: Store,
     classes: Vec<String>,
+    kept: Kept,
 }
 
 impl Offline {
@@ -63,7 +77,9 @@ impl Offline {
         let store = Store::open(dir, options).map_err(|error| in_use(error, dir))?;
         let entries = std::fs::read_dir(&agents).into_iter().flatten().filter_map(Result::ok);
         let classes = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        Ok(Self { dir: dir.to_owned(), store, classes })
+        let kept = vec![builtin::workspaces_in(dir).belongings()];
+        hostel::settle(&store, &kept).map_err(|error| Refused::from_error(&error))?;
+        Ok(Self { dir: dir.to_owned(), store, classes, kept })
     }
 
     /// A page of an agent's turns, newest first.
@@ -141,14 +157,7 @@ impl Offline {
     }
 
     fn must_be_free(&self, key: &AgentKey) -> Result<(), Refused> {
-        let there = self.store.agent(key.namespace(), key.name())?;
-        // A file that cannot be read is in the way, too.
-        there.state()?;
-        if there.is_created() {
-            let message = format!("There is an agent {}/{} already.", key.namespace(), key.name());
-            return Err(Refused::new("agent_exists", message, "choose another name"));
-        }
-        Ok(())
+        crate::travel::must_be_free(&self.store, key)
     }
 
     fn agent(&self, class: &str, name: &str) -> Result<AgentKey, Refused> {

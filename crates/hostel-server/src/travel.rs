@@ -1,11 +1,19 @@
 //! Agents that leave and arrive as files: what is the same whether a server runs or not.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use hostel_store::{AgentKey, Chronicle, ExportOptions, Image, Store};
+use hostel::{AgentId, Belongings, Unpacked};
+use hostel_store::{
+    AgentKey, Attached, Attachment, BackedUp, Beside, Chronicle, ExportOptions, Image, Progress, Store,
+};
 
 use crate::Refused;
 
@@ -16,6 +24,8 @@ pub enum Form {
     Export {
         /// Whether its history goes with it.
         history: bool,
+        /// Whether what is kept outside of its database, such as a workspace, goes with it.
+        files: bool,
     },
     /// The SQLite database of a Durable Object of the Agents SDK.
     DurableObject,
@@ -56,15 +66,77 @@ impl Drop for Scratch {
 }
 
 /// Writes an agent to `out`.
-pub(crate) fn send(store: &Store, key: &AgentKey, form: Form, data: &Path, out: &mut dyn Write) -> Result<(), Refused> {
-    let Form::Export { history } = form else {
+pub(crate) fn send(
+    store: &Store,
+    key: &AgentKey,
+    form: Form,
+    data: &Path,
+    kept: &Kept,
+    out: &mut dyn Write,
+) -> Result<(), Refused> {
+    let Form::Export { history, files } = form else {
         let scratch = Scratch::below(data);
         store.export_durable_object(key, scratch.path())?;
         let copied = File::open(scratch.path()).and_then(|mut file| io::copy(&mut file, out));
         return copied.map(drop).map_err(|error| Refused::io("The database could not be sent", &error));
     };
-    store.export(key, ExportOptions { history }, out)?;
-    Ok(())
+    let kept = if files { kept.as_slice() } else { &[] };
+    send_with(store, key, history, kept, out)
+}
+
+/// What an application keeps of agents elsewhere.
+pub(crate) type Kept = Vec<Arc<dyn Belongings>>;
+
+fn send_with(
+    store: &Store,
+    key: &AgentKey,
+    history: bool,
+    kept: &[Arc<dyn Belongings>],
+    out: &mut dyn Write,
+) -> Result<(), Refused> {
+    let agent = AgentId::from_stored(key.namespace(), key.name());
+    // What one of them says is more than an error of a file can say.
+    let refused = RefCell::new(None);
+    let writes: Vec<_> = kept
+        .iter()
+        .map(|kept| {
+            |out: &mut dyn Write| {
+                kept.pack(&agent, out).map_err(|error| {
+                    let shown = io::Error::other(error.to_string());
+                    refused.replace(Some(Refused::from_error(&error)));
+                    shown
+                })
+            }
+        })
+        .collect();
+    let attached: Vec<_> =
+        kept.iter().zip(&writes).map(|(kept, write)| Attached { name: kept.name(), write }).collect();
+    let exported = store.export_with(key, ExportOptions { history }, &attached, out);
+    exported.map(drop).map_err(|error| refused.take().unwrap_or_else(|| error.into()))
+}
+
+/// Copies the whole directory, with what is kept of agents elsewhere.
+pub(crate) fn back_up(
+    store: &Store,
+    dir: &Path,
+    kept: &Kept,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BackedUp, Refused> {
+    let said = |error: hostel::Error| io::Error::other(error.to_string());
+    let ways: Vec<_> = kept
+        .iter()
+        .map(|kept| {
+            let held = move || kept.held().map_err(said);
+            (held, move |name: &str, out: &mut dyn Write| kept.pack_held(name, out).map_err(said))
+        })
+        .collect();
+    let beside: Vec<_> =
+        kept.iter().zip(&ways).map(|(kept, (held, pack))| Beside { name: kept.name(), held, pack }).collect();
+    let done = store.backup_with(dir, &beside, progress)?;
+    for left in &done.left_out {
+        tracing::warn!(what = left.what, has_older = left.has_older, "not in the backup: {}", left.why);
+    }
+    Ok(done)
 }
 
 /// An agent that was read from a file, and whose it is to be.
@@ -73,6 +145,54 @@ pub(crate) struct Arrived {
     pub(crate) name: String,
     pub(crate) image: Image,
     pub(crate) history: Option<Chronicle>,
+    pub(crate) attachments: Vec<Attachment>,
+}
+
+impl Arrived {
+    /// Reads what was kept of it elsewhere, for the agent that it is to be. It is beside what that agent has.
+    pub(crate) fn unpack(&mut self, kept: &Kept) -> Result<Luggage, Refused> {
+        let agent = AgentId::from_stored(&self.class, &self.name);
+        let mut unpacked = Vec::new();
+        for attachment in self.attachments.drain(..) {
+            let Some(kept) = kept.iter().find(|kept| kept.name() == attachment.name) else {
+                let message = format!("The agent has a {}, for which this server has no place.", attachment.name);
+                return Err(Refused::new("export_invalid", message, "export it with --no-files"));
+            };
+            let file = attachment.open().map_err(|error| Refused::io("The file cannot be read", &error))?;
+            let read = kept.unpack(&agent, &mut BufReader::new(file));
+            unpacked.push(read.map_err(|error| Refused::from_error(&error))?);
+        }
+        Ok(Luggage(unpacked))
+    }
+}
+
+/// What was kept of an agent elsewhere, on its way. Dropped before it is kept, everything is as before.
+pub(crate) struct Luggage(Vec<Box<dyn Unpacked>>);
+
+impl Luggage {
+    /// Puts it where the agent looks for it. The agent is made of `image` after it: nothing of it then begins without its files. By a
+    /// number in the image a start after a crash knows whether it was made.
+    pub(crate) fn put(&mut self, image: &mut Image, replace: bool) -> Result<(), Refused> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let arrival = fresh();
+        image.note_arrival(arrival)?;
+        self.0
+            .iter_mut()
+            .try_for_each(|unpacked| unpacked.put(replace, arrival).map_err(|error| Refused::from_error(&error)))
+    }
+
+    /// The agent is there. Says where that is which was in its place.
+    pub(crate) fn keep(self) -> Vec<String> {
+        self.0.into_iter().filter_map(|unpacked| unpacked.keep()).collect()
+    }
+}
+
+/// A number that the database of no arrival before this one is likely to have.
+fn fresh() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(now.as_nanos() & 0x7fff_ffff).unwrap_or(0) | 1
 }
 
 /// Reads a file and checks everything in it. `known` says which class a spelling means.
@@ -87,12 +207,12 @@ pub(crate) fn receive(
             || Refused::new("malformed_request", "A Durable Object does not say whose it was.", "name the agent");
         let (class, name) = name.ok_or_else(missing)?;
         let image = store.import_durable_object(file, &AgentKey::new(&*class, &*name))?;
-        return Ok(Arrived { class, name, image, history: None });
+        return Ok(Arrived { class, name, image, history: None, attachments: Vec::new() });
     }
     let opened = File::open(file).map_err(|error| Refused::io("The file cannot be read", &error))?;
     let parcel = store.unpack(&mut BufReader::new(opened)).map_err(|error| or_foreign(error.into(), file))?;
     let (class, name) = name.unwrap_or((parcel.namespace, parcel.name));
-    Ok(Arrived { class, name, image: parcel.image, history: parcel.history })
+    Ok(Arrived { class, name, image: parcel.image, history: parcel.history, attachments: parcel.attachments })
 }
 
 /// A file that is a database is no damaged export.
@@ -120,4 +240,16 @@ pub(crate) fn keep(store: &Store, key: &AgentKey, history: Option<&Chronicle>) -
         Err(refused) if refused.code == "history_off" => Ok(0),
         Err(refused) => Err(refused),
     }
+}
+
+/// Whether nobody has this name.
+pub(crate) fn must_be_free(store: &Store, key: &AgentKey) -> Result<(), Refused> {
+    let there = store.agent(key.namespace(), key.name())?;
+    // A file that cannot be read is in the way, too.
+    there.state()?;
+    if there.is_created() {
+        let message = format!("There is an agent {}/{} already.", key.namespace(), key.name());
+        return Err(Refused::new("agent_exists", message, "choose another name"));
+    }
+    Ok(())
 }

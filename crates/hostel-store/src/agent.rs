@@ -4,6 +4,7 @@ pub(crate) mod children;
 mod group;
 pub(crate) mod idempotency;
 mod install;
+mod lazy;
 mod open;
 mod query;
 mod replace;
@@ -108,6 +109,19 @@ impl AgentDb {
                 if open.is_idle() { open.relieve_log() } else { Ok(()) }
             }
             Slot::Unopened | Slot::Absent => Ok(()),
+        }
+    }
+
+    /// Copies what was written into the agent's file, if the journal has asked for that and all of it is durable. A turn that
+    /// begins does the same; this is for an agent that stays open without turns. In a turn it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite's log has become too long and cannot be synced.
+    pub fn keep_up(&mut self) -> Result<(), Error> {
+        match self.slot.get_mut() {
+            Slot::Open(open) if open.is_idle() => open.relieve_log(),
+            _ => Ok(()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod historian;
+mod room;
 mod rounds;
 
 use std::collections::HashMap;
@@ -100,6 +101,10 @@ pub(crate) struct Pause<'a> {
 impl Keeper {
     /// Recovers what the last process left, and begins a log of its own.
     pub(crate) fn open(root: &Path, lock: DirLock, options: &Options) -> Result<(Arc<Self>, JoinHandle<()>), Error> {
+        Self::begin(root, lock, options).map_err(|error| room::looked_at(error, root))
+    }
+
+    fn begin(root: &Path, lock: DirLock, options: &Options) -> Result<(Arc<Self>, JoinHandle<()>), Error> {
         let failed = |doing: &'static str| move |e: io::Error| Error::io(SUBJECT, doing, e);
         let disk = LocalDisk::new(root).map_err(failed("opening it"))?;
         let (bases, lease_store) = (FileBases(disk.clone()), LocalLease(disk.clone()));

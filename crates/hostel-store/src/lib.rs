@@ -68,10 +68,15 @@ pub use history::{
     TurnEntry,
 };
 pub use hostel_journal::{Counts as JournalCounts, Retention, Summons};
+/// For whoever starts the process.
+pub use hostel_vfs::raise_descriptors;
 pub use key::AgentKey;
 pub use listing::AgentEntry;
 pub use options::{HistoryOptions, Options};
-pub use portable::{BackedUp, Chronicle, ExportOptions, Exported, Parcel, Problem, Progress, Verified, verify};
+pub use portable::{
+    Attached, Attachment, BackedUp, Beside, Chronicle, ExportOptions, Exported, Held, LeftOut, Parcel, Problem,
+    Progress, Verified, VerifyOptions, verify, verify_with,
+};
 pub use store::{QueuedAlarm, Store};
 pub use value::{Rows, SqlValue};
 

@@ -1,6 +1,8 @@
-//! The node's own database: when which agent wants to be woken, and what its classes declared at the last start.
+//! The node's own database: when which agent wants to be woken, what its classes declared at the last start, and what time it
+//! was when the node last looked.
 
 mod changes;
+mod clock;
 mod declared;
 
 use std::path::Path;
@@ -91,8 +93,21 @@ impl NodeDb {
 
     /// The wake-up of one agent.
     pub(crate) fn alarm(&self, key: &AgentKey) -> Result<Option<i64>, Error> {
-        const GET: &str = "SELECT at_ms FROM hostel_alarms WHERE namespace = ?1 AND name = ?2";
+        Self::written(&self.conn.lock(), key)
+    }
+
+    /// The latest that the wake-up of one agent is or may become by what is queued; `None` is later than all.
+    pub(crate) fn latest_alarm(&self, key: &AgentKey) -> Result<Option<i64>, Error> {
         let conn = self.conn.lock();
+        let written = Self::written(&conn, key)?;
+        // Whoever writes has the connection, so what is not in here has been written.
+        let waiting = self.waiting.lock();
+        let queued = waiting.iter().filter(|change| change.is_for(key)).map(Change::at_ms);
+        Ok(queued.fold(written, |latest, at| Some(latest?.max(at?))))
+    }
+
+    fn written(conn: &Connection, key: &AgentKey) -> Result<Option<i64>, Error> {
+        const GET: &str = "SELECT at_ms FROM hostel_alarms WHERE namespace = ?1 AND name = ?2";
         let get = || conn.prepare_cached(GET)?.query_row([key.namespace(), key.name()], |row| row.get(0)).optional();
         get().map_err(|e| failed("reading it", e))
     }

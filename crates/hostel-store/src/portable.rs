@@ -4,6 +4,7 @@
 //! Nothing here stops an agent: what is read while the server runs is a copy of the file plus what the journal holds of it.
 
 pub(crate) mod admit;
+mod arrival;
 pub(crate) mod backup;
 mod chronicle;
 mod durable_object;
@@ -17,11 +18,11 @@ mod verify;
 
 use serde::Serialize;
 
-pub use backup::BackedUp;
+pub use backup::{BackedUp, Beside, Held, LeftOut};
 pub use chronicle::Chronicle;
-pub use export::{ExportOptions, Exported};
-pub use unpack::Parcel;
-pub use verify::{Problem, Verified, verify};
+pub use export::{Attached, ExportOptions, Exported};
+pub use unpack::{Attachment, Parcel};
+pub use verify::{Problem, Verified, VerifyOptions, verify, verify_with};
 
 /// How far something long has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -184,6 +184,12 @@ impl Store {
         self.inner.keeper.as_ref().map(|keeper| keeper.journal.counts()).unwrap_or_default()
     }
 
+    /// Rises whenever agents that stay open should [keep up](crate::AgentDb::keep_up), so that the journal can let go of what they
+    /// have written.
+    pub fn tide(&self) -> u64 {
+        self.inner.keeper.as_ref().map_or(0, |keeper| keeper.tide.load(std::sync::atomic::Ordering::Acquire))
+    }
+
     /// Syncs the agents' files as far as they are closed, and removes what the journal needs no more. It happens by itself
     /// in the background; this is for operators and tests.
     pub fn checkpoint(&self) {
@@ -234,13 +240,32 @@ impl Store {
         self.inner.node.alarms()
     }
 
-    /// The registered wake-up of one agent, in Unix milliseconds.
+    /// The time that [`Store::note_time`] noted last, in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be read.
+    pub fn noted_time(&self) -> Result<Option<i64>, Error> {
+        self.inner.node.noted_time()
+    }
+
+    /// Notes what time it is, for the next start. Not synced.
+    ///
+    /// # Errors
+    ///
+    /// If the node's register cannot be written.
+    pub fn note_time(&self, now_ms: i64) -> Result<(), Error> {
+        self.inner.node.note_time(now_ms)
+    }
+
+    /// The latest that the registered wake-up of one agent may be once everything queued is written, in Unix milliseconds;
+    /// `None` if there is or may be none.
     ///
     /// # Errors
     ///
     /// If the node's register cannot be read.
     pub fn registered_alarm(&self, key: &AgentKey) -> Result<Option<i64>, Error> {
-        self.inner.node.alarm(key)
+        self.inner.node.latest_alarm(key)
     }
 
     /// Registers the wake-up of an agent in place of its earlier one. Durable when it returns, so it blocks

@@ -35,6 +35,11 @@ impl Trap {
         *self.0.lock() = Some(Armed { point, left: nth.max(1) });
     }
 
+    /// Whether it had not gone off.
+    pub(crate) fn disarm(&self) -> bool {
+        self.0.lock().take().is_some()
+    }
+
     /// Counts a commit; says whether the host dies with it, and where.
     fn count(&self) -> Option<CrashPoint> {
         let mut armed = self.0.lock();

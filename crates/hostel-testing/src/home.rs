@@ -1,8 +1,11 @@
 //! The host under test, and what a test may do to it.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use hostel::{Agent, App, Call, Clock, Node, Result, Timestamp};
+use hostel::{Agent, App, Call, Clock, Node, Result, StartError, Timestamp};
 use hostel_client::{Client, Options, Target};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +19,9 @@ use crate::{
 
 /// How often in a row the host must be found at rest before the clock is turned on.
 const CALM: usize = 8;
+
+/// How long what a life has left behind may hold its directory.
+const LAST_BREATH: Duration = Duration::from_secs(5);
 
 /// A host inside a test: its own data directory, its own thread, a clock that you turn.
 ///
@@ -51,14 +57,23 @@ impl TestHome {
     }
 
     async fn begin(&mut self) {
+        let until = Instant::now() + LAST_BREATH;
+        loop {
+            match self.try_begin().await {
+                Ok(life) => break self.life = Some(life),
+                // The journal's thread of the life before is still answering for its last write.
+                Err(error) if is_locked(&error) && Instant::now() < until => tokio::task::yield_now().await,
+                Err(error) => panic!("the application cannot be started: {error}"),
+            }
+        }
+    }
+
+    async fn try_begin(&self) -> Result<Life, StartError> {
         let death = CancellationToken::new();
         let (trap, dies) = (self.trap.clone(), death.clone());
         let app = (self.app)().data(self.data.path()).clock(self.clock.clone());
         let app = app.durability(move |store| Box::new(Trapped { store, trap, death: dies }));
-        match Life::begin(app, death).await {
-            Ok(life) => self.life = Some(life),
-            Err(error) => panic!("the application cannot be started: {error}"),
-        }
+        Life::begin(app, death).await
     }
 
     fn life(&self) -> &Life {
@@ -69,7 +84,13 @@ impl TestHome {
         self.life.take().expect("the host has ended; start it with `TestHome::restart`")
     }
 
-    /// The time, as agents see it.
+    /// The directory with everything that is kept.
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// The time that its clock shows. Agents see the same, unless it shows a time before 2025, which is taken for a clock that is not
+    /// set (`docs/schedules.md`).
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -176,6 +197,12 @@ impl TestHome {
         self.trap.arm(point, nth);
     }
 
+    /// Takes back what [`TestHome::crash_at`] has prepared. `false` if the host dies of it, or is dead already.
+    #[must_use = "if it is false, the crash has to be waited for"]
+    pub fn call_off_crash(&self) -> bool {
+        self.trap.disarm()
+    }
+
     /// Waits for the crash that [`TestHome::crash_at`] has prepared, and starts the host again.
     ///
     /// # Panics
@@ -197,12 +224,29 @@ impl TestHome {
         self.begin().await;
         self.settle().await;
     }
+
+    /// [`TestHome::restart`] at once, and somebody set the time of day meanwhile, forwards or back.
+    ///
+    /// # Panics
+    /// When it cannot be started again.
+    pub async fn restart_at(&mut self, day: Timestamp) {
+        if let Some(life) = self.life.take() {
+            life.stop().await;
+        }
+        self.clock.set_day(day);
+        self.begin().await;
+        self.settle().await;
+    }
 }
 
 impl fmt::Debug for TestHome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestHome").field("clock", &self.clock).field("life", &self.life).finish_non_exhaustive()
     }
+}
+
+fn is_locked(error: &StartError) -> bool {
+    matches!(error, StartError::Store(error) if error.kind() == hostel_store::ErrorKind::Locked)
 }
 
 async fn pass(node: Node, clock: VirtualClock, mut left: Duration) {

@@ -122,6 +122,17 @@ impl Peer {
         }
     }
 
+    /// The next text message; `None` once the connection has ended, which a crash of the host may have done.
+    pub async fn next_text(&mut self) -> Option<String> {
+        loop {
+            match self.next().await? {
+                Event::Text { text, .. } => return Some(text),
+                Event::Closed(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
     /// How the connection ended, once it has.
     pub async fn closed(&mut self) -> (u16, String) {
         let closed = self.client.closed().await;

@@ -1,4 +1,5 @@
-//! Secrets in the environment: `HOSTEL_SECRET_NAME`, and how children are kept from inheriting them.
+//! Secrets in the environment, `HOSTEL_SECRET_NAME` and the usual keys of model providers, and how children are kept from
+//! inheriting them.
 //!
 //! A process cannot safely remove a variable from its own environment, and `/proc/PID/environ` would keep it anyway. So
 //! the program starts itself anew, once, without them, and hands itself the values through a pipe: [`isolate`].
@@ -17,6 +18,8 @@ use crate::{SecretName, mask::Known};
 pub const PREFIX: &str = "HOSTEL_SECRET_";
 /// The passphrase of the sealed file.
 pub const PASSPHRASE: &str = "HOSTEL_VAULT_PASSPHRASE";
+/// Keys of model providers, under the names their own tools use: secrets too, with these names.
+pub const PROVIDER_KEYS: [&str; 4] = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"];
 /// Tells the new start that its standard input holds the values.
 const ON_STDIN: &str = "HOSTEL_SECRETS_ON_STDIN";
 /// What a pipe holds without anybody reading at the other end.
@@ -49,8 +52,12 @@ impl Environment {
     }
 
     pub(crate) fn values(&self) -> Known {
-        let secrets = self.variables.iter().filter_map(|(name, value)| {
-            let name = name.strip_prefix(PREFIX)?;
+        let is_usual = |name: &str| PROVIDER_KEYS.contains(&name);
+        // Those with the prefix come last, and win.
+        let usual = self.variables.iter().filter(|(name, _)| is_usual(name));
+        let ours = self.variables.iter().filter(|(name, _)| !is_usual(name));
+        let secrets = usual.chain(ours).filter_map(|(name, value)| {
+            let name = if is_usual(name) { name } else { name.strip_prefix(PREFIX)? };
             (!value.is_empty()).then(|| Some((SecretName::node(name).ok()?, value.clone())))?
         });
         secrets.collect()
@@ -110,7 +117,8 @@ pub fn names() -> impl Iterator<Item = OsString> {
 }
 
 fn is_secret(name: &OsStr) -> bool {
-    name == PASSPHRASE || name.to_str().is_some_and(|name| name.starts_with(PREFIX))
+    let secret = |name: &str| name.starts_with(PREFIX) || PROVIDER_KEYS.contains(&name);
+    name == PASSPHRASE || name.to_str().is_some_and(secret)
 }
 
 #[cfg(unix)]
@@ -118,4 +126,21 @@ fn from_stdin() -> io::Result<Environment> {
     let mut text = Zeroizing::new(Vec::new());
     io::stdin().lock().take(MOST_BYTES as u64 + 1).read_to_end(&mut text)?;
     Ok(Environment { variables: serde_json::from_slice(&text)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_keys_of_model_providers_are_secrets_and_ours_win() {
+        let variables =
+            [("HOSTEL_SECRET_OPENAI_API_KEY", "ours"), ("OPENAI_API_KEY", "usual"), ("GEMINI_API_KEY", "g")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), Zeroizing::new(value.to_owned())));
+        let known = Environment { variables: variables.to_vec() }.values();
+        let value = |name: &str| known.get(&SecretName::node(name).unwrap()).map(|value| value.to_string());
+        assert_eq!(value("OPENAI_API_KEY").as_deref(), Some("ours"));
+        assert_eq!(value("GEMINI_API_KEY").as_deref(), Some("g"));
+        assert!(is_secret(OsStr::new("ANTHROPIC_API_KEY")) && !is_secret(OsStr::new("OTHER_API_KEY")));
+    }
 }

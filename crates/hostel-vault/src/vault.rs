@@ -205,6 +205,12 @@ impl Vault {
         names
     }
 
+    /// Whether there is a secret of this name, as far as is known without asking anybody.
+    pub fn has(&self, name: &SecretName) -> bool {
+        let of_file = || self.0.file.lock().as_ref().is_some_and(|file| file.values.contains_key(name));
+        self.0.environment.contains_key(name) || of_file() || self.0.options.commands.contains_key(name)
+    }
+
     /// Names whose values are too short to be masked.
     pub fn too_short_to_mask(&self) -> Vec<SecretName> {
         let short = |(name, value): (SecretName, Zeroizing<String>)| (value.len() < SHORTEST).then_some(name);

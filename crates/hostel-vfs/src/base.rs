@@ -1,5 +1,8 @@
 //! The file of one database. Many are open at a time and few are in use, so its descriptor may be lent to another: it is
 //! opened again when it is next needed.
+//!
+//! While it is lent nothing keeps other programs off the file, and what one of them changes is not noticed. So that is forbidden
+//! in words (docs/operating.md); `hostel verify` finds the damage, for it compares pages with the journal.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -17,7 +17,7 @@ mod ffi;
 mod log;
 
 pub use base::keep_descriptors;
-pub use ffi::system::give_back_memory;
+pub use ffi::system::{give_back_memory, raise_descriptors};
 pub use ffi::{log_of, register};
 pub use log::{Bytes, Log, Offer};
 

@@ -15,6 +15,9 @@ use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 /// Bytes kept in memory. What a very large turn writes beyond them goes to the disk.
 const IN_MEMORY: u64 = 4 << 20;
+/// No log is longer, so that what a turn has written always fits into a record of the journal (1 GiB), even if it cannot be
+/// packed. A turn that writes more is undone by SQLite, as on a full disk.
+const LONGEST: u64 = (1 << 30) - (16 << 20);
 /// Room that is kept when a log is emptied, for whichever log grows next: memory fresh from the kernel is cleared first, which
 /// costs more than what is then written into it.
 const SPARE_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=128 << 10;
@@ -152,7 +155,7 @@ impl Inner {
     }
 
     fn write(&mut self, at: u64, bytes: &[u8], name: &CStr) -> io::Result<()> {
-        let end = at.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        let end = at.checked_add(bytes.len() as u64).filter(|end| *end <= LONGEST).ok_or(io::ErrorKind::StorageFull)?;
         let to_head = IN_MEMORY.saturating_sub(at).min(bytes.len() as u64) as usize;
         let (first, second) = bytes.split_at(to_head);
         if !second.is_empty() {
@@ -278,6 +281,17 @@ mod tests {
         assert_eq!(&*log.read(50_000..60_000).unwrap(), &bytes[..10_000]);
         log.write(IN_MEMORY + 10, &bytes).unwrap();
         assert_eq!(&*log.read(60_000..60_010).unwrap(), &[0; 10], "what was cut off does not come back");
+    }
+
+    #[test]
+    fn a_log_that_the_journal_could_not_take_is_refused_as_on_a_full_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(dir.path());
+        log.write(LONGEST - 8, &[1; 8]).unwrap();
+        for at in [LONGEST - 7, LONGEST, u64::MAX - 4] {
+            assert_eq!(log.write(at, &[2; 8]).unwrap_err().kind(), io::ErrorKind::StorageFull, "at {at}");
+        }
+        assert_eq!((log.length(), &*log.read(LONGEST - 8..LONGEST).unwrap()), (LONGEST, &[1; 8][..]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use axum::Router;
 use hostel_auth::Auth;
 use hostel_core::{
-    Agent, Scrub,
+    Agent, AgentId, Scrub,
     erased::{Class, ClassOf},
 };
 use hostel_edge::{
@@ -22,7 +22,7 @@ use hostel_edge::{
 use hostel_inbound::{Mail, Webhook, mail, webhook};
 #[cfg(feature = "mcp")]
 use hostel_protocol::name::kebab;
-use hostel_runtime::{Clock, Collision, Durability, Node, Options};
+use hostel_runtime::{Belongings, Clock, Collision, Destroyed, Durability, Node, Options};
 use hostel_store::Store;
 use hostel_vault::Vault;
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
@@ -168,6 +168,32 @@ impl App {
         self
     }
 
+    /// Serves a class that is not what its type says: one type under a name of its own, with agents of its own.
+    ///
+    /// ```no_run
+    /// use hostel::{App, erased::ClassOf, prelude::*};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Room {}
+    ///
+    /// #[agent]
+    /// impl Room {
+    ///     /// Which class it belongs to: `lobby` or `cellar`.
+    ///     #[callable]
+    ///     fn part(&self, cx: &Cx<Self>) -> String {
+    ///         cx.id().namespace().to_owned()
+    ///     }
+    /// }
+    ///
+    /// # fn app() -> App {
+    /// App::new().class(ClassOf::<Room>::new().named("Lobby")).class(ClassOf::<Room>::new().named("Cellar"))
+    /// # }
+    /// ```
+    pub fn class(mut self, class: impl Class) -> Self {
+        self.classes.push((class.info().class.to_string(), Arc::new(class)));
+        self
+    }
+
     /// Serves the class `A` under other agents only: there is no agent of it at the top, by whatever way. Classes served
     /// with [`App::agent`] can be under others as well.
     pub fn sub_agent<A: Agent>(mut self) -> Self {
@@ -178,6 +204,25 @@ impl App {
     /// Shares a service with all agents; they find it with `cx.env::<T>()`.
     pub fn env<T: Any + Send + Sync>(mut self, service: T) -> Self {
         self.env.push((TypeId::of::<T>(), Arc::new(service)));
+        self
+    }
+
+    /// [`App::env`] of what the application goes on using itself.
+    pub fn env_shared<T: Any + Send + Sync>(mut self, service: Arc<T>) -> Self {
+        self.env.push((TypeId::of::<T>(), service));
+        self
+    }
+
+    /// Has `told` hear of agents that are gone for good, once that is durable: for what is kept elsewhere on their behalf. It must not
+    /// block, and hears nothing of an agent at whose end the process dies.
+    pub fn on_destroyed(mut self, told: impl Fn(&AgentId) + Send + Sync + 'static) -> Self {
+        self.options.on_destroyed.push(Destroyed(Arc::new(told)));
+        self
+    }
+
+    /// Has what is kept of agents elsewhere go with them into exports and backups, and go when they are destroyed.
+    pub fn belongings(mut self, kept: Arc<dyn Belongings>) -> Self {
+        self.options.belongings.push(kept);
         self
     }
 
@@ -272,7 +317,9 @@ impl App {
 
     /// Sets limits and delays of running agents.
     pub fn options(mut self, options: Options) -> Self {
-        self.options = options;
+        let on_destroyed = [self.options.on_destroyed, options.on_destroyed].concat();
+        let belongings = [self.options.belongings, options.belongings].concat();
+        self.options = Options { on_destroyed, belongings, ..options };
         self
     }
 
@@ -389,9 +436,12 @@ impl App {
     }
 
     /// Sets who may reach the agents of which class, in place of what the classes declare.
-    pub fn permissions(mut self, permissions: Permissions) -> Self {
-        self.guarding.push(Box::new(|edge| edge.permissions(permissions)));
-        self
+    ///
+    /// Agents find them by `cx.env::<Permissions>()`.
+    pub fn permissions(self, permissions: Permissions) -> Self {
+        let mut this = self.env(permissions.clone());
+        this.guarding.push(Box::new(|edge| edge.permissions(permissions)));
+        this
     }
 
     /// Listens on any address although nobody is asked who they are.
@@ -426,11 +476,16 @@ impl App {
 
     #[cfg(feature = "mcp")]
     async fn start_with_mcp(mut self) -> Result<Home, StartError> {
-        let Some(settings) = self.mcp.take() else { return self.with_mcp().start_as_is().await };
+        let Some(mut settings) = self.mcp.take() else { return self.with_mcp().start_as_is().await };
+        if settings.key_file.is_none() {
+            settings.key_file = self.data.as_ref().map(|data| data.join("mcp.key"));
+        }
         let hub = hostel_mcp::McpHub::new(settings, self.vault.clone()).map_err(StartError::Node)?;
         self.options.mcp_servers = Some(Arc::new(hub.clone()));
-        let home = self.env(hub.clone()).with_mcp().start_as_is().await?;
+        let back = hostel_mcp::McpCallback::new(&hub);
+        let mut home = self.env(hub.clone()).with_mcp().annex(|_| back).start_as_is().await?;
         hub.attach(home.edge.node());
+        home.mcp = Some(hub);
         Ok(home)
     }
 
@@ -485,7 +540,7 @@ impl App {
         let mut routes = self.routes.map_or_else(Router::new, |routes| routes(&edge)).merge(tickets);
         if !self.webhooks.is_empty() {
             webhook::check(edge.node(), &self.webhooks).map_err(StartError::Inbound)?;
-            routes = routes.merge(webhook::routes(edge.node().clone(), self.vault, mail.clone(), self.webhooks));
+            routes = routes.merge(webhook::routes(edge.clone(), self.vault, mail.clone(), self.webhooks));
         }
         let letterbox = match mail {
             Some(mail) => mail::Listener::bind(mail, edge.node().clone()).await.map_err(StartError::Mail)?,
@@ -497,6 +552,8 @@ impl App {
             edge,
             tls: self.tls,
             public_without_auth: self.public_without_auth,
+            #[cfg(feature = "mcp")]
+            mcp: None,
         })
     }
 
@@ -506,6 +563,7 @@ impl App {
     /// # Errors
     /// Those of [`App::start`], an address that cannot be listened on, or one beyond loopback.
     pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), StartError> {
+        hostel_store::raise_descriptors();
         let listener = bind(address).await?;
         let stop = CancellationToken::new();
         let signal = stop.clone();
@@ -526,6 +584,8 @@ pub struct Home {
     edge: Edge,
     tls: Option<Tls>,
     public_without_auth: bool,
+    #[cfg(feature = "mcp")]
+    mcp: Option<hostel_mcp::McpHub>,
 }
 
 impl Home {
@@ -557,6 +617,10 @@ impl Home {
             return Err(StartError::Public(address));
         }
         tracing::info!(%address, tls = self.tls.is_some(), "listening");
+        #[cfg(feature = "mcp")]
+        if let Some(hub) = self.mcp.filter(|_| address.ip().is_loopback()) {
+            hub.reached_at(format!("http{}://{address}", if self.tls.is_some() { "s" } else { "" }));
+        }
         let node = self.edge.node().clone();
         let grace = self.edge.bounds().drain_deadline;
         let accepting = listener::serve(vec![listener], self.tls, *self.edge.bounds(), self.service, stop.clone());

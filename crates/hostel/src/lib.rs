@@ -78,15 +78,19 @@ mod past;
 pub use app::{App, Home, StartError};
 /// The built-in ways to find out who somebody is.
 pub use hostel_auth as auth;
+#[doc(hidden)]
+pub use hostel_core::host;
 pub use hostel_core::{
     Access, Agent, AgentId, Args, BeforeSubAgent, Body, BoxFuture, Call, ClassOptions, CloseEvent, ConnectRequest,
-    Connection, Cx, Error, Handler, Hooks, Identity, Message, Method, MethodKind, Reply, Request, Response, Result,
-    Row, Rows, Scrub, Source, SqlValue, StateField, Stream, Stub, SubAgent, allow, erased,
+    Connection, Cx, Error, Extends, Extension, Handler, Hooks, Identity, Message, Method, MethodKind, Offer, Reply,
+    Request, Response, Result, Row, Rows, Scrub, Source, SqlValue, StateField, Stream, Stub, SubAgent, allow,
+    connection, erased, extension,
     run::{
         Answer, Answered, Decision, RunAnswer, RunAsk, RunId, RunInfo, RunPage, RunQuery, RunStatus, Runs, Started,
         StepInfo, StepState, UncertainStep, Verdict,
     },
     schedule::{Cron, Missed, When},
+    sql::IntoParams,
     task::{
         DeadLetter, Declared, Order, Retry, Run, Schedule, ScheduleId, ScheduleKind, ScheduleQuery, Task, TaskOrders,
         retry, retry_when,
@@ -101,8 +105,15 @@ pub use hostel_edge::{
 };
 pub use hostel_inbound::{Delivery, Email, Letter, Mail, SendMail, Target, Webhook, mail, webhook};
 pub use hostel_macros::{State, agent, callable, task};
+/// The wire: frames, refusals, and the chat.
+pub use hostel_protocol as protocol;
 pub use hostel_protocol::refusal::{Code, Refusal};
-pub use hostel_runtime::{AgentOverview, ClassOverview, Clock, Node, Options, Quarantined, Restored, SafeState};
+#[doc(hidden)]
+pub use hostel_runtime::settle;
+pub use hostel_runtime::{
+    AgentOverview, Agents, Belongings, ClassOverview, Clock, Held, Node, Options, Quarantined, Restored, SafeState,
+    Unpacked, stored,
+};
 pub use hostel_store::Options as StorageOptions;
 pub use hostel_store::{
     At, CauseRun, Changes, Difference, HistoryOptions, HistoryPage, HistoryQuery, Image, Moment, Retention,

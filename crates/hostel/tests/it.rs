@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, reason = "a child says on its output where it is")]
 
 mod it {
+    mod family;
+    mod handles;
     mod mail;
     mod process;
     mod webhooks;

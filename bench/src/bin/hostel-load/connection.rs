@@ -32,12 +32,17 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to an agent, as far as the 101.
+    /// Connects to a counter, as far as the 101.
     pub(crate) async fn open(flags: &Flags, agent: &str) -> anyhow::Result<Self> {
+        Self::reach(flags, &format!("counter-agent/{agent}")).await
+    }
+
+    /// Connects to any agent, as far as the 101.
+    pub(crate) async fn reach(flags: &Flags, agent: &str) -> anyhow::Result<Self> {
         let stream = connect(flags.server).await.context("cannot connect")?;
         let mut connection = Self { stream, buffer: Vec::new(), taken: 0 };
         let request = format!(
-            "GET /agents/counter-agent/{agent} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET /agents/{agent} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             flags.server
         );

@@ -13,6 +13,9 @@ pub(crate) struct Flags {
     /// Its process, for processor time and memory.
     #[arg(long, global = true)]
     pub(crate) pid: Option<u32>,
+    /// Where the provider is, for chat.
+    #[arg(long, global = true, default_value = "127.0.0.1:8789")]
+    pub(crate) provider: SocketAddr,
     /// What the server is called in the report.
     #[arg(long, global = true, default_value = "hostel")]
     pub(crate) label: String,
@@ -42,6 +45,12 @@ pub(crate) enum Scenario {
     Wake(Wake),
     /// New connections, until each is told whom it reached.
     Connects(Connects),
+    /// Conversations with `hostel-chat-bench`, which asks a provider that is part of the load.
+    #[command(subcommand)]
+    Chat(Chat),
+    /// Reads a provider's stream and does nothing else: the floor of `chat chunks`, which starts it.
+    #[command(hide = true)]
+    ChatRead(Chunks),
     /// Small writes to this machine's disk, each made durable; no server takes part.
     Disk(Disk),
     /// Prints a table of reports, one JSON object a line.
@@ -137,4 +146,68 @@ pub(crate) struct Disk {
     /// How long is measured.
     #[arg(long, default_value_t = 4.0)]
     pub(crate) seconds: f64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Chat {
+    /// Answers one after the other: what a chunk costs. With `--floor`, of a bare reader of the provider's stream.
+    Chunks(Chunks),
+    /// Many answers at once.
+    Streams(Streams),
+    /// Memory of open conversations.
+    Memory(Memory),
+    /// A client that comes when an answer has been said, but has not ended.
+    Resume(Resume),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chunks {
+    /// Answers, each in a conversation of its own.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) answers: usize,
+    /// Chunks of each.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) chunks: usize,
+    /// Microseconds between two chunks; 0: as fast as they are taken.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pace_us: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Streams {
+    /// Answers at once, each in a conversation of its own.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) streams: usize,
+    /// Chunks of each.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) chunks: usize,
+    /// Milliseconds between two chunks of one.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) pace_ms: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    /// How many.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) conversations: usize,
+    /// Chunks of the answer each of them gets.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) chunks: usize,
+    /// How long the server is given to come to rest.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) settle: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Chunks of the answer.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) chunks: usize,
+    /// Microseconds between two of them, so that each is sent alone.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) pace_us: u64,
+    /// How many clients come, one after the other.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) clients: usize,
 }

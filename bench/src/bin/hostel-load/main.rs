@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod chat;
 mod connection;
 mod connects;
 mod disk;
@@ -35,6 +36,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(flags: &Flags) -> anyhow::Result<report::Report> {
+    if let Scenario::ChatRead(chunks) = &flags.scenario {
+        return chat::chunks::read(flags, chunks).await;
+    }
     tokio::task::spawn_local(never_sleep());
     match &flags.scenario {
         Scenario::Calls(load) => calls::run(flags, load, "ping").await,
@@ -45,7 +49,8 @@ async fn run(flags: &Flags) -> anyhow::Result<report::Report> {
         Scenario::Wake(wake) => wake::run(flags, wake).await,
         Scenario::Connects(connects) => connects::run(flags, connects).await,
         Scenario::Disk(writes) => disk::run(flags, writes),
-        Scenario::Table { .. } => anyhow::bail!("a table needs no load"),
+        Scenario::Chat(scenario) => chat::run(flags, scenario).await,
+        Scenario::ChatRead(_) | Scenario::Table { .. } => anyhow::bail!("no load is needed"),
     }
 }
 

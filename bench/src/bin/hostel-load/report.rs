@@ -53,11 +53,13 @@ pub(crate) fn shown(value: f64) -> String {
 }
 
 fn thousands(value: i64) -> String {
-    let digits = value.to_string();
+    let sign = if value < 0 { "-" } else { "" };
+    let digits = value.unsigned_abs().to_string();
     let first = digits.len() % 3;
     let (head, tail) = digits.split_at(first);
     let groups = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
-    std::iter::once(head.to_owned()).chain(groups).filter(|group| !group.is_empty()).collect::<Vec<_>>().join(",")
+    let groups = std::iter::once(head.to_owned()).chain(groups).filter(|group| !group.is_empty());
+    format!("{sign}{}", groups.collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]
@@ -67,6 +69,7 @@ mod tests {
     #[test]
     fn figures_have_the_digits_they_deserve() {
         assert_eq!(shown(1_234_567.4), "1,234,567");
+        assert_eq!(shown(-123_456.0), "-123,456");
         assert_eq!((shown(0.1234), shown(12.34), shown(123.4)), ("0.123".into(), "12.3".into(), "123".into()));
     }
 }

@@ -4,6 +4,7 @@
 mod bell;
 mod ledger;
 mod note;
+mod talk;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -15,12 +16,12 @@ use hostel::{
 
 use tracing_subscriber::EnvFilter;
 
-use crate::{bell::BellAgent, ledger::LedgerAgent, note::NoteAgent};
+use crate::{bell::BellAgent, ledger::LedgerAgent, note::NoteAgent, talk::TalkAgent};
 
 /// Whether this server can be made to fail at chosen points.
 const POINTS: &str = if cfg!(feature = "failpoints") { "points" } else { "plain" };
 
-/// Serves a LedgerAgent, a NoteAgent and a BellAgent, for hostel-crash.
+/// Serves a LedgerAgent, a NoteAgent, a TalkAgent and a BellAgent, for hostel-crash.
 #[derive(Debug, Parser)]
 struct Flags {
     /// Where to listen.
@@ -61,6 +62,7 @@ fn app(flags: &Flags) -> App {
     App::new()
         .agent::<LedgerAgent>()
         .agent::<NoteAgent>()
+        .agent::<TalkAgent>()
         .agent::<BellAgent>()
         .data(&flags.data)
         .limits(Limits { connections: 100_000, connections_per_ip: 100_000, ..Limits::default() })

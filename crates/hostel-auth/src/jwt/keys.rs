@@ -1,16 +1,14 @@
 //! The keys of one issuer: read or fetched when first needed, kept, and asked for again when a token names one that is not
 //! among them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::{
     DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse},
 };
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::{
     fetch,

@@ -1,8 +1,11 @@
 //! Keys that are elsewhere: fetched once, kept, asked for again when one is missing, and not more often than that.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use hostel_auth::{Auth, Issuer, KeySource};
@@ -75,6 +78,33 @@ async fn made_up_keys_make_nobody_ask_again_and_again() {
         assert_eq!(refusal.code, Code::TokenInvalid);
     }
     assert_eq!(server.asked(), 1);
+}
+
+/// Time passes, without a wait that would let what is under way run out of it.
+async fn later(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn keys_that_change_are_asked_for_when_a_token_names_a_new_one_and_old_ones_go() {
+    let (old, new) = (Curve::new(), Curve::new());
+    let server = KeyServer::start(json!({"keys": [old.jwk("old")]})).await;
+    let auth = server.auth();
+    let (before, after) = (old.es256("old", &claims()), new.es256("new", &claims()));
+    assert!(show(&auth, &before).await.is_ok());
+    *server.keys.lock().await = json!({"keys": [old.jwk("old"), new.jwk("new")]});
+    assert_eq!(show(&auth, &after).await.unwrap_err().code, Code::TokenInvalid, "it was asked a moment ago");
+    later(Duration::from_secs(11)).await;
+    assert!(show(&auth, &after).await.is_ok() && show(&auth, &before).await.is_ok());
+    assert_eq!(server.asked(), 2);
+    *server.keys.lock().await = json!({"keys": [new.jwk("new")]});
+    assert!(show(&auth, &before).await.is_ok(), "for a while");
+    later(Duration::from_secs(601)).await;
+    assert_eq!(show(&auth, &before).await.unwrap_err().code, Code::TokenInvalid);
+    assert!(show(&auth, &after).await.is_ok());
+    assert_eq!(server.asked(), 3);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::ServerArgs;
+use super::{Look, ServerArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct SchedulesArgs {
@@ -10,14 +10,8 @@ pub(crate) struct SchedulesArgs {
     pub(crate) agent: String,
     #[command(subcommand)]
     pub(crate) command: Option<SchedulesCommand>,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,14 +32,8 @@ pub(crate) struct LettersArgs {
     pub(crate) agent: String,
     #[command(subcommand)]
     pub(crate) command: Option<LettersCommand>,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Subcommand)]

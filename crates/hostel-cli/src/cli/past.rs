@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Place;
+use super::{Look, Place};
 
 /// What can stand for a moment, in the help of every command that takes one.
 pub(crate) const MOMENTS: &str = "\
@@ -22,14 +22,8 @@ pub(crate) struct HistoryArgs {
     /// Show which state keys and tables each turn changed; takes longer.
     #[arg(long)]
     pub(crate) changes: bool,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) look: Look,
 }
 
 /// A turn number, with or without the `#` it is shown with.
@@ -48,14 +42,8 @@ pub(crate) struct DiffArgs {
     /// How many rows of each table to show.
     #[arg(long, value_name = "N", default_value = "20")]
     pub(crate) rows: u32,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) look: Look,
 }
 
 /// Two moments, as they were written.
@@ -104,14 +92,8 @@ pub(crate) struct ForkArgs {
     /// The moment that is copied.
     #[arg(long, value_name = "MOMENT", default_value = "now", allow_hyphen_values = true)]
     pub(crate) at: String,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) look: Look,
 }
 
 #[cfg(test)]

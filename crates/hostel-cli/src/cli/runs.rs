@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::ServerArgs;
+use super::{Look, ServerArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
@@ -23,14 +23,8 @@ pub(crate) struct RunsArgs {
     /// List runs before the one with this number.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) before: Option<i64>,
-    /// Show times as RFC 3339 in UTC instead of local time.
-    #[arg(long)]
-    pub(crate) utc: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) look: Look,
 }
 
 /// Which run.

@@ -6,10 +6,10 @@ use clap::Args;
 use hostel_client::{Options, Target, TlsOptions};
 
 /// Which server, and how to reach it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// The server that agents are looked for at; a path in it replaces the prefix `agents`.
-    #[arg(long, value_name = "URL", env = "HOSTEL_URL", default_value = "http://127.0.0.1:8787")]
+    #[arg(long, alias = "server", value_name = "URL", env = "HOSTEL_URL", default_value = "http://127.0.0.1:8787")]
     pub(crate) url: String,
     /// Connect as a page of this origin would.
     #[arg(long, value_name = "ORIGIN")]
@@ -95,4 +95,17 @@ pub(crate) struct Place {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// Where agents are, and how what was found there is printed.
+#[derive(Debug, Args)]
+pub(crate) struct Look {
+    /// Show times as RFC 3339 in UTC instead of local time.
+    #[arg(long)]
+    pub(crate) utc: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }

@@ -1,10 +1,10 @@
 //! `export`, `import`, `backup` and `verify`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::Place;
+use super::{Place, seconds};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -16,6 +16,9 @@ pub(crate) struct ExportArgs {
     /// Leave the history out.
     #[arg(long, conflicts_with = "durable_object")]
     pub(crate) no_history: bool,
+    /// Leave out what is kept outside of its database: the workspace of a coding agent.
+    #[arg(long, conflicts_with = "durable_object")]
+    pub(crate) no_files: bool,
     /// Write the SQLite database of a Durable Object of the Agents SDK instead.
     #[arg(long)]
     pub(crate) durable_object: bool,
@@ -62,6 +65,9 @@ pub(crate) struct VerifyArgs {
     /// A data directory that no server runs on, or a backup.
     #[arg(default_value = ".hostel", env = "HOSTEL_DATA")]
     pub(crate) dir: PathBuf,
+    /// How long SQLite's own check of one database may take, in seconds; one that takes longer is named as not finished.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) longest: Option<Duration>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::BackupArgs;
 use crate::door::{Door, Sent};
 use crate::failure::Refused;
-use crate::output;
+use crate::output::{self, harmless};
 use crate::past::When;
 use crate::place::{directory, refusable};
 use crate::progress::{Progress, count, size};
@@ -40,6 +40,19 @@ struct Done {
     copied: u64,
     copied_bytes: u64,
     removed: u64,
+    /// What is of a later moment than all else.
+    #[serde(default)]
+    worked_in: Vec<String>,
+    #[serde(default)]
+    left_out: Vec<LeftOut>,
+}
+
+/// What the backup has not got as it is.
+#[derive(Debug, Deserialize)]
+struct LeftOut {
+    what: String,
+    why: String,
+    has_older: bool,
 }
 
 pub(super) async fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
@@ -48,12 +61,31 @@ pub(super) async fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         Some(data) => offline(data, &dir)?,
         None => ask(&Door::of(&args.place.server)?, &dir).await?,
     };
+    let is_whole = done["left_out"].as_array().is_none_or(Vec::is_empty);
+    let code = if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if args.json {
         output::line(&done.to_string())?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(code);
     }
-    output::line(&told(&serde_json::from_value(done)?, &dir, &When::new(false)))?;
-    Ok(ExitCode::SUCCESS)
+    let done: Done = serde_json::from_value(done)?;
+    output::line(&told(&done, &dir, &When::new(false)))?;
+    for line in reservations(&done) {
+        output::line(&harmless(&line).replace('\n', " "))?;
+    }
+    Ok(code)
+}
+
+/// What is not as all else.
+fn reservations(done: &Done) -> Vec<String> {
+    let later = done
+        .worked_in
+        .iter()
+        .map(|what| format!("{what} was worked in: its files are of after that moment, each as it was found."));
+    let out = done.left_out.iter().map(|left| {
+        let instead = if left.has_older { "what an earlier backup has of it stays" } else { "nothing is there of it" };
+        format!("✗ {} could not be taken ({}); {instead}.", left.what, left.why)
+    });
+    later.chain(out).collect()
 }
 
 fn told(done: &Done, dir: &Path, when: &When) -> String {
@@ -99,11 +131,26 @@ mod tests {
 
     #[test]
     fn a_backup_says_what_it_copied() {
-        let mut done = Done { time_ms: 0, files: 12, copied: 1, copied_bytes: 2048, removed: 0 };
+        let mut done: Done = serde_json::from_value(json!({
+            "time_ms": 0, "files": 12, "copied": 1, "copied_bytes": 2048, "removed": 0
+        }))
+        .unwrap();
         let shown = |done: &Done| told(done, Path::new("/b"), &When::east());
         let head = "/b has everything as of 1970-01-01 02:00:00: 1 file copied (2.0 KiB)";
         assert_eq!(shown(&done), format!("{head}, 12 in all."));
         done.removed = 3;
         assert_eq!(shown(&done), format!("{head}, 3 removed, 12 in all."));
+    }
+
+    #[test]
+    fn what_is_of_a_later_moment_or_missing_is_named() {
+        let left = json!([{"what": "workspace/b", "why": "it is too large", "has_older": true},
+            {"what": "workspace/c", "why": "it cannot be read", "has_older": false}]);
+        let done = json!({"time_ms": 0, "files": 1, "copied": 1, "copied_bytes": 1, "removed": 0,
+            "worked_in": ["workspace/a"], "left_out": left});
+        let said = reservations(&serde_json::from_value(done).unwrap());
+        assert!(said[0].starts_with("workspace/a was worked in"), "{said:?}");
+        assert!(said[1].contains("b could not be taken (it is too large); what an earlier"), "{said:?}");
+        assert!(said[2].ends_with("(it cannot be read); nothing is there of it."), "{said:?}");
     }
 }

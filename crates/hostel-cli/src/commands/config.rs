@@ -15,9 +15,16 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         };
         vec![entry.setting.name.to_owned(), value.to_owned(), entry.origin.to_string()]
     };
-    let classes = config.history_entries();
-    let classes = classes.into_iter().map(|(name, value, origin)| vec![name, value, origin.to_string()]);
-    let rows: Vec<_> = entries.iter().map(row).chain(classes).collect();
+    let tables = [
+        config.history_entries(),
+        config.model_entries(),
+        config.mcp_entries(),
+        config.coder_entries(),
+        config.agent_entries(),
+    ];
+    let tables = tables.into_iter().flatten();
+    let tables = tables.map(|(name, value, origin)| vec![name, value, origin.to_string()]);
+    let rows: Vec<_> = entries.iter().map(row).chain(tables).collect();
     for line in output::table(&rows) {
         output::line(&line)?;
     }

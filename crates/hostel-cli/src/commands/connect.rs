@@ -31,7 +31,7 @@ pub(super) async fn run(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The lines of stdin, read on a thread of its own: nothing can interrupt that read.
-fn lines() -> mpsc::Receiver<String> {
+pub(super) fn lines() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(64);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {

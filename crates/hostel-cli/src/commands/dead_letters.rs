@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hostel_server::offline::Offline;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::cli::{LettersArgs, LettersCommand, ServerArgs};
 use crate::door::Door;
 use crate::output::{self, harmless};
 use crate::past::When;
-use crate::place::Who;
+use crate::place::{Who, on_order, only_looks};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +32,9 @@ struct Letter {
 }
 
 pub(super) async fn run(args: &LettersArgs) -> anyhow::Result<ExitCode> {
+    if args.command.is_some() {
+        only_looks(&args.look.place)?;
+    }
     match &args.command {
         None => list(args).await?,
         Some(LettersCommand::Retry { id, args: changed, server }) => {
@@ -55,16 +59,16 @@ async fn tell(agent: &str, what: &str, body: Value, server: &ServerArgs) -> anyh
 }
 
 async fn list(args: &LettersArgs) -> anyhow::Result<()> {
-    let who = Who::parse(&args.agent, &args.server)?;
-    let answer = Door::to(&args.agent, &args.server)?.get(&who.door("dead-letters")).await?;
-    if args.json {
+    let look = |dir: &Offline, who: &Who| dir.dead_letters(&who.class, &who.name);
+    let (who, answer) = on_order(&args.agent, &args.look.place, "dead-letters", look).await?;
+    if args.look.json {
         return Ok(output::line(&answer.to_string())?);
     }
     let Letters { dead_letters } = serde_json::from_value(answer)?;
     if dead_letters.is_empty() {
         return Ok(output::note(&format!("No run of {who} was given up."))?);
     }
-    let when = When::new(args.utc);
+    let when = When::new(args.look.utc);
     for letter in &dead_letters {
         for line in letter.lines(&when) {
             output::line(&line)?;

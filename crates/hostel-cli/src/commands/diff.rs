@@ -8,15 +8,15 @@ use crate::past::{Delta, Difference, When};
 use crate::place::Past;
 
 pub(super) async fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
-    let past = Past::of(&args.agent, &args.place)?;
+    let past = Past::of(&args.agent, &args.look.place)?;
     let rows = usize::try_from(args.rows)?;
     let answer = past.difference(&args.range.from, &args.range.to, rows).await?;
-    if args.json {
+    if args.look.json {
         output::line(&answer.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     let difference: Difference = serde_json::from_value(answer)?;
-    let delta = Delta { when: When::new(args.utc), paint: Paint::stdout() };
+    let delta = Delta { when: When::new(args.look.utc), paint: Paint::stdout() };
     let ends = [difference.from, difference.to].map(|point| delta.point(point));
     output::line(&ends.join(" → "))?;
     for line in delta.lines(&difference) {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use hostel_server::Form;
 use http::Method;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ExportArgs;
 use crate::door::{Door, Sent};
@@ -38,14 +39,14 @@ pub(super) async fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
 fn form(args: &ExportArgs) -> Form {
     match args.durable_object {
         true => Form::DurableObject,
-        false => Form::Export { history: !args.no_history },
+        false => Form::Export { history: !args.no_history, files: !args.no_files },
     }
 }
 
 async fn download(args: &ExportArgs, who: &Who, out: &mut Out) -> anyhow::Result<()> {
     let query = match form(args) {
         Form::DurableObject => "format=durable-object".to_owned(),
-        Form::Export { history } => format!("history={history}"),
+        Form::Export { history, files } => format!("history={history}&files={files}"),
     };
     let door = Door::to(&args.agent, &args.place.server)?;
     let mut answer = door.ask(Method::GET, &who.door(&format!("export?{query}")), Sent::Nothing).await?;
@@ -79,6 +80,7 @@ impl Out {
         };
         let dir = name.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let (file, path) = tempfile::Builder::new().prefix(".hostel-export-").tempfile_in(dir)?.into_parts();
+        remove_if_broken_off(path.to_path_buf())?;
         Ok(Self { to: Box::new(file), file: Some((path, name)), bytes: 0, progress })
     }
 
@@ -104,6 +106,27 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Ctrl-C ends the command wherever it is, and leaves nothing behind: a thread of its own, for exports of a directory do not
+/// wait for anything.
+fn remove_if_broken_off(unfinished: PathBuf) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    drop(_inside);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        // It has its name by now, or it goes.
+        let _gone = std::fs::remove_file(&unfinished);
+        std::process::exit(130);
+    });
+    Ok(())
 }
 
 fn default_name(who: &Who, durable_object: bool) -> PathBuf {

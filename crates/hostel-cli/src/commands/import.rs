@@ -28,6 +28,9 @@ const PIECE: usize = 256 << 10;
 struct Imported {
     agent: String,
     turns: u64,
+    /// Where the files are that it took the place of.
+    #[serde(default)]
+    replaced: Vec<String>,
 }
 
 pub(super) async fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
@@ -40,12 +43,17 @@ pub(super) async fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         output::line(&answer.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Imported { agent, turns } = serde_json::from_value(answer)?;
+    let Imported { agent, turns, replaced } = serde_json::from_value(answer)?;
     let turns = match turns {
         0 => "without history".to_owned(),
         turns => format!("with {} of history", count(turns, "turn")),
     };
     output::line(&format!("{agent} is here, {turns}."))?;
+    for replaced in replaced {
+        output::line(&format!(
+            "The files that it had are in {replaced} on the server's machine; delete them if nobody needs them."
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
+use hostel_server::offline::Offline;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::{AnswerArgs, RunsArgs, RunsCommand, ServerArgs, VerdictArgs, WhichRun};
+use crate::cli::{AnswerArgs, Place, RunsArgs, RunsCommand, ServerArgs, VerdictArgs, WhichRun};
 use crate::door::{Door, encoded};
 use crate::output::{self, harmless, table};
 use crate::past::When;
-use crate::place::Who;
+use crate::place::{Who, on_order, only_looks};
 
 #[derive(Debug, Deserialize)]
 struct Page {
@@ -32,11 +33,15 @@ struct Run {
 
 pub(super) async fn run(args: &RunsArgs) -> anyhow::Result<ExitCode> {
     let agent = args.agent.as_str();
+    if !matches!(args.command, None | Some(RunsCommand::Show(_))) {
+        only_looks(&args.look.place)?;
+    }
     match &args.command {
         None => list(args).await,
         Some(RunsCommand::Show(which)) => {
-            let who = Who::parse(agent, &which.server)?;
-            let answer = Door::to(agent, &which.server)?.get(&who.door(&path(&which.run, ""))).await?;
+            let place = Place { data: args.look.place.data.clone(), server: which.server.clone() };
+            let look = |dir: &Offline, who: &Who| dir.run(&who.class, &who.name, &which.run);
+            let (_, answer) = on_order(agent, &place, &path(&which.run, ""), look).await?;
             output::line(&serde_json::to_string_pretty(&answer)?)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -101,19 +106,20 @@ async fn answered(agent: &str, args: &AnswerArgs, approved: bool) -> anyhow::Res
 }
 
 async fn list(args: &RunsArgs) -> anyhow::Result<ExitCode> {
-    let who = Who::parse(&args.agent, &args.server)?;
     let mut wanted = format!("runs?limit={}", args.limit);
     for (name, value) in [("status", &args.status), ("task", &args.task)] {
         wanted += &value.as_ref().map_or_else(String::new, |value| format!("&{name}={}", encoded(value)));
     }
     wanted += &args.before.map_or_else(String::new, |before| format!("&before={before}"));
-    let answer = Door::to(&args.agent, &args.server)?.get(&who.door(&wanted)).await?;
-    if args.json {
+    let query = json!({"limit": args.limit, "status": args.status, "task": args.task, "before": args.before});
+    let look = |dir: &Offline, who: &Who| dir.runs(&who.class, &who.name, query);
+    let (who, answer) = on_order(&args.agent, &args.look.place, &wanted, look).await?;
+    if args.look.json {
         output::line(&answer.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     let Page { runs, next } = serde_json::from_value(answer)?;
-    for line in lines(&runs, &When::new(args.utc)) {
+    for line in lines(&runs, &When::new(args.look.utc)) {
         output::line(&line)?;
     }
     match next {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hostel_server::offline::Offline;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::cli::{SchedulesArgs, SchedulesCommand, ServerArgs};
 use crate::door::Door;
 use crate::output::{self, harmless, table};
 use crate::past::When;
-use crate::place::Who;
+use crate::place::{Who, on_order, only_looks};
 
 #[derive(Debug, Deserialize)]
 struct Schedules {
@@ -38,6 +39,9 @@ struct Schedule {
 }
 
 pub(super) async fn run(args: &SchedulesArgs) -> anyhow::Result<ExitCode> {
+    if args.command.is_some() {
+        only_looks(&args.look.place)?;
+    }
     match &args.command {
         Some(SchedulesCommand::Cancel { id, server }) => cancel(&args.agent, id, server).await?,
         None => list(args).await?,
@@ -46,16 +50,16 @@ pub(super) async fn run(args: &SchedulesArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(args: &SchedulesArgs) -> anyhow::Result<()> {
-    let who = Who::parse(&args.agent, &args.server)?;
-    let answer = Door::to(&args.agent, &args.server)?.get(&who.door("schedules")).await?;
-    if args.json {
+    let look = |dir: &Offline, who: &Who| dir.schedules(&who.class, &who.name);
+    let (who, answer) = on_order(&args.agent, &args.look.place, "schedules", look).await?;
+    if args.look.json {
         return Ok(output::line(&answer.to_string())?);
     }
     let Schedules { schedules } = serde_json::from_value(answer)?;
     if schedules.is_empty() {
         return Ok(output::note(&format!("Nothing waits for {who}."))?);
     }
-    for line in lines(&schedules, &When::new(args.utc)) {
+    for line in lines(&schedules, &When::new(args.look.utc)) {
         output::line(&line)?;
     }
     Ok(())

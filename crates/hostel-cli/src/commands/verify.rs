@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hostel_server::offline::{self, Verified};
+use hostel_server::offline::{self, Verified, VerifyOptions};
 
 use crate::cli::VerifyArgs;
 use crate::output::{self, Paint, harmless};
@@ -11,9 +11,11 @@ use crate::progress::{Progress, count, size};
 
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new();
-    let found = refusable(offline::verify(&args.dir, &mut |at| progress.step(at.doing, (at.done, at.of), at.bytes)))?;
+    let options = VerifyOptions { longest: args.longest };
+    let found =
+        refusable(offline::verify(&args.dir, options, &mut |at| progress.step(at.doing, (at.done, at.of), at.bytes)))?;
     drop(progress);
-    let good = found.problems.is_empty();
+    let good = found.problems.is_empty() && found.unfinished.is_empty();
     if args.json {
         output::line(&serde_json::to_string(&found)?)?;
     } else {
@@ -38,11 +40,23 @@ fn lines(found: &Verified, paint: Paint) -> Vec<String> {
         found.history_records,
         size(found.bytes)
     );
+    let unfinished = found.unfinished.iter().map(|path| {
+        paint.red(&clean(&format!(
+            "? {path}: SQLite's check of it was not finished in time, nothing wrong was found so far"
+        )))
+    });
     let verdict = match found.problems.len() {
+        0 if !found.unfinished.is_empty() => format!(
+            "Nothing wrong was found in {checked}, but {} not checked to the end; give it more time with --longest.",
+            match found.unfinished.len() {
+                1 => "1 database was".to_owned(),
+                several => format!("{several} databases were"),
+            }
+        ),
         0 => format!("{} Everything is as it was written: {checked}.", paint.green("✓")),
         problems => format!("{} found in {checked}.", count(problems as u64, "problem")),
     };
-    notes.chain(problems).chain([verdict]).collect()
+    notes.chain(problems).chain(unfinished).chain([verdict]).collect()
 }
 
 fn clean(text: &str) -> String {
@@ -59,6 +73,11 @@ mod tests {
             Verified { agents: 1, journal_records: 2, history_records: 3, bytes: 2048, ..Verified::default() };
         let checked = "1 database, 2 records of the journal and 3 of the history, 2.0 KiB.";
         assert_eq!(lines(&found, Paint::none()), [format!("✓ Everything is as it was written: {checked}")]);
+        found.unfinished.push("agents/c/00/b.db".to_owned());
+        let said = lines(&found, Paint::none());
+        assert!(said[0].contains("agents/c/00/b.db") && said[0].contains("not finished"), "{said:?}");
+        assert!(said[1].starts_with("Nothing wrong was found") && said[1].contains("--longest"), "{said:?}");
+        found.unfinished.clear();
         found.notes.push("a note".to_owned());
         found.problems.push(offline::Problem {
             path: "agents/c/00/a.db".to_owned(),

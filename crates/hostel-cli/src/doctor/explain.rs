@@ -80,7 +80,8 @@ fn step_of(code: Code, otherwise: &'static str) -> &'static str {
         | Code::StorageFull
         | Code::StorageReadOnly
         | Code::StorageFailed
-        | Code::StorageSchema => "storage",
+        | Code::StorageSchema
+        | Code::StorageLocked => "storage",
         _ => otherwise,
     }
 }
@@ -112,6 +113,7 @@ fn usual_fix(code: Code) -> &'static str {
         }
         Code::StorageSchema => "Run the version of the program that wrote this agent's data, or a newer one.",
         Code::StorageFailed => "Check the disk of the data directory.",
+        Code::StorageLocked => "End the other program that has files of the data directory open.",
         Code::TooManyConnections => "Close connections, or raise --max-connections and --max-connections-per-ip.",
         Code::ShuttingDown | Code::AgentUnavailable => "Wait a moment and try again.",
         Code::Unauthorized => "Send the credentials the server asks for: --token, or the variable HOSTEL_TOKEN.",

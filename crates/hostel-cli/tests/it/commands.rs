@@ -223,3 +223,17 @@ async fn every_command_has_a_help_text_with_an_example() {
         assert!(ran.stdout.contains(&format!("  hostel {}", command.join(" "))), "{command:?}: {}", ran.stdout);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_takes_as_many_descriptors_as_it_may_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", "ulimit -Sn 256; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_hostel")).arg(dir.path()).kill_on_drop(true);
+    let server = super::server::Server::of(command).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = files.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();
+    assert!(numbers.len() == 2 && numbers[0] == numbers[1], "{files}");
+}

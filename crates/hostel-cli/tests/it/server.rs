@@ -20,8 +20,13 @@ impl Server {
     }
 
     pub(crate) async fn start_with(data: &Path, flags: &[&str]) -> Self {
-        let data = data.to_str().expect("text");
-        let mut command = hostel(&[&["serve", "--listen", "127.0.0.1:0", "--data", data], flags].concat());
+        Self::start_at(0, data, flags).await
+    }
+
+    /// A server at a port of its choice, or at that of one before it. One that is to come back takes a [`steady_port`].
+    pub(crate) async fn start_at(port: u16, data: &Path, flags: &[&str]) -> Self {
+        let (data, listen) = (data.to_str().expect("text"), format!("127.0.0.1:{port}"));
+        let mut command = hostel(&[&["serve", "--listen", &listen, "--data", data], flags].concat());
         command.stderr(Stdio::null());
         Self::of(command).await
     }
@@ -65,5 +70,19 @@ impl Server {
         let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill exists");
         assert!(sent.success());
         self.child.wait().await.expect("it ends").code()
+    }
+}
+
+/// A port that is still free when a server that was killed comes back: no connection is given one below 32768, and each test takes
+/// another.
+pub(crate) fn steady_port() -> u16 {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 15_000).expect("below 15,000");
+    loop {
+        let port = 16_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 15_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }

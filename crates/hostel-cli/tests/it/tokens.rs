@@ -16,7 +16,7 @@ use super::{
 /// A token that nobody gave out; as long as one that somebody did.
 const WRONG: &str = "hst_canary-that-nobody-gave-out-0123456789abcdef";
 
-async fn new_token(subject: &str, flags: &[&str]) -> (String, String) {
+pub(crate) async fn new_token(subject: &str, flags: &[&str]) -> (String, String) {
     let ran = finish(hostel(&[&["token", "new", subject], flags].concat()), "").await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let entry = ran.stderr.split_once("[[auth.token]]").unwrap().1;
@@ -38,15 +38,27 @@ async fn with_token(server: &Server, token: &str, args: &[&str]) -> Ran {
     finish(command, "").await
 }
 
-/// Sends a head as it is, and reads what there is to read.
+/// Sends a head as it is, and reads the answer: to its end, or the head of one that opens a socket.
 async fn raw(server: &Server, head: &str) -> String {
     let address = format!("127.0.0.1:{}", server.port);
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let head = head.replace("HOST", &address);
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 64 << 10];
-    let length = stream.read(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer[..length]).into_owned()
+    let mut answer = Vec::new();
+    while stream.read_buf(&mut answer).await.unwrap() > 0 {
+        if is_whole(&answer) {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Whether nothing more belongs to the answer, on a connection that may stay open.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    head.starts_with("HTTP/1.1 101") || length.is_some_and(|length: usize| body.len() >= length)
 }
 
 #[tokio::test]
@@ -88,7 +100,10 @@ async fn threat_4_a_token_in_a_url_is_in_no_log_no_file_no_metric_and_no_frame()
     }
     let history = with_token(&server, &root, &["history", "coder-agent/ada", "--changes"]).await;
     assert!(history.code == 0 && history.stdout.contains("user ada"), "{history:?}");
-    let metrics = raw(&server, "GET /metrics HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").await;
+    let closed = raw(&server, "GET /metrics HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").await;
+    assert!(closed.starts_with("HTTP/1.1 401"), "{closed}");
+    let shown = format!("Authorization: Bearer {root}\r\nConnection: close\r\n");
+    let metrics = raw(&server, &format!("GET /metrics HTTP/1.1\r\nHost: HOST\r\n{shown}\r\n")).await;
     assert!(metrics.contains("hostel_refusals_total"), "{metrics}");
     seen += &history.stdout;
     seen += &metrics;
@@ -120,6 +135,23 @@ async fn the_command_line_says_what_to_do_without_a_token_and_with_the_wrong_one
     let forbidden = with_token(&server, &ada, &get).await;
     assert!(forbidden.stderr.contains("forbidden") && forbidden.stderr.contains("somebody who may"), "{forbidden:?}");
     assert_eq!(with_token(&server, &root, &get).await.code, 0);
+    let examined = with_token(&server, &root, &["doctor", "coder-agent/x"]).await;
+    assert!(
+        examined.code == 0
+            && examined.stdout.contains("the token is good, you are root (operator)")
+            && examined.stdout.contains("tokens (given out by hand) are taken by header, subprotocol"),
+        "{examined:?}"
+    );
+    let examined = with_token(&server, WRONG, &["doctor", "coder-agent/x"]).await;
+    assert!(
+        examined.code == 1 && examined.stdout.contains("token_invalid") && !examined.stdout.contains("upgrade"),
+        "{examined:?}"
+    );
+    let examined = with_token(&server, &ada, &["doctor", "coder-agent/x"]).await;
+    assert!(
+        examined.stdout.contains("you are ada;") && examined.stdout.contains("forbidden"),
+        "known, and not let in: {examined:?}"
+    );
     let not_hers = with_token(&server, &ada, &["history", "coder-agent/x"]).await;
     assert!(not_hers.code == 1 && not_hers.stderr.contains("forbidden"), "{not_hers:?}");
     server.terminate().await;

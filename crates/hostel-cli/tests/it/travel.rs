@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::run::{Ran, run};
+use super::run::{Ran, hostel, run};
 use super::server::Server;
 
 const AGENT: &str = "coder-agent/a";
@@ -213,4 +213,49 @@ fn database(dir: &Path) -> PathBuf {
         false => path.extension().is_some_and(|end| end == "db").then_some(path),
     });
     found.last().expect("a database")
+}
+
+#[tokio::test]
+async fn an_export_that_is_broken_off_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut command = hostel(&["export", AGENT, "--url", &url]);
+    let mut child = command.current_dir(dir.path()).spawn().unwrap();
+    // A server that sends the beginning, and never the end.
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = [0; 1024];
+    let _asked = stream.read(&mut request).await.unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nbeginning").await.unwrap();
+    let files = || std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files(), 1, "it is written beside the place where it will be");
+    let id = child.id().unwrap().to_string();
+    let sent = tokio::process::Command::new("kill").args(["-INT", &id]).status().await.unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+    assert_eq!(files(), 0);
+}
+
+#[tokio::test]
+async fn what_is_on_order_in_a_stopped_directory_is_listed_and_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    set(&server, "first").await;
+    let data = ["--data", text(dir.path())];
+    let ran = run(&[&["schedules", AGENT][..], &data].concat()).await;
+    assert!(ran.code == 1 && ran.stderr.starts_with("storage_locked: "), "{ran:?}");
+    assert_eq!(server.terminate().await, Some(0));
+    for (what, list) in [("schedules", "schedules"), ("dead-letters", "deadLetters"), ("runs", "runs")] {
+        let listed = json(&run(&[&[what, AGENT, "--json"][..], &data].concat()).await);
+        assert!(listed[list].is_array(), "{what}: {listed}");
+        let ran = run(&[&[what, "coder-agent/nobody"][..], &data].concat()).await;
+        assert!(ran.code == 1 && ran.stderr.starts_with("agent_not_found: "), "{ran:?}");
+    }
+    for change in [&["schedules", AGENT][..], &["dead-letters", AGENT]] {
+        let verb = if change[0] == "schedules" { "cancel" } else { "discard" };
+        let ran = run(&[change, &data, &[verb, "x"]].concat()).await;
+        assert!(ran.code == 2 && ran.stderr.contains("start it"), "{ran:?}");
+    }
+    let ran = run(&[&["runs", AGENT][..], &data, &["show", "x"]].concat()).await;
+    assert!(ran.stderr.starts_with("run_unknown: "), "{ran:?}");
 }

@@ -33,7 +33,9 @@ pub enum Begun {
 /// What a run waits for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wait {
-    /// A moment.
+    /// The end of a while, which is then.
+    While(Timestamp),
+    /// A moment on the calendar.
     Until(Timestamp),
     /// An event of this name, until then.
     Event(String, Option<Timestamp>),

@@ -33,7 +33,7 @@ impl<A> Cx<A> {
     /// Dropping the future loses nothing: the moment stays.
     pub fn pause(&self, name: &str, duration: Duration) -> BoxFuture<Result<()>> {
         let at = self.host().now().checked_add(duration).map_err(Into::into);
-        self.wait(name, at.map(Wait::Until), |_, _| Ok(()))
+        self.wait(name, at.map(Wait::While), |_, _| Ok(()))
     }
 
     /// Has the run wait until then; see [`Cx::pause`].

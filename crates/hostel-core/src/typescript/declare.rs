@@ -23,11 +23,11 @@ pub fn declarations<'a>(classes: impl IntoIterator<Item = &'a dyn Class>) -> Str
         interface(*class, &mut book);
     }
     // The struct that is an agent shares its name with the class; as a type it is the state.
-    let named_alike = classes.iter().zip(&states).filter(|(class, state)| class.info().class == *state);
+    let named_alike = classes.iter().zip(&states).filter(|(class, state)| *class.info().class == **state);
     let wished: BTreeMap<String, String> =
         named_alike.map(|(class, state)| (state.clone(), state_name(*class))).collect();
     let taken: BTreeSet<String> =
-        classes.iter().flat_map(|class| [class.info().class.to_owned(), state_name(*class)]).collect();
+        classes.iter().flat_map(|class| [class.info().class.to_string(), state_name(*class)]).collect();
     book.settle(&wished, &taken);
     let mut interfaces = String::new();
     for class in &classes {
@@ -52,7 +52,7 @@ fn interface(class: &dyn Class, book: &mut TypeBook) -> String {
     let info = class.info();
     let callable = info.methods.iter().enumerate().filter(|(_, method)| method.callable);
     let methods: String = callable.map(|(index, method)| declare(method, &class.signature(index, book))).collect();
-    let doc = render::doc(info.doc, "");
+    let doc = render::doc(&info.doc, "");
     format!("{doc}export interface {} {{\n  state: {};\n{methods}}}\n", info.class, state_name(class))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hostel_core::{
-    Agent, Args, Cx, Error, Handler, Hooks, Method, MethodKind, Reply, Result, Stub, TaskOrders,
+    Agent, Args, Cx, Error, Handler, Hooks, Method, MethodKind, Offer, Reply, Result, Stub, TaskOrders,
     erased::ClassOf,
     host::Effect,
     typescript::{Signature, TypeBook},
@@ -25,7 +25,7 @@ fn untyped(_: &mut TypeBook) -> Signature {
 }
 
 const fn method(name: &'static str, kind: MethodKind<Counter>) -> Method<Counter> {
-    Method { name, doc: "", kind, cancel_on_disconnect: false, allow: &[], signature: untyped }
+    Method { name, doc: "", kind, cancel_on_disconnect: false, allow: &[], offer: Offer::Tool, signature: untyped }
 }
 
 impl Agent for Counter {

@@ -212,7 +212,7 @@ impl SecondHost {
     /// Runs whatever handler the class has for an event.
     pub(crate) fn event(&self, connection: Option<Connection>, event: Event) -> Result<Output> {
         let caller = connection.as_ref().map(|connection| Arc::clone(connection.record()));
-        let origin = Origin { host: self.me(), connection, call: None, identity: None };
+        let origin = Origin { host: self.me(), connection, call: None, identity: None, back: None };
         match self.class().mode(&event) {
             None => Ok(Output::Unit),
             Some(Mode::Task) => run(self.class().task(origin, event)),
@@ -228,9 +228,10 @@ impl SecondHost {
     /// The texts sent to one connection or to all since the last time somebody asked.
     pub(crate) fn take_texts(&self) -> Vec<String> {
         let text = |effect| match effect {
-            Effect::Send { message, .. } | Effect::Broadcast { message, .. } | Effect::Tap { frame: message, .. } => {
-                message.as_text().map(str::to_owned)
-            }
+            Effect::Send { message, .. }
+            | Effect::Broadcast { message, .. }
+            | Effect::Multicast { message, .. }
+            | Effect::Tap { frame: message, .. } => message.as_text().map(str::to_owned),
             Effect::PushState | Effect::Close { .. } => None,
         };
         self.take_effects().into_iter().filter_map(text).collect()
@@ -277,7 +278,7 @@ impl SecondHost {
         if caller.is_some_and(|record| record.readonly()) {
             return Err(Error::coded(Code::ConnectionReadonly, "Connection is readonly"));
         }
-        let origin = Origin { host: self.me(), connection: None, call: None, identity: None };
+        let origin = Origin { host: self.me(), connection: None, call: None, identity: None, back: None };
         for event in [Event::Validate(Source::Server), Event::StateChanged(Source::Server)] {
             if self.class().mode(&event).is_some() {
                 instance.run(&origin, event)?;

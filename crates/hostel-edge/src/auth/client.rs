@@ -19,7 +19,7 @@ pub struct Network {
 pub struct BadNetwork(String);
 
 impl Network {
-    fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(other)) => {
                 same(u128::from(u32::from(net)) << 96, u128::from(u32::from(other)) << 96, self.prefix)
@@ -55,17 +55,25 @@ impl std::fmt::Display for Network {
 
 /// Replaces what the listener knows of the client by what a believed proxy says. To be done before the headers are dropped.
 pub(crate) fn believe(headers: &HeaderMap, extensions: &mut Extensions, proxies: &[Network]) {
-    let Some(info) = extensions.get::<ConnInfo>() else { return };
+    if let Some(info) = seen(headers, extensions, proxies) {
+        extensions.insert(info);
+    }
+}
+
+/// What a believed proxy says of the client, if it came by one.
+pub(crate) fn seen(headers: &HeaderMap, extensions: &Extensions, proxies: &[Network]) -> Option<ConnInfo> {
+    let info = extensions.get::<ConnInfo>()?;
     if !proxies.iter().any(|proxy| proxy.has(info.peer.ip())) {
-        return;
+        return None;
     }
     let mut info = info.clone();
+    info.keep_open();
     if let Some(client) = forwarded_for(headers, proxies) {
         info.peer.set_ip(client);
     }
     let scheme = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     info.tls |= scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    extensions.insert(info);
+    Some(info)
 }
 
 /// The last address that is none of the proxies: what stands before it, anybody may have written.
@@ -99,11 +107,7 @@ mod tests {
         }
         let mut request = request.body(()).expect("a request");
         let peer = std::net::SocketAddr::new(peer.parse().expect("an address"), 1);
-        request.extensions_mut().insert(ConnInfo {
-            peer,
-            tls: false,
-            shutdown: tokio_util::sync::CancellationToken::new(),
-        });
+        request.extensions_mut().insert(ConnInfo::plain(peer));
         let (mut head, ()) = request.into_parts();
         believe(&head.headers, &mut head.extensions, &proxies);
         let info = head.extensions.get::<ConnInfo>().expect("it stays");

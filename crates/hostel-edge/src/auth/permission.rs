@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use hostel_core::allow::Rule;
+use hostel_core::{
+    Identity,
+    allow::{Rule, permits},
+};
 use hostel_protocol::name::kebab;
 
 /// Who may reach the agents of which class, where the operator says so.
@@ -25,6 +28,23 @@ impl Permissions {
     pub fn allow(mut self, class: &str, rules: Vec<Rule>) -> Self {
         self.classes.insert(kebab(class), rules);
         self
+    }
+
+    /// Whether what the operator has set lets this client in to the agent of this name; what classes declare themselves is not known
+    /// here, so that a class about which nothing is set lets everybody in.
+    ///
+    /// ```
+    /// use hostel_core::{Identity, allow::parse};
+    /// use hostel_edge::Permissions;
+    ///
+    /// let permissions = Permissions::default().allow("notes", parse("owner")?);
+    /// let ada = Identity::new("ada");
+    /// assert!(permissions.lets_in("Notes", Some(&ada), "ada") && !permissions.lets_in("Notes", Some(&ada), "bob"));
+    /// # Ok::<(), hostel_core::allow::BadRule>(())
+    /// ```
+    pub fn lets_in(&self, class: &str, who: Option<&Identity>, agent: &str) -> bool {
+        let rules = self.of(&kebab(class)).or(self.default_rules());
+        rules.is_none_or(|rules| permits(rules, who, agent))
     }
 
     pub(super) fn of(&self, namespace: &str) -> Option<&[Rule]> {

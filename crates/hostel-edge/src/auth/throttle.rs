@@ -4,8 +4,16 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use hostel_core::Identity;
 use hostel_protocol::refusal::{Code, Refusal};
+use http::Extensions;
 
-use crate::rate::{Buckets, Rate};
+use super::{
+    address,
+    patience::{HOLD, Patience},
+};
+use crate::{
+    listener::ConnInfo,
+    rate::{Buckets, Rate},
+};
 
 /// How often one address, and one identity, may do what. `None` means as often as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +24,8 @@ pub struct Rates {
     pub requests: Option<Rate>,
     /// Messages on sockets. A client that sends more is read more slowly; nothing is lost.
     pub messages: Option<Rate>,
-    /// Wrong credentials from one address; then none of that address is looked at for a while. Default 60 a minute.
+    /// Wrong credentials from one address; then none of that address is looked at for a while. Default 60 a minute. Each is
+    /// refused after a second, and the connection closed.
     pub wrong_tokens: Option<Rate>,
 }
 
@@ -34,6 +43,7 @@ pub(crate) struct Throttle {
     requests: Option<Buckets>,
     messages: Option<Arc<Buckets>>,
     wrong_tokens: Option<Buckets>,
+    patience: Patience,
 }
 
 /// Whom a rate is kept for.
@@ -44,16 +54,21 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    /// The network of an address: who has one IPv6 address has all of its last 64 bits.
+    /// Whoever is at an address.
     pub(crate) fn address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-        })
+        Self::Address(network(address))
     }
 
     pub(crate) fn identity(identity: &Identity) -> Self {
         Self::Identity(identity.issuer().map(Into::into), identity.subject().into())
+    }
+}
+
+/// The network of an address: who has one IPv6 address has all of its last 64 bits.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
     }
 }
 
@@ -70,6 +85,7 @@ impl Throttle {
             requests: rates.requests.map(Buckets::new),
             messages: rates.messages.map(Buckets::new).map(Arc::new),
             wrong_tokens: rates.wrong_tokens.map(Buckets::new),
+            patience: Patience::default(),
         }
     }
 
@@ -101,6 +117,18 @@ impl Throttle {
         }
     }
 
+    /// Has whoever showed wrong credentials wait for the refusal, which is the last thing that is said on this connection.
+    pub(crate) async fn keep_waiting(&self, extensions: &Extensions) {
+        let info = extensions.get::<ConnInfo>();
+        let (Some(info), Some(address), Some(_)) = (info, address(extensions), &self.wrong_tokens) else { return };
+        info.close_after_answer();
+        let Some(_place) = self.patience.place(network(address)) else { return };
+        tokio::select! {
+            () = tokio::time::sleep(HOLD) => {}
+            () = info.shutdown.cancelled() => {}
+        }
+    }
+
     /// The rate of messages of somebody, where there is one.
     pub(crate) fn meter(&self, identity: Option<&Identity>, address: Option<IpAddr>) -> Option<(Arc<Buckets>, Who)> {
         let messages = self.messages.as_ref()?;
@@ -119,4 +147,43 @@ fn too_often(what: &str, wait: Duration) -> Refusal {
 
 fn wait_for(refusal: Refusal, wait: Duration) -> Refusal {
     refusal.with_detail(crate::answer::RETRY_AFTER, wait.as_secs() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn from(address: &str) -> (Extensions, ConnInfo) {
+        let info = ConnInfo::plain(address.parse().unwrap());
+        let mut extensions = Extensions::new();
+        extensions.insert(info.clone());
+        (extensions, info)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn threat_5_a_refusal_of_wrong_credentials_waits_a_while_unless_many_of_that_address_do() {
+        let (throttle, (guesser, _)) = (Throttle::default(), from("10.0.0.1:1"));
+        let begun = Instant::now();
+        let waited = futures_util::future::join_all((0..20).map(|_| async {
+            throttle.keep_waiting(&guesser).await;
+            begun.elapsed()
+        }));
+        let waited = waited.await;
+        assert_eq!(waited.iter().filter(|waited| **waited == HOLD).count(), 8);
+        assert_eq!(waited.iter().filter(|waited| waited.is_zero()).count(), 12);
+        assert_eq!(begun.elapsed(), HOLD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_where_wrong_credentials_are_not_counted_nor_when_the_server_stops() {
+        let begun = Instant::now();
+        let (asker, info) = from("10.0.0.1:1");
+        Throttle::new(Rates { wrong_tokens: None, ..Rates::default() }).keep_waiting(&asker).await;
+        Throttle::default().keep_waiting(&Extensions::new()).await;
+        info.shutdown.cancel();
+        Throttle::default().keep_waiting(&asker).await;
+        assert!(begun.elapsed().is_zero());
+    }
 }

@@ -149,7 +149,7 @@ async fn open(stream: TcpStream, tls: Option<&Tls>) -> io::Result<Spoken> {
     let hello = first[0] == TLS_HELLO;
     match tls {
         Some(tls) if hello => {
-            let stream = tls.0.accept(stream).await?;
+            let stream = tls.http.accept(stream).await?;
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let stream = Stream::Tls(Box::new(stream));
             Ok(if http2 { Spoken::Http2(stream, BytesMut::new()) } else { Spoken::Http1(stream, BytesMut::new()) })
@@ -181,7 +181,12 @@ fn per_connection<S>(
 ) -> PerConnection<S> {
     PerConnection {
         service,
-        info: ConnInfo { peer, tls: edge.tls.is_some(), shutdown: edge.shutdown.clone() },
+        info: ConnInfo {
+            peer,
+            tls: edge.tls.is_some(),
+            shutdown: edge.shutdown.clone(),
+            activity: Some(Arc::clone(activity)),
+        },
         fault: io.fault_slot(),
         limits: edge.limits,
         activity: Arc::clone(activity),
@@ -219,7 +224,7 @@ const HTTP2_PING: Duration = Duration::from_secs(20);
 
 async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, service: S) {
     let limits = &edge.limits;
-    let activity = Arc::default();
+    let activity = Arc::<Activity>::default();
     let service = per_connection(edge, &io, peer, service, &activity);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -234,6 +239,14 @@ async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, servic
         () = edge.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = activity.left() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                // An answer that is still being read counts as no activity: it has as long as on any connection.
+                () = idle(limits.keep_alive, &activity) => Ok(()),
+            }
         }
         () = idle(limits.keep_alive, &activity) => {
             connection.as_mut().graceful_shutdown();

@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
 use hostel_protocol::refusal::{Code, Refusal};
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::body::Guarded;
@@ -31,10 +32,12 @@ pub(super) struct PerConnection<S> {
 }
 
 /// Whether a connection is of use to anybody.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Activity {
     begun: AtomicUsize,
     ended: AtomicUsize,
+    leaves: AtomicBool,
+    left: Notify,
 }
 
 impl Activity {
@@ -42,6 +45,26 @@ impl Activity {
     pub(super) fn seen(&self) -> (usize, bool) {
         let begun = self.begun.load(Ordering::Acquire);
         (begun, begun == self.ended.load(Ordering::Acquire))
+    }
+
+    /// It is not to be used any more: the answer under way is its last.
+    pub(super) fn leave(&self) {
+        self.leaves.store(true, Ordering::Release);
+        self.left.notify_one();
+    }
+
+    /// Completes once that was said.
+    pub(super) async fn left(&self) {
+        self.left.notified().await;
+    }
+
+    /// The answer, which tells an HTTP/1 client that it is the last. HTTP/2 has no such header and the library leaves it out there.
+    fn part(&self, mut answer: Response<Body>) -> Response<Body> {
+        let is_socket = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if self.leaves.load(Ordering::Acquire) && !is_socket {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
 }
 
@@ -73,9 +96,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
             Ok(request) => {
                 let answer = AssertUnwindSafe(self.service.clone().oneshot(request)).catch_unwind();
                 Box::pin(async move {
-                    let _running = running;
                     // The panic itself is in the log; without an answer the client would only see the connection end.
-                    answer.await.unwrap_or_else(|_| Ok(panicked()))
+                    let answer = answer.await.unwrap_or_else(|_| Ok(panicked()));
+                    answer.map(|answer| running.0.part(answer))
                 })
             }
             Err(fault) => Box::pin(std::future::ready(Ok(refusal(fault)))),

@@ -1,6 +1,7 @@
 //! TLS from PEM files.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,11 +9,17 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 /// What a listener needs to speak TLS.
 #[derive(Clone)]
-pub struct Tls(pub(super) TlsAcceptor);
+pub struct Tls {
+    /// For HTTP, whose versions it names.
+    pub(super) http: TlsAcceptor,
+    /// For every other protocol: it names none, so that a client that names its own is not turned away.
+    other: TlsAcceptor,
+}
 
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +63,23 @@ impl Tls {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
+        let other = TlsAcceptor::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self { http: TlsAcceptor::from(Arc::new(config)), other })
+    }
+
+    /// Shakes hands on a stream of another protocol, such as mail after `STARTTLS`.
+    ///
+    /// # Errors
+    /// When the other side does not, or breaks off.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the stream.
+    pub async fn accept<S>(&self, stream: S) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<S>>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        self.other.accept(stream).await
     }
 }
 

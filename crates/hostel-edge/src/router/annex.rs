@@ -32,7 +32,7 @@ use serde_json::Value;
 ///     }
 ///
 ///     fn answer(&self, _: Request<Body>, plot: Plot) -> BoxFuture<'static, Response<Body>> {
-///         Box::pin(async move { Response::new(Body::from(plot.class.info().doc)) })
+///         Box::pin(async move { Response::new(Body::from(plot.class.info().doc.to_string())) })
 ///     }
 /// }
 /// # fn demo(edge: hostel_edge::Edge) -> hostel_edge::AgentRouter {
@@ -46,6 +46,22 @@ pub trait Annex: fmt::Debug + Send + Sync + 'static {
 
     /// Answers it.
     fn answer(&self, request: Request<Body>, plot: Plot) -> BoxFuture<'static, Response<Body>>;
+
+    /// Whether it answers this request before anybody is asked who they are, and whatever agent it is for: a browser that
+    /// comes back from elsewhere brings no token. The site check came before. What it takes here must be let in by a secret
+    /// of its own.
+    fn wants_unasked(&self, request: &Request<Body>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Answers what it [wants unasked](Annex::wants_unasked).
+    fn answer_unasked(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        let _ = request;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        Box::pin(std::future::ready(response))
+    }
 }
 
 /// The agent that a request lies below.

@@ -80,7 +80,7 @@ impl AgentRouter {
             };
             let binding = &below.binding;
             // Whose it is, is a matter of the agent at the top.
-            if let Err(refusal) = self.check_permission(binding, &destination.name, destination.identity.as_ref()) {
+            if let Err(refusal) = self.may_reach(binding, destination) {
                 return Err(self.refuse(request, refusal, id));
             }
             Kind::of(&request).step("route", format_args!("on to {child}"));
@@ -130,7 +130,7 @@ impl AgentRouter {
             Err(error) => {
                 tracing::warn!(agent = %parent.agent, error = ?error, "on_before_sub_agent failed");
                 let development = self.edge.node.options().development;
-                let class = parent.binding.class.info().class;
+                let class = &parent.binding.class.info().class;
                 Err(match is_upgrade {
                     true => self.refuse(kept.request, error.to_refusal(Code::ConnectFailed), id),
                     false => failure(class, parent.agent.name(), &error, development, id),

@@ -1,6 +1,6 @@
 //! How connections end: closing handshakes and graceful shutdown.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hostel_edge::Limits;
 use tokio::io::AsyncWriteExt;
@@ -14,9 +14,7 @@ async fn a_close_frame_is_answered_in_kind_and_the_stream_ends() {
         let mut socket = server.raw_socket("").await;
         socket.write_all(&frame(0x88, payload)).await.unwrap();
         assert_eq!(read_frame(&mut socket).await, (0x88, payload.to_vec()));
-        let begun = Instant::now();
         assert_eq!(read_to_end(&mut socket).await, "");
-        assert!(begun.elapsed() < Duration::from_secs(1));
     }
 }
 

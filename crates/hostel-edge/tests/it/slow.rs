@@ -1,28 +1,24 @@
 //! Clients that take their time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hostel_edge::Limits;
 use tokio::io::AsyncWriteExt;
 
-use super::support::{Server, read_head, read_to_end};
+use super::support::{PATIENCE, Server, read_head, read_to_end};
 
-fn impatient() -> Limits {
-    Limits {
-        handshake_deadline: Duration::from_millis(300),
-        header_deadline: Duration::from_millis(300),
-        keep_alive: Duration::from_millis(300),
-        body_window: Duration::from_secs(1),
-        body_rate: 1_000,
-        ..Limits::default()
-    }
+/// One limit that is short; all others are far away.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn patient() -> Limits {
+    let far = PATIENCE * 10;
+    Limits { handshake_deadline: far, header_deadline: far, keep_alive: far, body_window: far, ..Limits::default() }
 }
 
 #[tokio::test]
 async fn threat_18_a_head_that_trickles_in_is_answered_408_at_the_deadline() {
-    let server = Server::start(impatient()).await;
+    let server = Server::start(Limits { header_deadline: SHORT, ..patient() }).await;
     let mut stream = server.connect().await;
-    let begun = Instant::now();
     let (mut reader, mut writer) = stream.split();
     let trickle = async {
         writer.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await.unwrap();
@@ -35,62 +31,53 @@ async fn threat_18_a_head_that_trickles_in_is_answered_408_at_the_deadline() {
         () = trickle => unreachable!("the server ends its side first"),
     };
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]
 async fn threat_18_a_body_below_the_minimum_rate_is_cut() {
-    let server = Server::start(impatient()).await;
+    let server = Server::start(Limits { body_window: Duration::from_secs(1), body_rate: 1_000, ..patient() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\nabc").await.unwrap();
-    let begun = Instant::now();
     let answer = read_to_end(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("body_too_slow"), "{answer}");
-    assert!(begun.elapsed() < Duration::from_secs(4));
 }
 
 #[tokio::test]
 async fn threat_18_an_idle_connection_is_closed_after_the_keep_alive_time() {
-    let server = Server::start(impatient()).await;
+    let server = Server::start(Limits { keep_alive: SHORT, header_deadline: SHORT, ..patient() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
-    let begun = Instant::now();
     assert_eq!(read_to_end(&mut stream).await, "hello");
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
 async fn threat_18_an_idle_http2_connection_is_closed_after_the_keep_alive_time() {
-    let server = Server::start(impatient()).await;
+    let server = Server::start(Limits { keep_alive: SHORT, handshake_deadline: SHORT, ..patient() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
-    let begun = Instant::now();
     read_to_end(&mut stream).await;
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
 async fn threat_17_a_half_open_connection_is_dropped_at_the_deadline() {
-    let server = Server::start(impatient()).await;
+    let server = Server::start(Limits { handshake_deadline: SHORT, ..patient() }).await;
     let mut stream = server.connect().await;
-    let begun = Instant::now();
     assert_eq!(read_to_end(&mut stream).await, "");
-    assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]
 async fn threat_18_a_client_that_takes_nothing_of_its_answer_is_dropped() {
-    let server =
-        Server::start(Limits { connections: 1, write_deadline: Duration::from_millis(300), ..Limits::default() }).await;
+    let server = Server::start(Limits { connections: 1, write_deadline: SHORT, ..patient() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
-    let begun = Instant::now();
     let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    while server.exchange(request).await.starts_with("HTTP/1.1 503") {
-        assert!(begun.elapsed() < Duration::from_secs(5));
-        tokio::task::yield_now().await;
-    }
+    let room = async {
+        while server.exchange(request).await.starts_with("HTTP/1.1 503") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.expect("it is dropped");
 }

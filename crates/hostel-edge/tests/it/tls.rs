@@ -36,6 +36,11 @@ fn files() -> Files {
 }
 
 async fn connect(server: &Server, certificate: &str, alpn: &[u8]) -> TlsStream<TcpStream> {
+    let name = "localhost".try_into().unwrap();
+    connector(certificate, alpn).connect(name, server.connect().await).await.unwrap()
+}
+
+fn connector(certificate: &str, alpn: &[u8]) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -44,9 +49,17 @@ async fn connect(server: &Server, certificate: &str, alpn: &[u8]) -> TlsStream<T
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
-    let connector = TlsConnector::from(Arc::new(config));
-    let name = "localhost".try_into().unwrap();
-    connector.connect(name, server.connect().await).await.unwrap()
+    TlsConnector::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn another_protocol_may_be_named_where_http_is_not_spoken() {
+    let files = files();
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let connector = connector(&files.certificate, b"smtp");
+    let asked = connector.connect("localhost".try_into().unwrap(), near);
+    let (asked, accepted) = tokio::join!(asked, files.tls.accept(far));
+    assert!(asked.is_ok() && accepted.is_ok());
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use lettre::{
     Message,
     message::{
-        Mailbox, MultiPart,
-        header::{HeaderName, HeaderValue},
+        Mailbox, MultiPart, SinglePart,
+        header::{ContentType, HeaderName, HeaderValue},
     },
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Letter, Mail, post};
+use super::{Letter, Mail, email::Attachment, post};
 
 /// How often a mail is tried: for about a day.
 const RETRY: Retry = Retry { attempts: 32, first: Duration::from_secs(5), longest: Duration::from_secs(3600) };
@@ -102,9 +102,10 @@ impl Outbox {
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ));
-        let message = match letter.html {
-            Some(html) => builder.multipart(MultiPart::alternative_plain_html(letter.text, html)),
-            None => builder.body(letter.text),
+        let message = match (letter.html, letter.attachments.is_empty()) {
+            (Some(html), true) => builder.multipart(MultiPart::alternative_plain_html(letter.text, html)),
+            (None, true) => builder.body(letter.text),
+            (html, false) => builder.multipart(with_files(letter.text, html, letter.attachments)?),
         };
         let message = message.map_err(|error| invalid(&error.to_string()))?;
         let envelope = message.envelope();
@@ -132,13 +133,29 @@ impl Outbox {
     }
 }
 
+fn with_files(text: String, html: Option<String>, files: Vec<Attachment>) -> Result<MultiPart> {
+    let whole = match html {
+        Some(html) => MultiPart::mixed().multipart(MultiPart::alternative_plain_html(text, html)),
+        None => MultiPart::mixed().singlepart(SinglePart::plain(text)),
+    };
+    files.into_iter().try_fold(whole, |whole, file| {
+        let kind = &file.content_type;
+        let kind = ContentType::parse(kind).map_err(|error| invalid(&format!("{kind:?} is no media type: {error}")))?;
+        let part = lettre::message::Attachment::new(file.name.unwrap_or_default()).body(file.bytes, kind);
+        Ok(whole.singlepart(part))
+    })
+}
+
 /// A line break would begin a header of the writer's choice.
 fn refuse_line_breaks(letter: &Letter) -> Result<()> {
     let own = letter.headers.iter().flat_map(|(name, value)| [name, value]);
     let addresses = letter.to.iter().chain(&letter.cc).chain(&letter.bcc).chain(&letter.from).chain(&letter.reply_to);
-    let mut all = addresses.chain(own).chain([&letter.subject]).chain(&letter.references);
+    let files = letter.attachments.iter().flat_map(|file| file.name.iter().chain([&file.content_type]));
+    let mut all = addresses.chain(own).chain([&letter.subject]).chain(&letter.references).chain(files);
     if all.any(|text| text.chars().any(char::is_control)) {
-        return Err(invalid("an address, a header or the subject has a line break or another control character in it"));
+        return Err(invalid(
+            "an address, a header, the name of a file or the subject has a line break or another control character in it",
+        ));
     }
     Ok(())
 }

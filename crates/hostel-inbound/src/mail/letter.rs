@@ -1,5 +1,7 @@
 //! A mail that is to be sent.
 
+use super::email::Attachment;
+
 /// A mail that an agent writes.
 ///
 /// ```
@@ -21,6 +23,7 @@ pub struct Letter {
     pub(super) headers: Vec<(String, String)>,
     pub(super) in_reply_to: Option<String>,
     pub(super) references: Option<String>,
+    pub(super) attachments: Vec<Attachment>,
 }
 
 impl Letter {
@@ -74,6 +77,19 @@ impl Letter {
     /// The same as HTML, for those who show it.
     pub fn html(mut self, html: impl Into<String>) -> Self {
         self.html = Some(html.into());
+        self
+    }
+
+    /// A file that goes with it: its name, its media type, and its bytes. The whole letter, with a third more for each file,
+    /// waits in the queue, so it is bounded by what an order may be (1 MiB).
+    pub fn attach(
+        mut self,
+        name: impl Into<String>,
+        content_type: impl Into<String>,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Self {
+        let (name, content_type, bytes) = (Some(name.into()), content_type.into(), bytes.into());
+        self.attachments.push(Attachment { name, content_type, bytes });
         self
     }
 

@@ -59,9 +59,12 @@ impl Listener {
     /// Listens where the options of `mail` say; `None` if they say nowhere.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or the options want TLS and have no certificate.
     pub async fn bind(mail: Mail, node: Node) -> io::Result<Option<Self>> {
         let Some(address) = mail.0.options.listen else { return Ok(None) };
+        if mail.0.options.require_tls && mail.0.options.tls.is_none() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "mail: require_tls needs a certificate (tls)"));
+        }
         let socket = TcpListener::bind(address).await?;
         tracing::info!(address = %socket.local_addr()?, "listening for mail");
         Ok(Some(Self { socket, mail, node }))

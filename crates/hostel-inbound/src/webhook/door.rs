@@ -10,7 +10,7 @@ use axum::{
     routing::post,
 };
 use hostel_core::{AgentId, Error, Result, task::Order};
-use hostel_edge::{listener::ConnInfo, problem};
+use hostel_edge::{Edge, problem};
 use hostel_protocol::{
     name::check_name,
     refusal::{Code, Refusal},
@@ -30,7 +30,7 @@ const MOST_RECIPIENTS: usize = 20;
 
 /// What the handlers share.
 struct Door {
-    node: Node,
+    edge: Edge,
     vault: Option<Vault>,
     mail: Option<Mail>,
     hooks: BTreeMap<String, Webhook>,
@@ -38,8 +38,8 @@ struct Door {
 }
 
 /// The routes of webhooks, to come before those of agents.
-pub fn routes(node: Node, vault: Option<Vault>, mail: Option<Mail>, hooks: BTreeMap<String, Webhook>) -> Router {
-    let door = Door { node, vault, mail, hooks, throttle: Throttle::default() };
+pub fn routes(edge: Edge, vault: Option<Vault>, mail: Option<Mail>, hooks: BTreeMap<String, Webhook>) -> Router {
+    let door = Door { edge, vault, mail, hooks, throttle: Throttle::default() };
     Router::new().route("/hooks/{name}", post(receive)).with_state(Arc::new(door))
 }
 
@@ -64,16 +64,15 @@ pub fn check(node: &Node, hooks: &BTreeMap<String, Webhook>) -> Result<()> {
 }
 
 async fn receive(State(door): State<Arc<Door>>, Path(name): Path<String>, request: Request) -> Response {
-    let address = request.extensions().get::<ConnInfo>().map(|info| info.peer.ip());
+    let address = door.edge.neighbourhood(request.headers(), request.extensions());
     if let Err(refusal) = door.throttle.check(address) {
         return problem(&refusal, None);
     }
     match door.take(&name, request).await {
         Ok(answer) => answer,
         Err(refusal) => {
-            if matches!(refusal.code, Code::HookUnknown | Code::HookSignature | Code::HookStale) {
-                door.throttle.note_bad(address);
-            }
+            let wrong = matches!(refusal.code, Code::HookUnknown | Code::HookSignature | Code::HookStale);
+            let refusal = if wrong { door.throttle.was_wrong(address, refusal) } else { refusal };
             tracing::warn!(hook = %name.escape_debug(), code = refusal.code.as_str(), "a webhook was refused: {}", refusal.message);
             problem(&refusal, None)
         }
@@ -120,9 +119,9 @@ impl Door {
             let message = "The recipient is missing: post to ?from=..&to=..";
             return Err(Refusal::new(Code::MailUnroutable, message));
         }
-        let agents = to.iter().map(|to| Ok((to.clone(), mail.resolve(&self.node, &from, to)?)));
+        let agents = to.iter().map(|to| Ok((to.clone(), mail.resolve(self.edge.node(), &from, to)?)));
         let to = agents.collect::<std::result::Result<Vec<_>, Refusal>>()?;
-        mail.take(&self.node, Taken { from: &from, to: &to, raw }).await?;
+        mail.take(self.edge.node(), Taken { from: &from, to: &to, raw }).await?;
         Ok(answer(StatusCode::ACCEPTED, &json!({"queued": to.len()})))
     }
 
@@ -141,7 +140,7 @@ impl Door {
             source: Some(format!("webhook {} {}", delivery.hook, delivery.id)),
             ..Order::new(task.unwrap_or_else(|| hook.task.clone()), &(&delivery,))?
         };
-        let run = self.node.order(&agent, order, Some(&read.key)).await?;
+        let run = self.edge.node().order(&agent, order, Some(&read.key)).await?;
         tracing::debug!(hook = delivery.hook, id = delivery.id, agent = %agent, run = %run, "a webhook is queued");
         Ok(answer(StatusCode::ACCEPTED, &json!({"queued": run})))
     }

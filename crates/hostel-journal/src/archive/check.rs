@@ -4,11 +4,11 @@
 use std::io;
 
 use super::format::{ENTRY, FACTS, Facts, IndexEntry, head_mark};
-use super::gaps::Gaps;
+use super::gaps::{Gap, Gaps};
 use super::names::{FileName, HISTORY, PENDING, Pending, dir, sort_out};
 use super::past::open_pending;
 use super::walk::{Step, Walk};
-use super::{Archive, read::Hist};
+use super::{Archive, read::Hist, roll};
 use crate::Lsn;
 use crate::disk::{Disk, DiskFile};
 use crate::record::{AgentId, BodyHead, HEADER, Header};
@@ -58,6 +58,16 @@ impl<D: Disk> Archive<D> {
             if !namespace.contains('.') {
                 self.check_class(&namespace, findings)?;
             }
+        }
+        match self.absent() {
+            Ok(absent) => absent.into_iter().for_each(|(namespace, name)| {
+                let agent = if let FileName::Import { agent } = name { Some(agent) } else { None };
+                tell_gone(findings, &name.path(&namespace), agent, &name.gap());
+            }),
+            Err(error) => tell(findings, roll::PATH, None, error.to_string()),
+        }
+        for awaited in self.absent_segments()? {
+            tell_gone(findings, &awaited.segment.path(), None, &[awaited.gap()]);
         }
         Ok(())
     }
@@ -249,6 +259,12 @@ impl Findings for Counting<'_> {
     fn file(&mut self, bytes: u64) {
         self.findings.file(bytes);
     }
+}
+
+/// What was in a file that is gone cannot be asked what it has written.
+fn tell_gone(findings: &mut dyn Findings, path: &str, agent: Option<AgentId>, gaps: &[Gap]) {
+    gaps.iter().for_each(|gap| findings.gap(gap.agent, gap.lsn));
+    tell(findings, path, agent, "it is gone".to_owned());
 }
 
 fn tell(findings: &mut dyn Findings, path: &str, agent: Option<AgentId>, what: String) {

@@ -4,8 +4,10 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::Archive;
+use super::awaited::Awaited;
 use super::gaps::{Gap, Gaps};
 use super::names::{HISTORY, PENDING, Pending};
+use super::past::open_segment;
 use crate::disk::{Disk, DiskFile};
 use crate::record::AgentId;
 use crate::segment::Extent;
@@ -27,14 +29,19 @@ impl<D: Disk> Archive<D> {
             self.disk.remove(segment_path)?;
             return self.disk.sync_dir(DIR);
         }
-        let path = Pending { id, end }.path();
-        match self.disk.rename(segment_path, &path) {
+        let segment = Pending { id, end };
+        // Of one whose header cannot be read nothing would be missed.
+        let awaited =
+            open_segment(&self.disk, segment_path, end).map(|(header, _)| Awaited::new(segment, &header)).ok();
+        let _one = self.handing_over.lock();
+        let came = match self.disk.rename(segment_path, &segment.path()) {
             // It was handed over before, and may have been taken apart since.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            other => other.map(|()| true)?,
+        };
         self.disk.sync_dir(PENDING)?;
-        self.disk.sync_dir(DIR)
+        self.disk.sync_dir(DIR)?;
+        awaited.filter(|_| came).map_or(Ok(()), |awaited| self.expect(awaited))
     }
 
     /// Takes a copy of a segment that stays where it is, because it is damaged and somebody may want to look at it.
@@ -58,8 +65,13 @@ impl<D: Disk> Archive<D> {
             at += read as u64;
         }
         to.sync()?;
-        self.disk.rename(NEW, &Pending { id, end }.path())?;
-        self.disk.sync_dir(PENDING)
+        let segment = Pending { id, end };
+        let awaited =
+            open_segment(&self.disk, segment_path, end).map(|(header, _)| Awaited::new(segment, &header)).ok();
+        let _one = self.handing_over.lock();
+        self.disk.rename(NEW, &segment.path())?;
+        self.disk.sync_dir(PENDING)?;
+        awaited.map_or(Ok(()), |awaited| self.expect(awaited))
     }
 
     /// Remembers that something of `agent` at or before `lsn` will never be in history, or is not in its file: no image is

@@ -105,7 +105,7 @@ pub(super) fn dir(namespace: &str) -> String {
     format!("{HISTORY}/{namespace}")
 }
 
-fn hex(digits: &str) -> Option<u64> {
+pub(super) fn hex(digits: &str) -> Option<u64> {
     (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
 }
 

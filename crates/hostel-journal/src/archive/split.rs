@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::Archive;
+use super::awaited::Awaited;
 use super::format::FileKind;
 use super::gaps::{Gap, Gaps};
 use super::names::{FileName, PENDING, Pending};
@@ -53,6 +54,8 @@ impl<D: Disk> Archive<D> {
             }
         }
         points::pass("archived")?;
+        self.call_roll()?;
+        self.expect_no_more(Awaited::new(pending, &header))?;
         let _nobody_looks = self.files.write();
         self.disk.remove(&pending.path())?;
         self.disk.sync_dir(PENDING)?;

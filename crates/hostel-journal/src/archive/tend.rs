@@ -40,7 +40,8 @@ impl<D: Disk> Archive<D> {
     fn tend_all(&self, now_ms: i64, done: &mut Tended) -> io::Result<()> {
         let pending = self.pending()?;
         let namespaces = self.namespaces()?;
-        if pending.is_empty() && namespaces.is_empty() {
+        let nothing = pending.is_empty() && namespaces.is_empty() && self.awaited()?.is_empty();
+        if nothing && !self.has_roll()? {
             return Ok(());
         }
         self.make_ready()?;
@@ -49,6 +50,9 @@ impl<D: Disk> Archive<D> {
             let _step = self.steps.write();
             self.forget(namespace)?;
         }
+        // Before anything is folded over what may be missing.
+        self.call_for_segments()?;
+        self.call_roll()?;
         let mut failed = Ok(());
         for pending in pending {
             let _step = self.steps.write();
@@ -66,6 +70,10 @@ impl<D: Disk> Archive<D> {
             let _step = self.steps.write();
             done.merged += self.retain(&namespace, now_ms)?;
         }
+        {
+            let _step = self.steps.write();
+            self.call_roll()?;
+        }
         failed
     }
 
@@ -74,6 +82,7 @@ impl<D: Disk> Archive<D> {
         if files.is_empty() {
             return Ok(());
         }
+        self.strike(namespace, files)?;
         let _nobody_looks = self.files.write();
         files.iter().try_for_each(|name| self.disk.remove(&name.path(namespace)))?;
         self.disk.sync_dir(&names::dir(namespace))
@@ -83,6 +92,7 @@ impl<D: Disk> Archive<D> {
     fn forget(&self, namespace: &str) -> io::Result<()> {
         let (count, replaced) = sort_out(&self.disk.list(&names::dir(namespace))?);
         self.remove(namespace, &replaced)?;
+        self.strike(namespace, &count)?;
         count.iter().try_for_each(|name| self.remove(namespace, std::slice::from_ref(name)))
     }
 }

@@ -122,18 +122,26 @@ fn fill(file: &File, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads what there is of a file at `at`, as [`DiskFile::read_at`] has it.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn read_at(file: &File, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while read < into.len() {
+        match file.read_at(&mut into[read..], at + read as u64) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
+}
+
 impl DiskFile for LocalFile {
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut read = 0;
-        while read < into.len() {
-            match self.0.read_at(&mut into[read..], at + read as u64) {
-                Ok(0) => break,
-                Ok(n) => read += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(read)
+        read_at(&self.0, at, into)
     }
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {

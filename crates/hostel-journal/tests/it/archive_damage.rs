@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use hostel_journal::{Archive, Disk, Kind, Log, LogOptions, Retention, Tail};
+use hostel_journal::record::Header;
+use hostel_journal::{AgentId, Archive, Disk, Findings, Flaw, Kind, Log, LogOptions, Lsn, Retention, Tail};
 
 use super::archive::{FOREVER, append, archive, entry_in, hand_over, id, log, turns};
-use super::disk::SimDisk;
+use super::disk::{Faults, Random, SimDisk};
 
 #[test]
 fn every_flipped_byte_of_a_history_file_is_told_to_one_agent_at_most() {
@@ -132,5 +133,140 @@ fn damage_in_a_segment_that_was_handed_over_costs_what_is_damaged() {
         let listing = archive.listing(&log.live(), "n", id(2)).unwrap();
         assert_eq!(turns(&listing.records), [2, 4, 7]);
         assert!(!listing.records[2].broken);
+    }
+}
+
+/// What a check finds: flaws, and how far gaps reach.
+#[derive(Debug, Default)]
+struct Found {
+    flaws: Vec<(String, String)>,
+    gaps: Vec<Lsn>,
+}
+
+impl Findings for Found {
+    fn record(&mut self, _: &Header, _: &str, _: &str, _: &[u8]) {}
+
+    fn gap(&mut self, _: Option<AgentId>, lsn: Lsn) {
+        self.gaps.push(lsn);
+    }
+
+    fn flaw(&mut self, flaw: Flaw) {
+        self.flaws.push((flaw.path, flaw.what));
+    }
+
+    fn file(&mut self, _: u64) {}
+}
+
+fn checked(disk: &SimDisk) -> Found {
+    let mut found = Found::default();
+    archive(disk).check(&mut found).unwrap();
+    found
+}
+
+/// One life of the log, which hands over a segment that nobody takes apart.
+fn leave_one(disk: &SimDisk, epoch: u64, kind: Kind) {
+    let tail = Tail { lsn: 2 * (epoch - 1), ..Tail::default() };
+    let mut log = Log::begin(disk.clone(), LogOptions { segment_bytes: 0 }, epoch, tail, 10 * epoch, epoch).unwrap();
+    let turns = [entry_in(epoch, 1, "n", kind, 2 * epoch - 1), entry_in(epoch, 2, "n", Kind::Create, 2 * epoch)];
+    log.append(turns.iter()).unwrap();
+    log.end(None, |_, extent| archive(disk).take_over(&extent.path(), extent.id, extent.end)).unwrap();
+}
+
+#[test]
+fn a_segment_that_waits_and_goes_missing_is_found_wherever_it_stood_and_no_image_is_carried_across() {
+    for lost in 0..3 {
+        let disk = SimDisk::default();
+        leave_one(&disk, 1, Kind::Create);
+        leave_one(&disk, 2, Kind::Commit);
+        leave_one(&disk, 3, Kind::Commit);
+        let whole = checked(&disk);
+        assert!(whole.flaws.is_empty() && whole.gaps.is_empty(), "{whole:?}");
+        let path = format!("history/pending/{}", disk.list("history/pending").unwrap()[lost]);
+        disk.remove(&path).unwrap();
+        let found = checked(&disk);
+        assert_eq!(found.flaws, [(path, "it is gone".to_owned())]);
+        assert_eq!(found.gaps, [2 * lost as u64 + 1]);
+
+        archive(&disk).tend(0).unwrap();
+        let listing = archive(&disk).listing(&[], "n", id(1)).unwrap();
+        let left: Vec<i64> = [1, 3, 5].into_iter().filter(|turn| *turn != found.gaps[0] as i64).collect();
+        assert_eq!(turns(&listing.records), left);
+        let broken: Vec<bool> = listing.records.iter().map(|past| past.broken).collect();
+        assert_eq!(broken, [false, lost == 1], "segment {lost}");
+        let tended = checked(&disk);
+        assert_eq!((tended.flaws.len(), tended.gaps), (0, found.gaps), "it is a gap from now on, and no news");
+    }
+}
+
+/// Two segments wait to be taken apart.
+fn two_wait() -> SimDisk {
+    let disk = SimDisk::default();
+    leave_one(&disk, 1, Kind::Create);
+    leave_one(&disk, 2, Kind::Commit);
+    disk.set_faults(Faults::default());
+    disk
+}
+
+#[test]
+fn a_file_whose_name_was_never_made_durable_is_not_missed_after_the_loss_of_power() {
+    for (sync, at) in (1..=8).flat_map(|sync| (0..16).map(move |at| (sync, at))) {
+        let disk = two_wait();
+        disk.set_faults(Faults { sync_fails_at: Some(sync), ..Faults::default() });
+        archive(&disk).tend(0).unwrap_err();
+        disk.set_faults(Faults { cut_at: Some(at), ..Faults::default() });
+        archive(&disk).tend(0).unwrap_err();
+        disk.power_cut(&mut Random(at));
+        archive(&disk).tend(0).unwrap();
+        let found = checked(&disk);
+        assert!(found.flaws.is_empty() && found.gaps.is_empty(), "sync {sync}, change {at}: {found:?}");
+        let kept = archive(&disk).records("n", id(1)).unwrap();
+        assert_eq!(turns(&kept), [1, 3], "sync {sync}, change {at}");
+        assert!(kept.iter().all(|past| !past.broken), "sync {sync}, change {at}");
+    }
+}
+
+#[test]
+fn a_segment_that_was_taken_apart_is_not_missed_wherever_the_power_went() {
+    let whole = two_wait();
+    archive(&whole).tend(0).unwrap();
+    assert!(whole.changes() > 15 && whole.list("history/pending").unwrap().is_empty());
+    for at in 0..whole.changes() {
+        let disk = two_wait();
+        disk.set_faults(Faults { cut_at: Some(at), ..Faults::default() });
+        assert!(archive(&disk).tend(0).is_err(), "change {at}");
+        disk.power_cut(&mut Random(at));
+        for tended in [false, true] {
+            let found = checked(&disk);
+            assert!(found.flaws.is_empty() && found.gaps.is_empty(), "change {at}, {tended}: {found:?}");
+            archive(&disk).tend(0).unwrap();
+        }
+        assert_eq!(turns(&archive(&disk).records("n", id(1)).unwrap()), [1, 3], "change {at}");
+    }
+}
+
+#[test]
+fn a_hand_over_that_the_power_interrupts_leaves_nothing_that_is_missed() {
+    let ended = |disk: &SimDisk| {
+        let log = &mut log(disk);
+        append(log, &[(1, Kind::Create)]);
+        disk.set_faults(Faults::default());
+        log.turn_over().unwrap();
+        log.retire(None)[0]
+    };
+    let whole = SimDisk::default();
+    let extent = ended(&whole);
+    whole.set_faults(Faults::default());
+    archive(&whole).take_over(&extent.path(), extent.id, extent.end).unwrap();
+    for at in 0..whole.changes() {
+        let disk = SimDisk::default();
+        let extent = ended(&disk);
+        disk.set_faults(Faults { cut_at: Some(at), ..Faults::default() });
+        archive(&disk).take_over(&extent.path(), extent.id, extent.end).unwrap_err();
+        disk.power_cut(&mut Random(at));
+        assert!(checked(&disk).flaws.is_empty(), "change {at}");
+        archive(&disk).take_over(&extent.path(), extent.id, extent.end).unwrap();
+        archive(&disk).tend(0).unwrap();
+        assert_eq!(turns(&archive(&disk).records("n", id(1)).unwrap()), [1], "change {at}");
+        assert!(checked(&disk).flaws.is_empty(), "change {at}");
     }
 }

@@ -123,6 +123,8 @@ const FOUND: &[u64] = &[
     17933,
     // A base of images had its name, but the sync of that had failed; what it replaces was removed, the power cut.
     4522,
+    // A file of history had its name, but the sync of that had failed; it was put on the list of what there should be, the power cut.
+    9408,
 ];
 
 #[test]

@@ -104,6 +104,7 @@ const _: () = {
                 })),
                 cancel_on_disconnect: false,
                 allow: &[],
+                offer: ::hostel::Offer::Tool,
                 signature: |book| {
                     ::hostel::__private::Signature::new()
                         .param("by", ::hostel::__private::TypeProbe::<i64>::new().ts_input(book))
@@ -127,6 +128,7 @@ const _: () = {
                 })),
                 cancel_on_disconnect: false,
                 allow: &[],
+                offer: ::hostel::Offer::Tool,
                 signature: |book| {
                     ::hostel::__private::Signature::new()
                         .param("to", ::hostel::__private::TypeProbe::<Bound>::new().ts_input(book))

@@ -223,7 +223,7 @@ fn a_class_is_described_without_an_instance() {
     let class = ClassOf::<Counter>::new();
     let info = hostel::erased::Class::info(&class);
     assert_eq!(
-        (info.class, &*info.namespace, info.doc),
+        (&*info.class, &*info.namespace, &*info.doc),
         ("CounterAgent", "counter-agent", "A counter.\n\nOf anything.")
     );
     assert!(!info.options.send_identity_on_connect);

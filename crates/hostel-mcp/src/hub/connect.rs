@@ -1,33 +1,37 @@
 //! Connections to MCP servers, by the official SDK.
+#![expect(deprecated, reason = "sampling is for servers of the revisions that have it")]
 
 use std::{
-    collections::HashMap,
     process::Stdio,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
-use hostel_core::{Error, Result};
+use hostel_core::{AgentId, BoxFuture, Error, Result};
 use hostel_protocol::refusal::Code;
-use hostel_vault::{SecretValue, VaultError};
-use http::{HeaderName, HeaderValue};
 use rmcp::{
-    ClientHandler, ServiceError,
-    model::{CallToolRequestParams, ClientConfig, Implementation, ProtocolVersion, Tool},
-    service::{ClientLifecycleMode, NotificationContext, RoleClient, RunningService, serve_client_with_lifecycle},
-    transport::{
-        StreamableHttpClientTransport, child_process::TokioChildProcess,
-        streamable_http_client::StreamableHttpClientTransportConfig,
+    ClientHandler, ErrorData, ServiceError,
+    model::{
+        CallToolRequestParams, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+        ElicitResult, Implementation, ProtocolVersion, Tool,
     },
+    service::{
+        ClientLifecycleMode, NotificationContext, RequestContext, RoleClient, RunningService,
+        serve_client_with_lifecycle,
+    },
+    transport::child_process::TokioChildProcess,
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, DuplexStream},
     process::Command,
+    sync::{Semaphore, SemaphorePermit},
 };
 
-use super::{McpHub, agent::AgentServers, entry::Entry};
+use super::{McpHub, agent::AgentServers, answer, entry::Entry, remote};
 use crate::{
-    client::{Header, McpTool, Place, Server, ServerId},
+    client::{Answering, McpTool, Place, Server, ServerId},
+    launch::Launched,
     output::ToolOutput,
     settings::Program,
 };
@@ -35,11 +39,23 @@ use crate::{
 pub(super) type Peer = rmcp::service::Peer<RoleClient>;
 pub(super) type Service = RunningService<RoleClient, Listener>;
 
-/// Hears what the server says by itself. It offers neither sampling nor elicitation, and no roots.
+/// Hears what the server says by itself, and has the agent answer what it asks, where that says how. It offers no roots.
 pub(super) struct Listener {
     hub: McpHub,
     servers: Arc<AgentServers>,
     entry: Weak<Entry>,
+    answering: Answering,
+    asking: Semaphore,
+}
+
+/// The most questions of one server that wait for their answers.
+const MOST_QUESTIONS: usize = 16;
+
+/// A place among the questions that wait. Each is a call of the agent, and perhaps a model's work: a server cannot have any
+/// number of them.
+fn place(asking: &Semaphore) -> Result<SemaphorePermit<'_>, ErrorData> {
+    let full = format!("{MOST_QUESTIONS} questions of this server wait already; ask again when one is answered.");
+    asking.try_acquire().map_err(|_| ErrorData::invalid_request(full, None))
 }
 
 impl Listener {
@@ -55,7 +71,26 @@ impl ClientHandler for Listener {
     fn get_info(&self) -> ClientConfig {
         let mut info = ClientConfig::default();
         info.client_info = Implementation::new("hostel", env!("CARGO_PKG_VERSION"));
+        info.capabilities = answer::capabilities(&self.answering);
         info
+    }
+
+    async fn create_elicitation(
+        &self,
+        asked: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let _place = place(&self.asking)?;
+        answer::form(&self.hub, &self.servers.id, &self.answering, asked).await
+    }
+
+    async fn create_message(
+        &self,
+        asked: CreateMessageRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        let _place = place(&self.asking)?;
+        answer::model(&self.hub, &self.servers.id, &self.answering, asked).await
     }
 
     async fn on_tool_list_changed(&self, context: NotificationContext<RoleClient>) {
@@ -72,47 +107,25 @@ impl ClientHandler for Listener {
 }
 
 /// Connects to a server.
-pub(super) async fn open(
-    hub: &McpHub,
-    server: &Server,
-    entry: Weak<Entry>,
-    servers: &Arc<AgentServers>,
-) -> Result<Service> {
-    let listener = Listener { hub: hub.clone(), servers: Arc::clone(servers), entry };
-    match &server.place {
-        Place::Http(url) => http(hub, url, &server.headers, listener).await,
-        Place::Program(name) => program(hub, name, listener).await,
+pub(super) async fn open(hub: &McpHub, entry: &Arc<Entry>, servers: &Arc<AgentServers>) -> Result<Service> {
+    let listener = || listener(hub, entry, servers);
+    match &entry.row.server.place {
+        Place::Http(url) => Box::pin(remote::open(hub, entry, servers, url)).await,
+        Place::Program(name) => program(hub, name, listener()).await,
+        Place::Launched(program) => launched(hub.clone(), servers.id.clone(), program.clone(), listener()).await,
     }
+}
+
+/// Who listens to a server.
+pub(super) fn listener(hub: &McpHub, entry: &Arc<Entry>, servers: &Arc<AgentServers>) -> Listener {
+    let answering = entry.row.server.answering.clone();
+    let (hub, servers) = (hub.clone(), Arc::clone(servers));
+    Listener { hub, servers, entry: Arc::downgrade(entry), answering, asking: Semaphore::new(MOST_QUESTIONS) }
 }
 
 /// Asks for the newest revision, and falls back to the handshake of the older ones.
-fn lifecycle() -> ClientLifecycleMode {
+pub(super) fn lifecycle() -> ClientLifecycleMode {
     ClientLifecycleMode::Auto { preferred_versions: vec![ProtocolVersion::V_2026_07_28], legacy_version: None }
-}
-
-async fn http(hub: &McpHub, url: &str, headers: &[Header], listener: Listener) -> Result<Service> {
-    hub.check(&Server::http(url))?;
-    let mut config = StreamableHttpClientTransportConfig::with_uri(url);
-    config.custom_headers = revealed(hub, headers).await?;
-    let transport = StreamableHttpClientTransport::with_client(hub.0.fetch.unchecked_client().clone(), config);
-    serve_client_with_lifecycle(listener, transport, lifecycle()).await.map_err(|error| unavailable(&error))
-}
-
-/// Header values, with secrets from the vault.
-async fn revealed(hub: &McpHub, headers: &[Header]) -> Result<HashMap<HeaderName, HeaderValue>> {
-    let mut revealed = HashMap::new();
-    for Header { name, value, secret } in headers {
-        let secret = match secret {
-            Some(named) => SecretValue::named(named.parse().map_err(|error: VaultError| error.to_error())?),
-            None => SecretValue::outright(""),
-        };
-        let secret = secret.reveal(hub.0.vault.as_ref()).await.map_err(|error| error.to_error())?;
-        let name: HeaderName = name.parse()?;
-        let mut value = HeaderValue::from_str(&format!("{value}{}", secret.expose()))?;
-        value.set_sensitive(true);
-        revealed.insert(name, value);
-    }
-    Ok(revealed)
 }
 
 async fn program(hub: &McpHub, name: &str, listener: Listener) -> Result<Service> {
@@ -128,6 +141,50 @@ async fn program(hub: &McpHub, name: &str, listener: Listener) -> Result<Service
     // A program is on this machine: it answers the handshake or is no server, and need not be asked twice.
     let mode = ClientLifecycleMode::Initialize;
     serve_client_with_lifecycle(listener, transport, mode).await.map_err(|error| unavailable(&error))
+}
+
+/// A program that the application's launcher starts. Boxed: the compiler loses sight of what may be sent otherwise.
+fn launched(hub: McpHub, agent: AgentId, program: Value, listener: Listener) -> BoxFuture<Result<Service>> {
+    Box::pin(started(hub, agent, program, listener))
+}
+
+/// What a program said last is told if it is no server: whoever wrote its entry has nothing else to go by.
+async fn started(hub: McpHub, agent: AgentId, program: Value, listener: Listener) -> Result<Service> {
+    let Some(launcher) = hub.0.launcher.get() else {
+        return Err(Error::coded(Code::McpUnavailable, "The program is started when the agent is next at work."));
+    };
+    let Launched { input, output, errors } = Arc::clone(launcher).launch(agent, program).await?;
+    let mut said = tokio::spawn(last_words(errors));
+    let served = serve_client_with_lifecycle(listener, (output, input), ClientLifecycleMode::Initialize).await;
+    let error = match served {
+        Ok(service) => return Ok(service),
+        Err(error) => error,
+    };
+    let words = tokio::time::timeout(LAST_WORDS, &mut said).await;
+    said.abort();
+    let words = words.ok().and_then(Result::ok).filter(|words| !words.is_empty());
+    Err(match words {
+        Some(words) => {
+            Error::coded(Code::McpUnavailable, super::show::sanitised(&format!("The program said: {words}")))
+        }
+        None => unavailable(&error),
+    })
+}
+
+/// How long a program that is no server has to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much of what it said is told, in bytes.
+const WORDS: usize = 400;
+
+/// Reads to the end, and keeps the end.
+async fn last_words(mut errors: DuplexStream) -> String {
+    let (mut kept, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = errors.read(&mut piece).await {
+        kept.extend_from_slice(&piece[..read]);
+        let over = kept.len().saturating_sub(WORDS);
+        kept.drain(..over);
+    }
+    String::from_utf8_lossy(&kept).trim().to_owned()
 }
 
 /// The command with nothing of our environment but what a program cannot do without.
@@ -205,18 +262,36 @@ fn ours(tool: Tool, id: &ServerId) -> McpTool {
     }
 }
 
+/// Why a tool gave no answer.
+pub(super) enum Unanswered {
+    /// The server wants somebody to sign in, or to let us do more.
+    SignIn(String),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unanswered {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Calls a tool.
-pub(super) async fn call(peer: &Peer, tool: &str, arguments: Value) -> Result<ToolOutput> {
+pub(super) async fn call(peer: &Peer, tool: &str, arguments: Value) -> Result<ToolOutput, Unanswered> {
     let mut params = CallToolRequestParams::new(tool.to_owned());
     params.arguments = match arguments {
         Value::Null => None,
         Value::Object(object) => Some(object),
         _ => {
             return Err(Error::coded(Code::InvalidArguments, "The arguments of a tool are a JSON object.")
-                .with_fix("hand over an object with the parameters by name, or null"));
+                .with_fix("hand over an object with the parameters by name, or null")
+                .into());
         }
     };
-    let result = peer.call_tool(params).await.map_err(|error| failed(tool, &error))?;
+    let result = peer.call_tool(params).await.map_err(|error| match error.auth_challenge() {
+        Some(challenge) => Unanswered::SignIn(challenge.to_owned()),
+        None => Unanswered::Failed(failed(tool, &error)),
+    })?;
     let mut json = serde_json::to_value(&result)?;
     if let Some(object) = json.as_object_mut() {
         object.remove("resultType");
@@ -234,7 +309,7 @@ fn failed(tool: &str, error: &ServiceError) -> Error {
     Error::coded(Code::McpCallFailed, message).with_fix("look at the tool's schema and the state of its server")
 }
 
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Error {
+pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Error {
     Error::coded(Code::McpUnavailable, super::show::sanitised(&chain(error)))
 }
 
@@ -250,4 +325,18 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_asks_too_much_is_refused_until_one_question_is_answered() {
+        let asking = Semaphore::new(MOST_QUESTIONS);
+        let mut waiting: Vec<_> = (0..MOST_QUESTIONS).map(|_| place(&asking).unwrap()).collect();
+        assert!(place(&asking).unwrap_err().message.starts_with("16 questions of this server wait already"));
+        waiting.pop();
+        assert!(place(&asking).is_ok());
+    }
 }

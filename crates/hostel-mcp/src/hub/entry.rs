@@ -13,10 +13,11 @@ use super::{
     McpHub,
     agent::AgentServers,
     connect::{self, Peer},
+    grants::{Keep, Known},
     rows::Row,
-    show,
+    show, sign_in,
 };
-use crate::client::{McpTool, ServerState, ServerStatus};
+use crate::client::{McpTool, Place, ServerState, ServerStatus};
 
 /// One registered server.
 pub(super) struct Entry {
@@ -24,6 +25,7 @@ pub(super) struct Entry {
     /// Held while it is being connected, so that all who need it share one attempt.
     live: AsyncMutex<Option<Live>>,
     seen: Mutex<Seen>,
+    known: Known,
 }
 
 struct Live {
@@ -36,6 +38,7 @@ struct Live {
 pub(super) struct Seen {
     pub(super) state: ServerState,
     pub(super) error: Option<String>,
+    pub(super) auth_url: Option<String>,
     pub(super) tools: Vec<McpTool>,
     pub(super) prompts: Vec<Value>,
     pub(super) resources: Vec<Value>,
@@ -49,6 +52,7 @@ impl Entry {
         let seen = Seen {
             state: ServerState::NotConnected,
             error: None,
+            auth_url: None,
             tools: Vec::new(),
             prompts: Vec::new(),
             resources: Vec::new(),
@@ -56,7 +60,7 @@ impl Entry {
             capabilities: Value::Null,
             used: Instant::now(),
         };
-        Arc::new(Self { row, live: AsyncMutex::default(), seen: Mutex::new(seen) })
+        Arc::new(Self { row, live: AsyncMutex::default(), seen: Mutex::new(seen), known: Known::default() })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -74,6 +78,8 @@ impl Entry {
             name: self.row.name.clone(),
             state: seen.state,
             error: seen.error.clone(),
+            auth_url: seen.auth_url.clone(),
+            place: self.row.server.place.clone(),
         }
     }
 
@@ -94,7 +100,36 @@ impl Entry {
         self.change(|seen| {
             seen.state = ServerState::Failed;
             seen.error = Some(show::sanitised(why));
+            seen.auth_url = None;
         });
+    }
+
+    /// Somebody has to sign in first, at this link.
+    pub(super) fn authenticating(&self, link: String) {
+        self.change(|seen| {
+            seen.state = ServerState::Authenticating;
+            seen.error = None;
+            seen.auth_url = Some(link);
+        });
+    }
+
+    /// Somebody has: it can be connected.
+    pub(super) fn signed_in(&self) {
+        self.change(|seen| {
+            seen.state = ServerState::NotConnected;
+            seen.auth_url = None;
+        });
+    }
+
+    fn waits_for_somebody(&self) -> bool {
+        self.seen.lock().state == ServerState::Authenticating
+    }
+
+    /// What keeps the tokens of this server, if it is one that has any.
+    pub(super) fn keep(&self, hub: &McpHub, servers: &AgentServers) -> Option<Keep> {
+        let Place::Http(url) = &self.row.server.place else { return None };
+        let (hub, agent, server) = (hub.clone(), servers.id.clone(), self.row.id.clone());
+        Some(Keep { hub, agent, server, url: url.clone(), known: Arc::clone(&self.known) })
     }
 
     /// The connection ended by itself.
@@ -113,10 +148,18 @@ impl Entry {
             return Ok(live.peer.clone());
         }
         *live = None;
+        // A link that somebody may have open stays the one that is good.
+        if self.waits_for_somebody() && hub.0.away.has(self) {
+            return Err(sign_in::asked(self));
+        }
         match self.connect(hub, servers).await {
             Ok((peer, guard)) => {
                 *live = Some(Live { peer: peer.clone(), _until_dropped: guard });
                 Ok(peer)
+            }
+            Err(error) if self.waits_for_somebody() => {
+                hub.show(servers);
+                Err(error)
             }
             Err(error) => {
                 self.failed(error.message());
@@ -133,11 +176,12 @@ impl Entry {
             self.change(|seen| {
                 seen.state = state;
                 seen.error = None;
+                seen.auth_url = None;
             });
             hub.show(servers);
         };
         to(ServerState::Connecting);
-        let service = connect::open(hub, &self.row.server, Arc::downgrade(self), servers).await?;
+        let service = connect::open(hub, self, servers).await?;
         let peer = service.peer().clone();
         to(ServerState::Connected);
         to(ServerState::Discovering);
@@ -167,6 +211,11 @@ impl Entry {
             Err(error) => self.change(|seen| seen.error = Some(show::sanitised(error.message()))),
         }
         hub.show(&servers);
+    }
+
+    /// Ends the connection.
+    pub(super) async fn disconnect(&self) {
+        *self.live.lock().await = None;
     }
 
     fn idle_for(&self) -> Duration {

@@ -49,5 +49,6 @@ pub(super) fn remove(host: &dyn Host, id: &ServerId) -> Result<bool> {
     if !exists(host)? {
         return Ok(false);
     }
+    super::grants::remove(host, id)?;
     Ok(host.own_sql(REMOVE, &[SqlValue::Text(id.as_str().into())])?.changes > 0)
 }

@@ -29,11 +29,12 @@ fn server(entry: &Entry, seen: &super::entry::Seen) -> Value {
     let url = match &entry.row.server.place {
         Place::Http(url) => sanitised(url),
         Place::Program(name) => format!("program:{name}"),
+        Place::Launched(_) => format!("program:{}", entry.name()),
     };
     json!({
         "name": entry.name(),
         "server_url": url,
-        "auth_url": null,
+        "auth_url": seen.auth_url,
         "state": seen.state,
         "error": seen.error,
         "instructions": seen.instructions,
@@ -57,7 +58,7 @@ fn owned(id: &str, item: &Value) -> Value {
 }
 
 /// One line of at most 500 characters without queries, users and passwords of URLs, which may be secrets.
-pub(super) fn sanitised(text: &str) -> String {
+pub(crate) fn sanitised(text: &str) -> String {
     let words = text.split_whitespace().map(|word| match word.find("://") {
         Some(scheme) => {
             let ends = |c: char| "?#".contains(c);

@@ -114,6 +114,49 @@ fn takes_null(schema: &Value, definitions: &Map<String, Value>, depth: usize) ->
     }
 }
 
+/// Whether a text fits the parameter as it is.
+pub(super) fn takes_text(input: &Map<String, Value>, name: &str) -> bool {
+    let none = Map::new();
+    let definitions = input.get("$defs").and_then(Value::as_object).unwrap_or(&none);
+    let schema = input.get("properties").and_then(|all| all.get(name)).unwrap_or(&Value::Null);
+    texts(schema, definitions, 0)
+}
+
+fn texts(schema: &Value, definitions: &Map<String, Value>, depth: usize) -> bool {
+    let schema = resolve(schema, definitions);
+    if let Some(choices) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
+        return depth < 16 && choices.iter().any(|choice| texts(choice, definitions, depth + 1));
+    }
+    match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|ty| ty == "string"),
+        Some(ty) => ty == "string",
+        None => schema.get("enum").or_else(|| schema.get("const")).is_none_or(|values| !values.is_object()),
+    }
+}
+
+/// The texts that a parameter takes, if it takes only some.
+pub(super) fn variants(input: &Map<String, Value>, name: &str) -> Vec<String> {
+    let none = Map::new();
+    let definitions = input.get("$defs").and_then(Value::as_object).unwrap_or(&none);
+    let schema = input.get("properties").and_then(|all| all.get(name)).unwrap_or(&Value::Null);
+    let mut found = Vec::new();
+    collect(schema, definitions, 0, &mut found);
+    found
+}
+
+fn collect(schema: &Value, definitions: &Map<String, Value>, depth: usize, into: &mut Vec<String>) {
+    let schema = resolve(schema, definitions);
+    let choices = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+    for choice in choices.into_iter().flatten().filter(|_| depth < 16) {
+        collect(choice, definitions, depth + 1, into);
+    }
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    into.extend(listed.chain(schema.get("const")).filter_map(Value::as_str).map(str::to_owned));
+    if schema.get("type").is_some_and(|ty| ty == "boolean") {
+        into.extend(["true".to_owned(), "false".to_owned()]);
+    }
+}
+
 /// Adds the definitions that are in use, directly or through others.
 fn with_definitions(mut root: Map<String, Value>, definitions: &Map<String, Value>) -> Map<String, Value> {
     let mut open = Vec::new();

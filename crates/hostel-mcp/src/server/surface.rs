@@ -1,9 +1,9 @@
-//! What a class offers: its callables as tools.
+//! What a class offers: its callables as tools, prompts and resources.
 
 use std::sync::Arc;
 
 use hostel_core::{
-    Error, Result,
+    Error, Offer, Result,
     erased::{Class, MethodInfo},
     typescript::{Signature, TypeBook},
 };
@@ -11,13 +11,19 @@ use hostel_protocol::{name::nearest, refusal::Code};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::Value;
 
-use super::schema::{self, Shape};
+use super::{
+    prompt::PromptOf,
+    resource::ResourceOf,
+    schema::{self, Shape},
+};
 
-/// The tools of a class, made once.
+/// What a class offers, made once.
 #[derive(Debug)]
 pub(crate) struct Surface {
     pub(super) class: Arc<dyn Class>,
     pub(super) tools: Vec<Offered>,
+    pub(super) prompts: Vec<PromptOf>,
+    pub(super) resources: Vec<ResourceOf>,
 }
 
 /// One callable as a tool.
@@ -32,15 +38,38 @@ pub(crate) struct Offered {
 
 impl Surface {
     pub(crate) fn of(class: Arc<dyn Class>) -> Self {
-        let mut tools: Vec<Offered> = Vec::new();
+        let (mut tools, mut prompts, mut resources) = (Vec::<Offered>::new(), Vec::<PromptOf>::new(), Vec::new());
         let methods = Arc::clone(&class.info().methods);
         for (index, info) in methods.iter().enumerate().filter(|(_, info)| info.callable) {
             let mut book = TypeBook::default();
             let signature = class.signature(index, &mut book);
-            let name = free(tool_name(info.name), &tools);
-            tools.push(offer(name, info, &signature, &book));
+            match info.offer {
+                Offer::Tool => {
+                    let name = free(tool_name(info.name), |name| tools.iter().all(|other| other.tool.name != *name));
+                    tools.push(offer(name, info, &signature, &book));
+                }
+                Offer::Prompt => {
+                    let name =
+                        free(tool_name(info.name), |name| prompts.iter().all(|other| other.prompt.name != *name));
+                    prompts.push(PromptOf::of(name, info, &signature, &book));
+                }
+                Offer::Resource { uri, mime } => {
+                    resources.push(ResourceOf::of(uri, mime, info, &signature, &book));
+                }
+            }
         }
-        Self { class, tools }
+        Self { class, tools, prompts, resources }
+    }
+
+    pub(super) fn prompt(&self, name: &str) -> Option<&PromptOf> {
+        self.prompts.iter().find(|offered| offered.prompt.name == name)
+    }
+
+    /// The resource at a URI, with the parameters that stand in it. One that is written out goes before a family.
+    pub(super) fn resource(&self, uri: &str) -> Option<(&ResourceOf, JsonObject)> {
+        let single =
+            self.resources.iter().find(|offered| offered.uri == uri).map(|offered| (offered, JsonObject::new()));
+        single.or_else(|| self.resources.iter().find_map(|offered| Some((offered, offered.fits(uri)?))))
     }
 
     pub(super) fn tool(&self, name: &str) -> Option<&Offered> {
@@ -94,8 +123,7 @@ fn tool_name(method: &str) -> String {
 }
 
 /// The name, or the first numbered one that is not taken.
-fn free(name: String, taken: &[Offered]) -> String {
-    let is_free = |name: &String| taken.iter().all(|other| other.tool.name != **name);
+fn free(name: String, is_free: impl Fn(&String) -> bool) -> String {
     let numbered = (2..).map(|number| format!("{name}_{number}"));
     std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or(name)
 }

@@ -174,6 +174,34 @@ codes! {
     TokenInvalid "token_invalid" 401 4401 None, "The token is not valid";
     TokenExpired "token_expired" 401 4401 None, "The token has expired";
     RateLimited "rate_limited" 429 1013 Some(1), "Too much in too short a time";
+    // The chat.
+    TurnCancelled "turn_cancelled" 409 4409 None, "The turn of the chat was stopped";
+    // Approvals of tools.
+    ApprovalUnknown "approval_unknown" 404 4404 None, "There is no such approval";
+    ConversationBusy "conversation_busy" 409 4409 None, "The agent is answering in this conversation";
+    // GitHub.
+    GithubTokenMissing "github_token_missing" 403 4403 None, "GitHub wants a token for this";
+    GithubTokenBad "github_token_bad" 403 4403 None, "GitHub does not take the token";
+    GithubForbidden "github_forbidden" 403 4403 None, "The token may not do this on GitHub";
+    GithubNotFound "github_not_found" 404 4404 None, "GitHub does not have it, or does not show it";
+    GithubIsDirectory "github_is_directory" 400 4400 None, "It is a directory on GitHub, not a file";
+    GithubRateLimited "github_rate_limited" 429 1013 Some(60), "GitHub's limit of requests is used up";
+    GithubRefused "github_refused" 409 4409 None, "GitHub refused it";
+    GithubUnavailable "github_unavailable" 502 1013 Some(5), "GitHub cannot be used now";
+    // Looking at a workspace, and the list of conversations.
+    NoWorkspace "no_workspace" 404 4404 None, "Agents have no workspaces here";
+    FileUnknown "file_unknown" 404 4404 None, "The workspace has no such file";
+    OutsideWorkspace "outside_workspace" 403 4403 None, "The path leads out of the workspace";
+    WorkspaceRefused "workspace_refused" 422 4400 None, "The workspace cannot be used like this";
+    GitFailed "git_failed" 422 4400 None, "Git could not do it";
+    ConversationUnknown "conversation_unknown" 404 4404 None, "There is no such conversation in the list";
+    // Machines that are lent to an agent.
+    HandsUnknown "hands_unknown" 404 4404 None, "No such machine is lent to the agent";
+    HandsTaken "hands_taken" 409 4409 None, "There is no place for this machine at the agent";
+    // Whoever calls over MCP.
+    McpCallerCannot "mcp_caller_cannot" 409 4409 None, "The MCP client that called cannot be asked";
+    // Two on one data directory.
+    StorageLocked "storage_locked" 503 1013 Some(10), "Another program uses the data";
 }
 
 impl fmt::Display for Code {

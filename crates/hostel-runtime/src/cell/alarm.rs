@@ -3,7 +3,10 @@
 //! The agent's own database says when it wants to be woken; the node's register says when to look. An earlier wake-up is
 //! registered before the turn commits, a later one once the turn is durable. So the register may be early, and never late.
 
-use std::sync::atomic::Ordering;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
 
 use hostel_core::{Error, Result, event::Event, handler::Mode};
 use jiff::Timestamp;
@@ -19,6 +22,82 @@ use crate::{gate::Delivery, node::Seat, storage};
 const FIRST_RETRY_MS: i64 = 2_000;
 const LONGEST_RETRY_MS: i64 = 300_000;
 
+/// Keeps a cell in the registry while a wake-up of its agent is moved later: another cell of the agent would not know of
+/// it, and what that one registers might be overwritten.
+#[derive(Debug)]
+pub(crate) struct Moving(Arc<Cell>);
+
+impl Moving {
+    pub(crate) fn new(cell: Arc<Cell>) -> Self {
+        cell.moving.fetch_add(1, Ordering::AcqRel);
+        Self(cell)
+    }
+
+    pub(crate) fn cell(&self) -> &Cell {
+        &self.0
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        let was_last = self.0.moving.fetch_sub(1, Ordering::AcqRel) == 1;
+        if was_last && !self.0.is_awake() {
+            self.0.tidy_up();
+        }
+    }
+}
+
+/// When a turn wants the agent to be woken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    number: u64,
+    pub(crate) at: Option<i64>,
+}
+
+/// The wake-up as of the last commit, or [`NO_ALARM`]; or an earlier one that the turn under way wants.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    at: AtomicI64,
+    /// How often it was set.
+    wishes: AtomicU64,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { at: AtomicI64::new(NO_ALARM), wishes: AtomicU64::new(0) }
+    }
+}
+
+impl Wanted {
+    fn set(&self, at: Option<i64>) -> Wish {
+        let number = self.wishes.fetch_add(1, Ordering::AcqRel) + 1;
+        self.at.store(at.unwrap_or(NO_ALARM), Ordering::Relaxed);
+        Wish { number, at }
+    }
+
+    fn set_no_later(&self, at: i64) {
+        self.wishes.fetch_add(1, Ordering::AcqRel);
+        self.at.fetch_min(at, Ordering::Relaxed);
+    }
+
+    /// What the database has. If that is what the last turn wished, its wish stands.
+    fn confirm(&self, at: Option<i64>) {
+        if self.get() != at.unwrap_or(NO_ALARM) {
+            self.set(at);
+        }
+    }
+
+    fn get(&self) -> i64 {
+        self.at.load(Ordering::Relaxed)
+    }
+
+    /// Whether no turn has wished since: an equal wish of a later turn need not be durable yet, and one between the two may
+    /// be all that is.
+    fn is_last(&self, wish: Wish) -> bool {
+        self.wishes.load(Ordering::Acquire) == wish.number
+    }
+}
+
 impl Cell {
     /// Registers a wake-up that is earlier than the registered one, durably, before the turn commits.
     pub(super) fn register_earlier(&self, at: Option<i64>) -> Result<()> {
@@ -32,12 +111,12 @@ impl Cell {
     /// The turn that asked for these has committed: sets the timer, and says what to do with the register once
     /// the turn is durable. Failing at that is harmless: we look too early.
     pub(super) fn moments_committed(&self, Moments { wake, look }: Moments) -> Delivery {
-        self.note_wanted(wake);
+        let wish = self.note_wanted(wake);
         self.node.set_timer(&self.id, look);
         let cell = self.arc();
         Delivery::resolve(move |durable| {
             if durable.is_ok() && !cell.is_registered(wake) {
-                cell.shared().move_alarm_later(cell, wake);
+                cell.shared().move_alarm_later(cell, wish);
             }
         })
     }
@@ -54,11 +133,20 @@ impl Cell {
     pub(super) fn alarm_due(&self, seat: Seat) {
         self.look_and_do(&seat);
         // Not before all of it is durable may the agent leave memory again.
-        self.release(vec![Delivery::resolve(move |_| drop(seat))]);
+        let cell = self.arc();
+        self.release(vec![Delivery::resolve(move |_| {
+            cell.node.sleepers.let_go(&cell, &cell.node.options);
+            drop(seat);
+        })]);
     }
 
     fn look_and_do(&self, seat: &Seat) {
         let now = self.node.clock.now().as_millisecond();
+        if self.node.went_back_for(&self.id)
+            && let Err(error) = self.shorten_delays(now)
+        {
+            tracing::warn!(agent = %self.id, error = ?error, "delays could not be shortened after the clock went back");
+        }
         let mut seen = Ok(Moments::default());
         // Within a turn, so that no other turn sets a new wake-up meanwhile.
         self.turn(
@@ -95,23 +183,23 @@ impl Cell {
         if moments.is_due(now) {
             return None;
         }
-        self.note_wanted(moments.wake);
+        let wish = self.note_wanted(moments.wake);
         self.node.set_timer(&self.id, moments.look);
         let cell = self.arc();
         Some(Delivery::resolve(move |durable| {
             if durable.is_ok() {
-                cell.shared().move_alarm_later(cell, moments.wake);
+                cell.shared().move_alarm_later(cell, wish);
             }
         }))
     }
 
-    pub(crate) fn note_wanted(&self, at: Option<i64>) {
-        self.wanted_alarm.store(at.unwrap_or(NO_ALARM), Ordering::Relaxed);
+    pub(crate) fn note_wanted(&self, at: Option<i64>) -> Wish {
+        self.wanted.set(at)
     }
 
     /// A turn that has not committed yet wants this: until it has, nothing later than either may be registered.
     pub(crate) fn note_also_wanted(&self, at: i64) {
-        self.wanted_alarm.fetch_min(at, Ordering::Relaxed);
+        self.wanted.set_no_later(at);
     }
 
     pub(crate) fn is_registered_by(&self, at: i64) -> bool {
@@ -126,13 +214,13 @@ impl Cell {
         self.registered_alarm.load(Ordering::Relaxed) == at.unwrap_or(NO_ALARM)
     }
 
-    pub(crate) fn still_wants(&self, at: Option<i64>) -> bool {
-        self.wanted_alarm.load(Ordering::Relaxed) == at.unwrap_or(NO_ALARM)
+    pub(crate) fn still_wishes(&self, wish: Wish) -> bool {
+        self.wanted.is_last(wish)
     }
 
     /// What the database says, as the agent comes into memory.
     pub(super) fn moments_loaded(&self, moments: Moments) {
-        self.note_wanted(moments.wake);
+        self.wanted.confirm(moments.wake);
         self.note_registered(moments.wake);
         if let Some(at) = moments.look {
             self.node.ring_no_later(&self.id, at);
@@ -148,7 +236,7 @@ impl Cell {
 
     /// The agent was put out of memory in the middle of something: what it wanted to be woken for is looked at again.
     pub(super) fn look_again(&self) {
-        let wanted = self.wanted_alarm.load(Ordering::Relaxed);
+        let wanted = self.wanted.get();
         if wanted != NO_ALARM {
             let soon = self.node.clock.now().as_millisecond().saturating_add(FIRST_RETRY_MS);
             self.node.ring_no_later(&self.id, wanted.max(soon));
@@ -222,5 +310,25 @@ impl Cell {
             Some(pending) => Ok(pending),
             None => self.stored_alarm(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_over_when_another_came_even_if_the_last_is_equal_to_it() {
+        let wanted = Wanted::default();
+        let first = wanted.set(Some(9));
+        assert!(wanted.is_last(first));
+        let between = wanted.set(Some(3));
+        let last = wanted.set(Some(9));
+        assert!(!wanted.is_last(first) && !wanted.is_last(between) && wanted.is_last(last));
+        wanted.confirm(Some(9));
+        assert!(wanted.is_last(last));
+        wanted.set_no_later(20);
+        assert!(!wanted.is_last(last), "a turn under way wants something, too");
+        assert_eq!(wanted.get(), 9);
     }
 }

@@ -55,7 +55,7 @@ impl Cell {
     /// Calls `method` and sees to it that `reply` is answered exactly once.
     pub(super) fn call(&self, method: &str, args: Args, key: Option<String>, cancel: bool, reply: ReplyTo) {
         self.metrics.calls.increment(1);
-        let key = key.map(|key| Key::new(key, method, &args));
+        let key = key.map(|key| Key::new(key, method, &args, reply.client()));
         match self.callable(method, &reply) {
             Ok((_, info)) if info.streaming && key.is_some() => {
                 self.release(vec![reply.deliver(Err(streams_are_not_kept(method)))]);
@@ -106,7 +106,7 @@ impl Cell {
     }
 
     fn not_callable(&self, method: &str) -> Error {
-        let class = self.class.info().class;
+        let class = &self.class.info().class;
         Error::coded(Code::MethodNotCallable, format!("Method {method} is not callable")).with_fix(format!(
             "mark it #[callable] in {class} to open it to clients; callable now: {}",
             self.callables()
@@ -133,6 +133,7 @@ impl Cell {
             None => Origin {
                 call: reply.incoming().cloned(),
                 identity: reply.client().flatten().cloned(),
+                back: reply.way_back().cloned(),
                 ..self.origin(None)
             },
         }
@@ -143,7 +144,7 @@ impl Cell {
             ReplyTo::Frame { peer, id } => {
                 Some(StreamHandle::new(Connection::new(Arc::clone(&peer.record), self.arc()), id))
             }
-            ReplyTo::Waiting(.., tap) => Some(StreamHandle::to_tap(self.arc(), tap.clone()?, "")),
+            ReplyTo::Waiting(.., ways) => Some(StreamHandle::to_tap(self.arc(), ways.as_ref()?.tap.clone()?, "")),
         }
     }
 
@@ -208,8 +209,6 @@ impl Cell {
         let peer = reply.peer().cloned();
         let origin = self.origin_of(&reply);
         let Some(reply) = self.begin_keyed(key.as_ref(), reply) else { return };
-        let call = reply.incoming().cloned().or_else(|| self.keyed_call(key.as_ref()));
-        let origin = Origin { call, ..origin };
         let mut pending = Pending { cell: self.arc(), why: why.clone(), rest: Some((key, reply, stream)) };
         match peer {
             None if cancel => self.call_until_abandoned(why, origin, event, pending),

@@ -118,8 +118,9 @@ impl Why {
     pub(super) fn hook(event: &Event, peer: Option<&Arc<Peer>>, caller: Option<By>) -> Self {
         let (name, what) = match event {
             Event::Start => ("start", ""),
-            Event::Tags(_) | Event::Readonly(..) | Event::Protocol(..) | Event::Connect(..) => ("connect", ""),
-            Event::Message(..) => ("message", ""),
+            Event::Tags(_) | Event::Readonly(..) | Event::Protocol(..) => ("connect", ""),
+            Event::Connect(..) | Event::Greet(_) => ("connect", ""),
+            Event::Message(..) | Event::Frame(..) => ("message", ""),
             Event::Close(..) => ("close", ""),
             Event::Request(request) | Event::BeforeSubAgent(request, _) => ("request", method_of(request.method())),
             Event::Alarm => ("alarm", ""),

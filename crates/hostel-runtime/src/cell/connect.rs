@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use hostel_core::{
     CloseEvent, ConnectRequest, Connection, Error, Message, Result,
     event::{Event, Output},
+    extension::Greeting,
     handler::Mode,
 };
 use hostel_protocol::{
@@ -59,7 +60,7 @@ impl Cell {
         let origin = self.origin(Some(peer));
         let why = Why::hook(&event, Some(peer), None);
         let work = |awake: &mut Awake| {
-            let greeting = self.join(peer, awake.state.as_deref());
+            let greeting = self.join(peer, awake);
             awake.instance.run(&origin, event)?;
             Ok(greeting)
         };
@@ -78,7 +79,7 @@ impl Cell {
 
     fn greet(&self, peer: &Arc<Peer>) -> Result<()> {
         let mut greeted = Ok(());
-        let work = |awake: &mut Awake| Ok(self.join(peer, awake.state.as_deref()));
+        let work = |awake: &mut Awake| Ok(self.join(peer, awake));
         self.turn(&Turn::own(Mode::Read), work, |greeting, deliveries| {
             greeted = greeting.map(|greeting| deliveries.extend(greeting));
         });
@@ -121,11 +122,31 @@ impl Cell {
     }
 
     /// Puts a connection on the list. Only within the turn that greets it: it hears of nothing before its greeting.
-    fn join(&self, peer: &Arc<Peer>, state: Option<&str>) -> Vec<Delivery> {
+    fn join(&self, peer: &Arc<Peer>, awake: &mut Awake) -> Vec<Delivery> {
         self.peers.lock().insert(peer.record.key, Arc::clone(peer));
         peer.set_joined(true);
         self.metrics.sockets.increment(1.0);
-        self.greeting(peer, state)
+        if !self.class.info().extension.greets {
+            return self.greeting(peer, awake.state.as_deref());
+        }
+        let Greeting { first, last } = self.greeting_of_extension(peer, awake);
+        let send = |message| Delivery::Send(Arc::clone(peer), message);
+        let own = self.greeting(peer, awake.state.as_deref());
+        first.into_iter().map(send).chain(own).chain(last.into_iter().map(send)).collect()
+    }
+
+    /// What the class's extension tells a new connection.
+    fn greeting_of_extension(&self, peer: &Arc<Peer>, awake: &mut Awake) -> Greeting {
+        let origin = self.origin(Some(peer));
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        match awake.instance.run(&origin, Event::Greet(connection)) {
+            Ok(Output::Greeting(greeting)) => greeting,
+            Ok(_) => Greeting::default(),
+            Err(error) => {
+                tracing::warn!(agent = %self.id, error = ?error, "an extension could not greet a connection");
+                Greeting::default()
+            }
+        }
     }
 
     /// Takes a connection off the list. Its calls go on, except those that asked to end with it.

@@ -15,11 +15,7 @@ use hostel_store::{AgentDb, ChildRow};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{
-    Cell, Job,
-    job::answer,
-    turn::{Turn, asleep},
-};
+use super::{Cell, Job, job::answer, turn::Turn};
 use crate::{gate::Delivery, ids, storage};
 
 pub(super) use ending::AT_ONCE;
@@ -47,21 +43,21 @@ pub(crate) enum Admission {
 
 impl Cell {
     pub(super) fn children_now(&self) -> Result<Vec<SubAgent>> {
-        let rows = self.look_at_children(AgentDb::children)?;
+        let rows = self.look_into_db(AgentDb::children)?;
         rows.into_iter().filter(|row| row.alive).map(|row| self.shown(&row)).collect()
     }
 
     fn shown(&self, row: &ChildRow) -> Result<SubAgent> {
         let class = self.node.directory.by_namespace(&row.class);
         Ok(SubAgent {
-            class_name: class.map_or_else(|| row.class.clone(), |class| class.class.info().class.to_owned()),
+            class_name: class.map_or_else(|| row.class.clone(), |class| class.class.info().class.to_string()),
             name: row.name.clone(),
             created_at: Some(Timestamp::from_millisecond(row.since_ms)?),
         })
     }
 
     fn child_row(&self, child: &AgentId) -> Result<Option<ChildRow>> {
-        self.look_at_children(|db| db.child(child.namespace(), child.name()))
+        self.look_into_db(|db| db.child(child.namespace(), child.name()))
     }
 
     pub(super) fn has_child_now(&self, child: &AgentId) -> Result<bool> {
@@ -184,7 +180,7 @@ impl Cell {
         }
         let class = self.node.directory.by_namespace(child.namespace());
         let class_name =
-            class.map_or_else(|| child.namespace().to_owned(), |class| class.class.info().class.to_owned());
+            class.map_or_else(|| child.namespace().to_owned(), |class| class.class.info().class.to_string());
         Ok(SubAgent { class_name, name: child.name().to_owned(), created_at: None })
     }
 
@@ -192,18 +188,7 @@ impl Cell {
         &self,
         change: impl FnOnce(&mut AgentDb) -> std::result::Result<T, hostel_store::Error>,
     ) -> Result<T> {
-        let mut store = self.store.lock();
-        let Some(db) = store.as_mut() else { return Err(asleep(self)) };
-        change(db).map_err(storage::error)
-    }
-
-    pub(super) fn look_at_children<T>(
-        &self,
-        look: impl FnOnce(&AgentDb) -> std::result::Result<T, hostel_store::Error>,
-    ) -> Result<T> {
-        let store = self.store.lock();
-        let Some(db) = store.as_ref() else { return Err(asleep(self)) };
-        look(db).map_err(storage::error)
+        self.in_db(|db| change(db).map_err(storage::error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use hostel_core::{Args, Connection, Error, Message, Result, event::Event};
+use hostel_core::{Args, Connection, Error, Message, Result, event::Event, extension::Frame};
 use hostel_protocol::{
     OneLine,
     client::{ChatFrame, ClientFrame, FrameFault, RpcRequest, parse},
@@ -20,7 +20,7 @@ impl Cell {
         let fault = match parse(text) {
             ClientFrame::Rpc(rpc) => return self.call_frame(peer, text, &rpc),
             ClientFrame::State(update) => return self.state_frame_from(peer, &update),
-            ClientFrame::Chat(chat) => return self.answer_refusal(peer, &no_chat(&chat)),
+            ClientFrame::Chat(chat) => return self.chat_frame(peer, &chat, text),
             ClientFrame::Unknown(fault) => fault,
         };
         self.application(peer, message, Some(fault));
@@ -38,6 +38,29 @@ impl Cell {
             Error::coded(Code::TooManyCalls, format!("More than {limit} calls of this connection are under way."))
                 .with_fix("wait for answers before calling again");
         self.send(peer, hostel_core::stream::error_frame(&id, &error));
+    }
+
+    /// A frame for the class's extension.
+    fn chat_frame(&self, peer: &Arc<Peer>, chat: &ChatFrame<'_>, text: &ByteString) {
+        if !self.class.info().extension.frames {
+            return self.answer_refusal(peer, &no_chat(chat));
+        }
+        let frame = Frame { kind: chat.kind, text: text.clone() };
+        let connection = Connection::new(Arc::clone(&peer.record), self.arc());
+        let sender = Arc::clone(peer);
+        self.run_hook(Event::Frame(connection, frame.clone()), Some(peer), move |cell, outcome| {
+            if let Err(error) = outcome {
+                cell.frame_failed(&sender, &frame, error);
+            }
+        });
+    }
+
+    fn frame_failed(&self, peer: &Arc<Peer>, frame: &Frame, error: Error) {
+        match self.class.frame_failed(frame, &error) {
+            Some(message) => self.release(vec![crate::gate::Delivery::Send(Arc::clone(peer), message)]),
+            None => self.answer_refusal(peer, &error.to_refusal(Code::Internal)),
+        }
+        self.report("a chat frame", error);
     }
 
     /// A message that is no protocol frame: the application's, or, if it takes none, a mistake that is answered.
@@ -77,7 +100,7 @@ impl Cell {
     }
 
     fn no_binary(&self) -> Refusal {
-        let class = self.class.info().class;
+        let class = &self.class.info().class;
         Refusal::new(Code::UnknownFrame, format!("{class} takes no binary messages: it has no on_message."))
             .with_fix(format!("add `on_message` to {class}, or send a text frame such as {{\"type\":\"rpc\", ..}}"))
     }

@@ -124,7 +124,7 @@ impl Cell {
             Ok(None) => Error::coded(Code::StorageFailed, "Turns were lost before the journal had them."),
             Err(error) => error,
         };
-        let cell: Arc<Cell> = self.arc();
-        self.node.spawn_blocking(move || cell.lose_writes(&error));
+        let (cell, losses): (Arc<Cell>, _) = (self.arc(), self.gate.losses());
+        self.node.spawn_blocking(move || cell.lose_writes(losses, &error));
     }
 }

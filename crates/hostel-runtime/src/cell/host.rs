@@ -9,6 +9,7 @@ use std::{
 use hostel_core::{
     AgentId, BoxFuture, Error, Result, Rows, SqlValue, SubAgent,
     connection::{ConnectionChange, ConnectionKey, ConnectionRecord},
+    extension::Memory,
     handler::Mode,
     host::{Caller, Effect, Host, Incoming, no_run},
     run::{RunAnswer, RunAsk, RunHost},
@@ -93,6 +94,10 @@ impl Host for Cell {
         self.as_turn(|| self.own_sql_now(query, params))
     }
 
+    fn memory(&self, make: fn() -> Memory) -> Memory {
+        self.node.memories.of(self, make)
+    }
+
     fn turn(
         &self,
         caller: Option<&Arc<ConnectionRecord>>,
@@ -107,6 +112,10 @@ impl Host for Cell {
         let mut outcome = Ok(());
         Cell::turn(self, &turn, work, |result, _| outcome = result);
         outcome
+    }
+
+    fn aside(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.as_turn(work)
     }
 
     fn read(&self, work: &mut dyn FnMut(&dyn Any)) -> Result<()> {
@@ -214,6 +223,7 @@ impl Host for Cell {
 
     fn spawn(&self, work: BoxFuture<()>) {
         if self.in_turn() {
+            let work = self.spawned(work);
             return self.scratch.lock().spawned.push(work);
         }
         self.spawn_busy(work);

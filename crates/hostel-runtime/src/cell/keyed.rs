@@ -1,9 +1,9 @@
 //! Calls with an idempotency key: stored with their turn, joined while they are under way.
 
-use std::sync::Arc;
+use std::{collections::HashSet, fmt::Write as _, sync::Arc};
 
 use hostel_core::{
-    Args, Error, Reply, Result,
+    AgentId, Args, Error, Identity, Reply, Result,
     handler::Mode,
     host::{Incoming, IncomingKind},
 };
@@ -25,28 +25,65 @@ pub(super) struct KeyedCall {
 
 /// Makes a repeated call recognisable, within one agent.
 pub(super) struct Key {
+    /// As the caller gave it.
+    given: String,
+    /// The same, set apart from the same key of anybody else.
     key: String,
     /// A digest of method and arguments: the same key for another call is a mistake.
     fingerprint: String,
 }
 
 impl Key {
-    pub(super) fn new(key: String, method: &str, args: &Args) -> Self {
-        let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(args.as_bytes()).finalize();
-        let fingerprint = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { key, fingerprint }
+    /// `client` is who calls, as [`ReplyTo::client`] has it.
+    pub(super) fn new(given: String, method: &str, args: &Args, client: Option<Option<&Identity>>) -> Self {
+        let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(args.as_bytes());
+        Self { key: set_apart(&given, client), given, fingerprint: hex(digest) }
     }
 
     fn cycle(&self) -> Error {
-        let message = format!("The call with the idempotency key \"{}\" waits for itself.", self.key.escape_debug());
+        let message = format!("The call with the idempotency key \"{}\" waits for itself.", self.given.escape_debug());
         Error::coded(Code::CallCycle, message).with_fix("give each call of a chain a key of its own")
     }
 
     fn conflict(&self) -> Error {
-        let message = format!("The idempotency key \"{}\" belongs to another call.", self.key.escape_debug());
+        let message = format!("The idempotency key \"{}\" belongs to another call.", self.given.escape_debug());
         Error::coded(Code::IdempotencyConflict, message)
             .with_fix("use a new key for a new call; repeat method and arguments exactly with the old one")
     }
+}
+
+/// Nobody may hear what another was answered, nor be in their way, by guessing a key: agents and the application share
+/// theirs, clients without an identity theirs, and everybody else has their own.
+fn set_apart(key: &str, client: Option<Option<&Identity>>) -> String {
+    match client {
+        None => internal(key),
+        Some(None) => format!("client:{key}"),
+        Some(Some(identity)) => {
+            let issuer = identity.issuer().map_or(String::new(), |issuer| format!("{}:{issuer}", issuer.len()));
+            let who = Sha256::new().chain_update(issuer).chain_update([0]).chain_update(identity.subject());
+            format!("user:{}:{key}", hex(who))
+        }
+    }
+}
+
+fn internal(key: &str) -> String {
+    format!("agent:{key}")
+}
+
+/// The first half of a digest.
+fn hex(digest: Sha256) -> String {
+    digest.finalize()[..16].iter().fold(String::new(), |mut text, byte| {
+        let _writing_to_a_string_succeeds = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The calls with a key that `call` was made within, by agent and key.
+fn keyed_around(call: &Incoming) -> impl Iterator<Item = (AgentId, String)> {
+    call.chain().skip(1).filter_map(|link| match &link.kind {
+        IncomingKind::Keyed(key) => Some((link.target.clone(), internal(key))),
+        _ => None,
+    })
 }
 
 impl Cell {
@@ -79,41 +116,66 @@ impl Cell {
             keyed.insert(key.key.clone(), KeyedCall { fingerprint: key.fingerprint.clone(), joined: Vec::new() });
             return Some(reply);
         };
-        let error = match call.fingerprint == key.fingerprint {
-            true if self.is_within(key, &reply) => key.cycle(),
-            true => {
-                call.joined.push(reply);
-                return None;
-            }
-            false => key.conflict(),
-        };
+        if call.fingerprint != key.fingerprint {
+            drop(keyed);
+            self.release(vec![reply.deliver(Err(key.conflict()))]);
+            return None;
+        }
+        let incoming = reply.incoming().cloned();
+        call.joined.push(reply);
         drop(keyed);
-        self.release(vec![reply.deliver(Err(error))]);
+        // Looked at only now that it is among those that wait: of two that wait for each other, the later sees the earlier.
+        if let Some(incoming) = incoming.filter(|incoming| self.waits_for_itself_by_keys(key, incoming)) {
+            self.refuse_joined(key, &incoming);
+        }
         None
     }
 
-    /// Whether the call that `reply` is for was made, directly or by others, by the one it would wait for.
-    fn is_within(&self, key: &Key, reply: &ReplyTo) -> bool {
-        let mut before = reply.incoming().into_iter().flat_map(|call| call.chain().skip(1));
-        before
-            .any(|link| link.target == self.id && matches!(&link.kind, IncomingKind::Keyed(other) if *other == key.key))
+    /// Whether the call under way with this key waits, by whatever way, for one that `incoming` was made within.
+    fn waits_for_itself_by_keys(&self, key: &Key, incoming: &Incoming) -> bool {
+        let mut seen = HashSet::new();
+        let mut around: Vec<_> = keyed_around(incoming).collect();
+        while let Some(place) = around.pop() {
+            if place.0 == self.id && place.1 == key.key {
+                return true;
+            }
+            if !seen.contains(&place) {
+                let waiting = self.node.existing_cell(&place.0).map(|cell| cell.wait_for_keyed(&place.1));
+                around.extend(waiting.into_iter().flatten());
+                seen.insert(place);
+            }
+        }
+        false
+    }
+
+    /// The calls with a key that wait for the one under way with this key.
+    fn wait_for_keyed(&self, key: &str) -> Vec<(AgentId, String)> {
+        let keyed = self.keyed.lock();
+        let joined = keyed.get(key).into_iter().flat_map(|call| &call.joined);
+        joined
+            .filter(|reply| !reply.is_abandoned())
+            .filter_map(ReplyTo::incoming)
+            .flat_map(|call| keyed_around(call))
+            .collect()
+    }
+
+    fn refuse_joined(&self, key: &Key, incoming: &Arc<Incoming>) {
+        let reply = {
+            let mut keyed = self.keyed.lock();
+            let is_it = |reply: &ReplyTo| reply.incoming().is_some_and(|other| Arc::ptr_eq(other, incoming));
+            keyed.get_mut(&key.key).and_then(|call| {
+                let place = call.joined.iter().position(is_it)?;
+                Some(call.joined.swap_remove(place))
+            })
+        };
+        if let Some(reply) = reply {
+            self.release(vec![reply.deliver(Err(key.cycle()))]);
+        }
     }
 
     /// Whether somebody else waits for a call under way.
     pub(super) fn is_joined(&self, key: &Key) -> bool {
         self.keyed.lock().get(&key.key).is_some_and(|call| !call.joined.is_empty())
-    }
-
-    /// What calls within a client's call with a key are told they are within.
-    pub(super) fn keyed_call(&self, key: Option<&Key>) -> Option<Arc<Incoming>> {
-        Some(Arc::new(Incoming {
-            caller: None,
-            target: self.id.clone(),
-            kind: IncomingKind::Keyed(key?.key.clone()),
-            hops: 0,
-            deadline: None,
-            within: None,
-        }))
     }
 
     pub(super) fn stored(&self, key: Option<&Key>) -> Result<Option<Reply>> {

@@ -93,7 +93,7 @@ impl Cell {
     }
 
     fn unreadable(&self, error: &Error) -> Error {
-        let class = self.class.info().class;
+        let class = &self.class.info().class;
         let message = format!("The stored state does not have the shape of {class} any more: {}", error.message());
         Error::coded(Code::AgentStartFailed, message).with_fix(format!(
             "give new fields of {class} a #[serde(default)], or accept the old ones with #[serde(alias)]"
@@ -219,6 +219,7 @@ impl Cell {
             self.awake.store(false, Ordering::Release);
             let awake = core.take();
             self.note_state(None);
+            self.forget_memory();
             self.hand_over_held();
             if let Some(db) = self.store.lock().take()
                 && let Err(error) = db.close()
@@ -231,6 +232,13 @@ impl Cell {
             self.metrics.awake.decrement(1.0);
         }
         self.drop_guarded((awake, scratch));
+    }
+
+    /// What the class's extension keeps in memory goes with the agent.
+    fn forget_memory(&self) {
+        if self.class.info().extension.is_some() {
+            self.node.memories.forget(self);
+        }
     }
 
     /// Destructors of the author's run outside every lock, and their panics end here.
@@ -250,10 +258,30 @@ impl Cell {
         true
     }
 
+    /// Has an agent that stays awake without turns copy what it has written into its file: it would else hold back a part of
+    /// the journal for as long as it does nothing.
+    pub(crate) fn keep_up(&self) {
+        if !self.claim(true) {
+            return;
+        }
+        {
+            let _in_a_turn = self.lock_core();
+            if let Some(Err(error)) = self.store.lock().as_mut().map(hostel_store::AgentDb::keep_up) {
+                tracing::warn!(agent = %self.id, %error, "what an agent has written stays in the journal");
+            }
+        }
+        self.leave_registry_if_unused();
+    }
+
     /// Takes the inbox for itself if nothing is going on.
     fn claim_idle(&self) -> bool {
+        self.claim(false)
+    }
+
+    /// Takes the inbox for itself if there is no turn and nothing waits; `working`: even if async work is under way.
+    fn claim(&self, working: bool) -> bool {
         let mut inbox = self.inbox.lock();
-        let idle = !inbox.running && !inbox.starting && inbox.queue.is_empty() && !self.has_work();
+        let idle = !inbox.running && !inbox.starting && inbox.queue.is_empty() && (working || !self.has_work());
         let idle = idle && self.gate.is_quiet() && self.core.try_lock().is_some_and(|core| core.is_some());
         inbox.running |= idle;
         idle
@@ -320,6 +348,11 @@ impl Cell {
         self.unload();
     }
 
+    /// The node is gone.
+    pub(crate) fn let_go(&self) {
+        self.gate.let_go();
+    }
+
     /// How long nothing has happened, in milliseconds.
     pub(crate) fn idle_ms(&self) -> u64 {
         self.node.uptime_ms(Instant::now()).saturating_sub(self.last_active.load(Ordering::Relaxed))
@@ -332,6 +365,7 @@ impl Cell {
         self.awake.store(false, Ordering::Release);
         self.metrics.awake.decrement(1.0);
         self.note_state(None);
+        self.forget_memory();
         let work = self.end_era();
         let destroyed = (core.take(), self.store.lock().take());
         let peers: Vec<_> = self.peers.lock().values().cloned().collect();
@@ -341,16 +375,33 @@ impl Cell {
             self.drop_guarded(destroyed.0);
             return ended;
         }
-        let gone = destroyed.1.map_or(Ok(()), |db| self.node.block(|| db.destroy()));
-        if let Err(error) = &gone {
-            tracing::error!(agent = %self.id, error = %error, "an agent's files could not be deleted");
-        }
-        if let Err(error) = self.node.block(|| self.node.clear_alarm(self)) {
-            tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
+        let gone = destroyed.1.map_or(Ok(()), |db| self.node.block(|| self.destroy_db(db)));
+        match &gone {
+            // It is there still, and so is what it wants to be woken for.
+            Err(error) => tracing::error!(agent = %self.id, error = ?error, "an agent's files could not be deleted"),
+            Ok(()) => {
+                if let Err(error) = self.node.block(|| self.node.clear_alarm(self)) {
+                    tracing::warn!(agent = %self.id, error = ?error, "a destroyed agent's wake-up could not be cleared");
+                }
+            }
         }
         self.drop_guarded(destroyed.0);
         drop(work);
-        gone.map_err(storage::error).map(|()| None)
+        gone?;
+        self.note_destroyed();
+        Ok(None)
+    }
+
+    /// Deletes the database, once those who keep something else of the agent know that it goes.
+    pub(super) fn destroy_db(&self, db: AgentDb) -> Result<()> {
+        self.node.options.belongings.iter().try_for_each(|kept| kept.ending(&self.id))?;
+        db.destroy().map_err(storage::error)
+    }
+
+    /// Tells whoever keeps something elsewhere on the agent's behalf.
+    pub(super) fn note_destroyed(&self) {
+        self.node.options.belongings.iter().for_each(|kept| kept.ended(&self.id));
+        self.node.options.on_destroyed.iter().for_each(|told| told.0(&self.id));
     }
 }
 
@@ -377,7 +428,13 @@ fn is_of_storage(code: Code) -> bool {
     use Code as C;
     matches!(
         code,
-        C::StorageCorrupt | C::StorageFull | C::StorageReadOnly | C::StorageFailed | C::StorageSchema | C::ShuttingDown
+        C::StorageCorrupt
+            | C::StorageFull
+            | C::StorageReadOnly
+            | C::StorageFailed
+            | C::StorageSchema
+            | C::StorageLocked
+            | C::ShuttingDown
     )
 }
 

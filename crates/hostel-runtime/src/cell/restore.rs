@@ -93,7 +93,7 @@ impl Cell {
             Ok(Err(error)) => error,
             Err(_) => Error::msg("reading it panicked"),
         };
-        let (class, turn) = (self.class.info().class, with.image.turn());
+        let (class, turn) = (&self.class.info().class, with.image.turn());
         let message =
             format!("The state as of turn {turn} does not have the shape of {class} any more: {}", error.message());
         Err(Error::coded(Code::StateShape, message).with_fix(format!(
@@ -174,7 +174,7 @@ impl Cell {
     pub(super) fn show_stored(&self, restored: Restored, error: &Error) {
         tracing::warn!(agent = %self.id, error = ?error, "an agent was put back to another moment, and does not start there");
         let frame = restored.state.and_then(|state| self.state_frame(&state, None));
-        self.release(frame.into_iter().chain([told(restored.done)]).collect());
+        self.release(frame.into_iter().chain(self.tell_watchers()).chain([told(restored.done)]).collect());
     }
 }
 

@@ -24,6 +24,7 @@ use super::Cell;
 use crate::storage;
 
 pub(super) use scope::Scope;
+pub(super) use show::stored;
 
 /// Ended runs that are kept of one agent, however young.
 const KEPT_RUNS: usize = 1_000;

@@ -81,6 +81,19 @@ impl Cell {
         (!peers.is_empty()).then(|| self.state_to(peers, state, server::state, server::state_versioned))
     }
 
+    /// Tells services that watch the state, when its change is durable.
+    pub(super) fn tell_watchers(&self) -> Option<Delivery> {
+        if !self.node.watched.has(&self.id) {
+            return None;
+        }
+        let (node, id) = (self.shared(), self.id.clone());
+        Some(Delivery::resolve(move |durable| {
+            if durable.is_ok() {
+                node.watched.tell(&id);
+            }
+        }))
+    }
+
     /// The state as a new connection is told it.
     pub(super) fn first_state(&self, peer: &Arc<Peer>, state: &str) -> Delivery {
         self.state_to(vec![Arc::clone(peer)], state, server::state_initial, server::state_initial_versioned)

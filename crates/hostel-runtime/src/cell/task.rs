@@ -35,9 +35,16 @@ impl Drop for Busy {
         let was_last = self.0.busy.fetch_sub(1, Ordering::AcqRel) == 1;
         if was_last && !self.0.is_awake() {
             // It outlived the agent, and the cell may have waited for it.
-            self.0.submit_first(Job::Tidy);
+            self.0.tidy_up();
         }
     }
+}
+
+/// Work that nobody waits for, before it begins.
+pub(super) struct Spawned {
+    work: Work,
+    broken_off: CancellationToken,
+    future: BoxFuture<()>,
 }
 
 impl Cell {
@@ -108,6 +115,11 @@ impl Cell {
             }
         });
         Some(task)
+    }
+
+    /// What kept the cell in the registry is over, perhaps as the last.
+    pub(super) fn tidy_up(&self) {
+        self.submit_first(Job::Tidy);
     }
 
     fn lifetime(&self) -> CancellationToken {
@@ -183,14 +195,23 @@ impl Cell {
 
     /// Spawns work on behalf of the agent that nobody waits for.
     pub(super) fn spawn_busy(&self, work: BoxFuture<()>) {
+        self.run_spawned(self.spawned(work));
+    }
+
+    /// Such work, which belongs to the agent as it is now, whenever it begins.
+    pub(super) fn spawned(&self, future: BoxFuture<()>) -> Spawned {
+        let work = self.current_work().map(Work::beside).unwrap_or_else(|| self.begin_work(Why::own()));
+        Spawned { work, broken_off: self.lifetime(), future }
+    }
+
+    pub(super) fn run_spawned(&self, spawned: Spawned) {
         let busy = Busy::new(self.arc());
-        let broken_off = self.lifetime();
-        let work = self.current_work().map(Work::beside).unwrap_or_else(|| self.begin_work(Why::own())).scope(work);
         self.node.spawn(async move {
+            let Spawned { work, broken_off, future } = spawned;
             let outcome = tokio::select! {
                 biased;
                 () = broken_off.cancelled() => Ok(()),
-                outcome = AssertUnwindSafe(work).catch_unwind() => outcome,
+                outcome = AssertUnwindSafe(work.scope(future)).catch_unwind() => outcome,
             };
             if let Err(panic) = outcome {
                 busy.0.panicked(&*panic);

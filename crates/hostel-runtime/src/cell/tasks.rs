@@ -11,17 +11,22 @@ mod spec;
 
 use hostel_core::{
     Error, Result,
+    handler::Mode,
     task::{Order, Schedule, ScheduleId},
 };
 use hostel_protocol::{name::nearest, refusal::Code};
 use hostel_store::{AgentDb, Queued, TaskRow};
 
-use super::{Cell, turn::asleep};
+use super::{
+    Awake, Cell, cause,
+    turn::{Turn, asleep},
+};
 use crate::{ids, storage};
 
 pub(crate) use desk::{Answer, Ask};
+pub(super) use letters::stored_letters;
 pub(super) use run::{Place, Running, timed_out};
-pub(super) use spec::Spec;
+pub(super) use spec::{Spec, after};
 
 /// Length of a schedule's id (agents-protocol, 6.1).
 const ID_CHARS: usize = 9;
@@ -39,6 +44,11 @@ impl Moments {
     pub(super) fn is_due(self, now: i64) -> bool {
         self.look.is_some_and(|at| at <= now)
     }
+}
+
+/// Everything that waits, in a database that nobody works on.
+pub(super) fn stored(db: &AgentDb) -> Result<Vec<Schedule>> {
+    db.tasks().map_err(storage::error)?.into_iter().map(|row| spec::schedule(row, |_| false)).collect()
 }
 
 impl Cell {
@@ -132,6 +142,27 @@ impl Cell {
     pub(super) fn schedules_now(&self) -> Result<Vec<Schedule>> {
         let rows = self.look_into_db(AgentDb::tasks)?;
         rows.into_iter().map(|row| spec::schedule(row, |id| self.running.has(id))).collect()
+    }
+
+    /// The time of day went back: what was to come after a while comes after that while from now at the latest.
+    pub(super) fn shorten_delays(&self, now: i64) -> Result<()> {
+        let shorten = |_: &mut Awake| {
+            self.with_db(|db| {
+                let rows = db.tasks().map_err(storage::error)?;
+                let idle = rows.into_iter().filter(|row| !self.running.has(&row.id));
+                for row in idle {
+                    self.hurry_run(db, &row, now)?;
+                    if let Some(row) = spec::no_later(row, now) {
+                        db.put_task(&row).map_err(storage::error)?;
+                    }
+                }
+                self.shorten_waits(db, now)
+            })
+        };
+        let turn = Turn { cause: cause::ALARM, ..Turn::own(Mode::Read) };
+        let mut done = Ok(());
+        self.turn(&turn, shorten, |outcome, _| done = outcome);
+        done
     }
 
     /// Takes an order back.

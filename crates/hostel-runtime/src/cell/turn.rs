@@ -9,7 +9,7 @@ use std::{
 };
 
 use hostel_core::{
-    BoxFuture, Connection, Error, Message, Result, Source,
+    Connection, Error, Message, Result, Source,
     connection::{ConnectionChange, ConnectionRecord},
     erased::{Instance, Origin},
     event::Event,
@@ -19,7 +19,7 @@ use hostel_core::{
 use hostel_protocol::{connection::close, refusal::Code};
 use hostel_store::{Author, Cause, Kept};
 
-use super::{Cell, cause, group};
+use super::{Cell, cause, group, task::Spawned};
 use crate::{
     gate::{Delivery, Then, Written},
     peer::Peer,
@@ -53,7 +53,7 @@ pub(crate) struct Scratch {
     /// What it has decided about agents under this one.
     pub(super) kin: Vec<super::family::Kin>,
     /// Work that begins when the turn has committed.
-    pub(super) spawned: Vec<BoxFuture<()>>,
+    pub(super) spawned: Vec<Spawned>,
     /// Until when the turn's SQL may run.
     pub(super) sql_deadline: Option<Instant>,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Turn<'a> {
 struct After {
     changed: bool,
     destroyed: bool,
-    spawned: Vec<BoxFuture<()>>,
+    spawned: Vec<Spawned>,
 }
 
 /// A turn that has committed.
@@ -143,7 +143,7 @@ impl Cell {
     pub(super) fn origin(&self, peer: Option<&Arc<Peer>>) -> Origin {
         let host = self.arc();
         let connection = peer.map(|peer| Connection::new(Arc::clone(&peer.record), host.clone()));
-        Origin { host, connection, call: None, identity: None }
+        Origin { host, connection, call: None, identity: None, back: None }
     }
 
     /// Runs `work` as one turn. `show` then adds what follows the turn's own effects, a reply for instance; it sees the
@@ -170,7 +170,7 @@ impl Cell {
             self.pass_gate(kept, deliveries);
             after
         };
-        after.spawned.into_iter().for_each(|work| self.spawn_busy(work));
+        after.spawned.into_iter().for_each(|work| self.run_spawned(work));
         if after.destroyed {
             return self.submit_first(super::Job::Tidy);
         }
@@ -320,6 +320,7 @@ impl Cell {
             let except = turn.sender.filter(|_| !scratch.correct_sender);
             deliveries.extend(self.state_frame(state, except));
             deliveries.extend(self.accepted(state, turn.sender));
+            deliveries.extend(self.tell_watchers());
         }
         deliveries.extend(scratch.effects.into_iter().filter_map(|effect| self.delivery(effect)));
         if !scratch.kin.is_empty() {
@@ -336,6 +337,11 @@ impl Cell {
             Effect::Broadcast { message, except } => {
                 let wanted = |peer: &&Arc<Peer>| !except.iter().any(|id| **id == *peer.record.id);
                 let peers: Vec<_> = self.peers.lock().values().filter(wanted).cloned().collect();
+                (!peers.is_empty()).then_some(Delivery::Fan { peers, message })
+            }
+            Effect::Multicast { to, message } => {
+                let peers = self.peers.lock();
+                let peers: Vec<_> = to.iter().filter_map(|key| peers.get(key).cloned()).collect();
                 (!peers.is_empty()).then_some(Delivery::Fan { peers, message })
             }
             Effect::Tap { to, frame } => {

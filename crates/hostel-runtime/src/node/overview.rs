@@ -66,7 +66,7 @@ pub(super) async fn classes(node: &Arc<Shared>) -> Result<Vec<ClassOverview>> {
         match classes.iter_mut().find(|class| *class.namespace == *info.namespace) {
             Some(class) => class.aliases.push(binding.slug.clone()),
             None => classes.push(ClassOverview {
-                class: info.class.to_owned(),
+                class: info.class.to_string(),
                 namespace: info.namespace.to_string(),
                 aliases: vec![binding.slug.clone()],
                 instances: 0,

@@ -30,14 +30,16 @@ use super::{
 };
 use crate::{
     cell::{Cell, Doomed, Job},
-    clock::Clock,
+    clock::{self, Clock},
     directory::Directory,
     durability::Durability,
+    memories::Memories,
     options::Options,
     porter::{Carried, Porter},
     quarantine::Quarantine,
     sleep::{self, Sleepers},
     storage,
+    watched::Watched,
 };
 
 const SHARDS: usize = 32;
@@ -57,8 +59,10 @@ pub(crate) struct Shared {
     pub(crate) sleepers: Sleepers,
     pub(crate) heavy_lane: Semaphore,
     pub(crate) porter: Arc<Porter>,
+    pub(crate) memories: Memories,
     /// Agents that are being deleted from above.
     pub(crate) doomed: Mutex<Doomed>,
+    pub(crate) watched: Watched,
     shards: [Shard; SHARDS],
     hasher: RandomState,
     pub(super) wheel: Wheel,
@@ -81,18 +85,21 @@ impl Shared {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let porter = Arc::new(Porter::default());
         let wheel = Wheel::new(&builder.options);
+        let noted = builder.store.noted_time().map_err(storage::error)?;
         let shared = Arc::new(Self {
             options: builder.options,
             store: builder.store,
             directory: builder.directory,
-            clock: builder.clock,
+            clock: clock::believable(builder.clock, noted),
             durability: Box::new(Carried { durability: builder.durability, porter: Arc::clone(&porter) }),
             env: builder.env,
             quarantine: Quarantine::default(),
             sleepers: Sleepers::default(),
             heavy_lane: Semaphore::new((cores / 2).max(1)),
             porter: Arc::clone(&porter),
+            memories: Memories::default(),
             doomed: Mutex::default(),
+            watched: Watched::default(),
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             wheel,
@@ -106,7 +113,7 @@ impl Shared {
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
         });
-        shared.set_stored_alarms()?;
+        shared.set_stored_alarms(noted)?;
         shared.porter.start(&shared, &shared.runtime);
         *shared.loops.lock() = vec![
             shared.runtime.spawn(sleep::put_to_sleep(Arc::downgrade(&shared))),
@@ -181,6 +188,7 @@ impl Shared {
 
     /// Has whoever watches the clock look at it.
     pub(crate) fn look_at_the_clock(&self) {
+        self.note_time(self.clock.now().as_millisecond());
         self.wheel.wake();
     }
 
@@ -195,6 +203,7 @@ impl Shared {
         for shard in &self.shards {
             // Closing agents runs destructors of their authors: not under our lock.
             let cells = std::mem::take(&mut *shard.lock());
+            cells.values().for_each(|cell| cell.let_go());
             drop(cells);
         }
         let waiting = self.doomed.lock().let_go();
@@ -330,7 +339,10 @@ impl Shared {
             tracing::warn!(tasks = self.tasks.len(), "work was still under way when the time to finish it was over");
         }
         let shared = Arc::clone(self);
-        let slept = tokio::task::spawn_blocking(move || shared.cells().iter().for_each(|cell| cell.put_out()));
+        let slept = tokio::task::spawn_blocking(move || {
+            shared.cells().iter().for_each(|cell| cell.put_out());
+            shared.keep_time(shared.clock.now().as_millisecond(), true);
+        });
         if slept.await.is_err() {
             tracing::error!("not every agent could be put to sleep");
         }

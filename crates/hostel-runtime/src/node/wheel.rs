@@ -5,9 +5,10 @@
 //! that a hundred thousand at the same minute pass through without all being in memory.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::shared::{Shared, key_of};
 use crate::{
     alarms::Alarms,
-    cell::{Cell, Job},
+    cell::{Cell, Job, Moving, Wish},
     options::Options,
     storage,
 };
@@ -29,6 +30,10 @@ use crate::{
 const AT_ONCE: usize = 64;
 /// More than this at a time are spread over the threads.
 const FEW: usize = 1;
+/// How often the time is noted for the next start, in milliseconds.
+const NOTED_EVERY_MS: i64 = 20_000;
+/// By how much the time of day has to go back to count as a jump: less is what time servers do all the time.
+const JUMP_MS: i64 = 1_000;
 
 /// A seat among those that are woken; free again when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -51,12 +56,24 @@ pub(super) struct Wheel {
     later: Mutex<Later>,
     /// Agents that are about to be given what is due.
     ringing: AtomicUsize,
+    /// The time of day when it was last looked at.
+    seen: AtomicI64,
+    /// The time that is noted for the next start.
+    noted: AtomicI64,
+    went_back: WentBack,
+}
+
+/// Agents that are to look at their delays because the time of day went back.
+#[derive(Debug, Default)]
+struct WentBack {
+    any: AtomicBool,
+    agents: Mutex<HashSet<AgentId>>,
 }
 
 /// Wake-ups to be moved back in the register, which nobody waits for.
 #[derive(Debug, Default)]
 struct Later {
-    moves: Vec<(Arc<Cell>, Option<i64>)>,
+    moves: Vec<(Moving, Wish)>,
     /// Somebody is at it.
     busy: bool,
     /// The node is gone. What is in here holds it, so nothing may stay.
@@ -72,6 +89,9 @@ impl Wheel {
             seats,
             later: Mutex::default(),
             ringing: AtomicUsize::new(0),
+            seen: AtomicI64::new(i64::MIN),
+            noted: AtomicI64::new(i64::MIN),
+            went_back: WentBack::default(),
         }
     }
 
@@ -104,8 +124,13 @@ impl Wheel {
 }
 
 impl Shared {
-    /// Reads the register.
-    pub(super) fn set_stored_alarms(&self) -> Result<()> {
+    /// Reads the register. `noted` is the time when the last node of this directory looked: if the time of day went back meanwhile,
+    /// this one sees it.
+    pub(super) fn set_stored_alarms(&self, noted: Option<i64>) -> Result<()> {
+        if let Some(noted) = noted {
+            self.wheel.seen.store(noted, Ordering::Release);
+            self.wheel.noted.store(noted, Ordering::Release);
+        }
         for (key, at) in self.store.alarms().map_err(storage::error)? {
             self.wheel.alarms.set(&AgentId::from_stored(key.namespace(), key.name()), at);
         }
@@ -141,12 +166,14 @@ impl Shared {
     }
 
     /// Moves a wake-up in the register back, or clears it, unless the agent wants another by then.
-    pub(crate) fn move_alarm_later(self: &Arc<Self>, cell: Arc<Cell>, at: Option<i64>) {
+    pub(crate) fn move_alarm_later(self: &Arc<Self>, cell: Arc<Cell>, wish: Wish) {
+        let moving = Moving::new(cell);
         let mut later = self.wheel.later.lock();
         if later.closed {
-            return;
+            drop(later);
+            return drop(moving);
         }
-        later.moves.push((cell, at));
+        later.moves.push((moving, wish));
         if std::mem::replace(&mut later.busy, true) {
             return;
         }
@@ -168,12 +195,13 @@ impl Shared {
             };
             let queued: Vec<_> = {
                 let _order = self.wheel.order.lock();
-                let still = moves.into_iter().filter(|(cell, at)| cell.still_wants(*at));
-                still.map(|(cell, at)| (self.queue_later(&cell, at), cell)).collect()
+                let queue = |cell: &Cell, wish: Wish| cell.still_wishes(wish).then(|| self.queue_later(cell, wish.at));
+                moves.into_iter().map(|(moving, wish)| (queue(moving.cell(), wish), moving)).collect()
             };
-            for (queued, cell) in queued {
-                if let Err(error) = queued.settle() {
-                    tracing::warn!(agent = %cell.id, error = %error, "a wake-up could not be moved; the agent will be woken early");
+            for (queued, moving) in queued {
+                if let Some(Err(error)) = queued.map(QueuedAlarm::settle) {
+                    let agent = &moving.cell().id;
+                    tracing::warn!(agent = %agent, error = %error, "a wake-up could not be moved; the agent will be woken early");
                 }
             }
         }
@@ -197,6 +225,45 @@ impl Shared {
         queued.settle().map_err(storage::error)
     }
 
+    /// Looks at the time of day. If it went back, delays that are counted from before would take too long: every agent that
+    /// waits for something is looked at.
+    pub(super) fn note_time(&self, now: i64) {
+        let seen = self.wheel.seen.swap(now, Ordering::AcqRel);
+        if seen == i64::MIN || seen.saturating_sub(now) < JUMP_MS {
+            return;
+        }
+        let mut agents = self.wheel.went_back.agents.lock();
+        agents.extend(self.wheel.alarms.bring_forward(now));
+        self.wheel.went_back.any.store(!agents.is_empty(), Ordering::Release);
+        let by = Duration::from_millis(u64::try_from(seen.saturating_sub(now)).unwrap_or(0));
+        tracing::warn!(by = ?by, agents = agents.len(), "the time of day went back; agents with delays are looked at");
+    }
+
+    /// Notes the time for the next start, now and then, or `at_once`, if anybody waits for anything. While agents have yet to
+    /// look at their delays what was noted stays: after a crash they are looked at again.
+    pub(super) fn keep_time(&self, now: i64, at_once: bool) {
+        let noted = self.wheel.noted.load(Ordering::Acquire);
+        let is_fresh = (noted..noted.saturating_add(NOTED_EVERY_MS)).contains(&now) && !at_once;
+        if is_fresh || self.wheel.went_back.any.load(Ordering::Acquire) || self.wheel.alarms.next().is_none() {
+            return;
+        }
+        self.wheel.noted.store(now, Ordering::Release);
+        if let Err(error) = self.block(|| self.store.note_time(now)) {
+            tracing::warn!(error = %error, "the time could not be noted for the next start");
+        }
+    }
+
+    /// Whether the agent is one of those that look at their delays because the time of day went back. It is asked once.
+    pub(crate) fn went_back_for(&self, id: &AgentId) -> bool {
+        if !self.wheel.went_back.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut agents = self.wheel.went_back.agents.lock();
+        let was_one = agents.remove(id);
+        self.wheel.went_back.any.store(!agents.is_empty(), Ordering::Release);
+        was_one
+    }
+
     fn ring(self: &Arc<Self>, id: &AgentId, seat: Seat) {
         if let Err(error) = self.give(id, Job::Alarm(seat)) {
             tracing::error!(agent = %id, error = ?error, "a wake-up is due, and its agent cannot be reached");
@@ -210,6 +277,8 @@ pub(super) async fn turn(node: Weak<Shared>) {
     loop {
         let Some(shared) = node.upgrade().filter(|shared| !shared.is_stopping()) else { return };
         let now = shared.clock.now().as_millisecond();
+        shared.note_time(now);
+        shared.keep_time(now, false);
         let due = shared.wheel.alarms.due(now, AT_ONCE);
         if !due.is_empty() {
             give_out(&shared, due).await;

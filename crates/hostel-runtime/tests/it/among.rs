@@ -1,6 +1,12 @@
 //! Promise 12: what an agent may count on when it calls another.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use hostel::{AgentId, Body, Cx, Request, Response, Result, host::OutgoingCall};
 use hostel_macros::agent;
@@ -17,6 +23,7 @@ use super::support::{Client, Disk, TestClock, memory, on_disk, sleepy, until, un
 struct Signals {
     begun: Notify,
     go_on: Notify,
+    crossing: AtomicUsize,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -103,6 +110,17 @@ impl Peer {
     #[callable]
     async fn same_key_again(cx: &Cx<Self>) -> Result<()> {
         cx.agent::<Self>("between").same_key(cx.name().to_owned()).await
+    }
+
+    /// Calls the same of another with the key of that call, once both are under way.
+    #[callable]
+    async fn cross(cx: &Cx<Self>, others: Vec<String>) -> Result<()> {
+        let signals = cx.env::<Signals>()?;
+        signals.crossing.fetch_add(1, Ordering::Relaxed);
+        signals.go_on.notified().await;
+        let Some((next, rest)) = others.split_first() else { return Ok(()) };
+        let circle = [rest, &[next.clone()][..]].concat();
+        cx.agent::<Self>(next).cross(circle).idempotency_key("k").await
     }
 
     #[callable]
@@ -234,6 +252,27 @@ async fn promise_12_calls_with_a_key_do_not_wait_for_themselves() {
     let mut client = Client::greeted(&node, "Peer", "a").await;
     let id = client.begin_keyed("sameKeyAgain", json!([]), Some("k"));
     assert_eq!(client.answer(&id).await["code"], "call_cycle");
+}
+
+#[tokio::test]
+async fn promise_12_calls_with_a_key_that_cross_do_not_wait_for_each_other() {
+    for names in [&["a", "b"][..], &["a", "b", "c", "d"]] {
+        let (node, signals) = peers(memory()).await;
+        let calls: Vec<_> = (0..names.len())
+            .map(|first| {
+                let circle: Vec<_> =
+                    names.iter().cycle().skip(first + 1).take(names.len()).map(|&n| n.to_owned()).collect();
+                let call = node.agent::<Peer>(names[first]).cross(circle).idempotency_key("k");
+                tokio::spawn(async move { call.await })
+            })
+            .collect();
+        until(|| signals.crossing.load(Ordering::Relaxed) == names.len()).await;
+        signals.go_on.notify_waiters();
+        for call in calls {
+            let error = call.await.unwrap().unwrap_err();
+            assert_eq!(error.code(), Some(Code::CallCycle), "{error:?}");
+        }
+    }
 }
 
 #[tokio::test]

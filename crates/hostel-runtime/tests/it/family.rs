@@ -185,14 +185,16 @@ async fn enter(node: &Node, id: &AgentId) -> Client {
 
 /// Whether any database of an agent is left in a data directory.
 fn databases(dir: &tempfile::TempDir) -> Vec<String> {
-    fn walk(dir: &std::path::Path, found: &mut Vec<String>) {
+    files(dir).iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+fn files(dir: &tempfile::TempDir) -> Vec<std::path::PathBuf> {
+    fn walk(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
             match path.is_dir() {
                 true => walk(&path, found),
-                false if path.extension().is_some_and(|end| end == "db") => {
-                    found.push(path.file_name().unwrap().to_string_lossy().into_owned());
-                }
+                false if path.extension().is_some_and(|end| end == "db") => found.push(path),
                 false => {}
             }
         }
@@ -459,6 +461,29 @@ fn stop_at(store: &Store, stopped: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_sub_agent_can_be_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = house(on_disk(&dir)).await;
+    let lobby_a = node.agent::<Lobby>("a");
+    lobby_a.visit().await.unwrap();
+    let before = files(&dir);
+    lobby_a.note_in("r".into(), "x".into()).await.unwrap();
+    node.shutdown(Duration::from_secs(5)).await;
+    drop((lobby_a, node));
+    drop(store_again(&dir).await);
+    let own = files(&dir).into_iter().find(|file| !before.contains(file)).unwrap();
+    std::fs::write(own, [7; 8192]).unwrap();
+    let node = house(Node::builder(store_again(&dir).await)).await;
+    let error = node.call(OutgoingCall::new(room("r"), "note", r#"["more"]"#)).await.unwrap_err();
+    assert_eq!(error.code(), Some(Code::StorageCorrupt), "{error:?}");
+    node.agent::<Lobby>("a").delete("r".into()).await.unwrap();
+    until(|| databases(&dir).len() == 1).await;
+    until(|| node.store().alarms().unwrap().is_empty()).await;
+    assert!(node.agent::<Lobby>("a").rooms().await.unwrap().is_empty());
+    node.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_whose_write_is_lost_has_not_happened() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::new();
@@ -515,4 +540,40 @@ async fn operators_see_who_is_under_whom() {
     assert_eq!(rooms.len(), 1);
     assert_eq!((rooms[0].name.as_deref(), rooms[0].parent.as_deref()), (Some("c 1"), Some("lobby/a")));
     assert!(rooms[0].awake);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sub_agent_that_nobody_lists_is_named_by_the_check_of_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = house(on_disk(&dir)).await;
+    for name in ["one", "two"] {
+        node.agent::<Lobby>("a").note_deep(name.into(), "inner".into(), "x".into()).await.unwrap();
+    }
+    node.shutdown(Duration::from_secs(5)).await;
+    drop(node);
+    let store = store_again(&dir).await;
+    let wrong = || hostel_store::verify(dir.path(), &mut |_| {}).unwrap().problems;
+    let mut parent = store.agent("lobby", "a").unwrap();
+    let row = parent.child("room", "one").unwrap().unwrap();
+    drop((parent, store));
+    drop(store_again(&dir).await);
+    assert_eq!(wrong(), []);
+    let store = store_again(&dir).await;
+    parent = store.agent("lobby", "a").unwrap();
+    parent.put_child(&ChildRow { alive: false, doomed: 7, ..row }).unwrap();
+    hostel_store::make_durable(&parent.commit().unwrap().unwrap()).unwrap();
+    parent.close().unwrap();
+    drop(store);
+    drop(store_again(&dir).await);
+    assert_eq!(wrong(), [], "one that is to be deleted is listed until it is");
+    let store = store_again(&dir).await;
+    parent = store.agent("lobby", "a").unwrap();
+    parent.remove_child("room", "one").unwrap();
+    hostel_store::make_durable(&parent.commit().unwrap().unwrap()).unwrap();
+    parent.close().unwrap();
+    drop(store);
+    drop(store_again(&dir).await);
+    let [problem] = wrong().try_into().unwrap();
+    assert!(problem.what.contains("no agent lists it"), "{problem:?}");
+    assert!(problem.path.contains("one"), "the one within it is on its own list: {problem:?}");
 }

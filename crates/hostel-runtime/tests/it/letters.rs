@@ -133,6 +133,18 @@ async fn an_order_from_outside_wakes_the_agent_and_is_kept_once_for_each_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_many_runs_that_were_given_up_are_kept_as_was_said() {
+    let options = Options { dead_letters: 2, ..Options::default() };
+    let (node, _) = start(memory().options(options)).await;
+    for name in ["london", "paris", "rome"] {
+        node.order(&office(), to(name), None).await.unwrap();
+        tokio::time::sleep(seconds(1)).await;
+    }
+    let letters = node.dead_letters(&office()).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.args.get()).collect::<Vec<_>>(), [r#"["rome"]"#, r#"["paris"]"#]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_is_limited_in_number_and_size() {
     let options = Options { orders: 2, order_bytes: 20, ..Options::default() };
     let (node, _) = start(memory().options(options)).await;

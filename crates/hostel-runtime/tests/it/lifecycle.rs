@@ -43,6 +43,15 @@ impl Mortal {
     }
 
     #[callable]
+    fn destroy_and_leave_work(&mut self, cx: &Cx<Self>) {
+        let later = cx.clone();
+        cx.spawn(async move {
+            let _refused = Self::add_later(&later).await;
+        });
+        cx.destroy();
+    }
+
+    #[callable]
     fn destroy_and_fail(&mut self, cx: &Cx<Self>) -> Result<()> {
         cx.destroy();
         Err(hostel::Error::msg("on second thought"))
@@ -99,10 +108,12 @@ async fn a_destroyed_agent_leaves_nothing_closes_its_sockets_and_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn async_work_from_before_an_end_does_not_touch_the_agent_that_comes_after() {
     let node = memory().clock(TestClock::new()).agent::<Mortal>().unwrap().start().await.unwrap();
-    let mut before = Client::greeted(&node, "Mortal", "a").await;
-    before.begin("addLater", json!([]));
-    before.begin("destroy", json!([]));
-    assert_eq!(before.closed().await.0, 1001);
+    for end in ["destroy", "destroyAndLeaveWork"] {
+        let mut before = Client::greeted(&node, "Mortal", "a").await;
+        before.begin("addLater", json!([]));
+        before.begin(end, json!([]));
+        assert_eq!(before.closed().await.0, 1001);
+    }
     let mut after = Client::greeted(&node, "Mortal", "a").await;
     tokio::time::sleep(Duration::from_secs(2000)).await;
     assert_eq!(after.result("add", json!([])).await, 1);

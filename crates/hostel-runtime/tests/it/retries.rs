@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, sync::Arc, time::Duration};
 
-use hostel::{AgentId, Cx, Error, Result, Stream, host::OutgoingCall};
+use hostel::{AgentId, Cx, Error, Identity, Result, Stream, host::OutgoingCall};
 use hostel_macros::agent;
 use hostel_protocol::refusal::Code;
 use hostel_runtime::{Node, NodeBuilder};
@@ -123,6 +123,60 @@ async fn promise_11_retries_are_safe_for_async_methods_also_while_the_first_is_u
     assert_eq!(two.answer(&second).await["result"], 5);
     assert_eq!(keyed(&mut two, "paySlowly", json!([5]), "k").await["result"], 5, "and afterwards");
     assert_eq!(two.result("total", json!([])).await, 5);
+}
+
+/// A call as others make it: an agent or the application, a client that nobody knows, and two that are known.
+async fn pay_as(node: &Node, client: Option<Option<Identity>>, method: &str) -> Result<Option<String>> {
+    let key = Some("k".to_owned());
+    let call = OutgoingCall { idempotency_key: key, ..OutgoingCall::new(AgentId::new("Till", "a"), method, "[5]") };
+    let answer = match client {
+        None => node.call(call).await,
+        Some(client) => node.call_as(client, call).await,
+    };
+    answer.map(|reply| reply.as_json().map(str::to_owned))
+}
+
+fn strangers() -> [Option<Option<Identity>>; 5] {
+    let ada = || Identity::new("ada");
+    let (elsewhere, bob) = (ada().with_issuer("https://id.example"), Identity::new("bob"));
+    [None, Some(None), Some(Some(ada())), Some(Some(elsewhere)), Some(Some(bob))]
+}
+
+#[tokio::test]
+async fn promise_11_retries_are_safe_from_others_who_have_the_same_key() {
+    let (node, _) = start(memory()).await;
+    let mut totals = Vec::new();
+    for round in 0..2 {
+        for (place, client) in strangers().into_iter().enumerate() {
+            let total = pay_as(&node, client, "pay").await.unwrap();
+            if round == 0 { totals.push(total) } else { assert_eq!(total, totals[place], "their own answer again") }
+        }
+    }
+    assert_eq!(totals, ["5", "10", "15", "20", "25"].map(|total| Some(total.to_owned())));
+    let mut client = Client::greeted(&node, "Till", "a").await;
+    assert_eq!(
+        keyed(&mut client, "pay", json!([5]), "k").await["result"],
+        10,
+        "a socket without an identity is nobody"
+    );
+    let disguised = keyed(&mut client, "pay", json!([5]), "agent:k").await;
+    assert_eq!(disguised["result"], 30, "no key is written so that it is another's: {disguised}");
+}
+
+#[tokio::test]
+async fn promise_11_retries_join_nobody_elses_call_under_way() {
+    let (node, bell) = start(memory()).await;
+    let mut calls: Vec<_> =
+        strangers().map(|client| Box::pin(pay_as(&node, client, "paySlowly"))).into_iter().collect();
+    for call in &mut calls {
+        assert!(futures_util::poll!(call).is_pending());
+    }
+    for call in calls {
+        bell.0.notify_one();
+        call.await.unwrap();
+    }
+    let mut client = Client::greeted(&node, "Till", "a").await;
+    assert_eq!(client.result("total", json!([])).await, 25);
 }
 
 #[tokio::test]

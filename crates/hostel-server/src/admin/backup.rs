@@ -22,7 +22,10 @@ use super::{
     Failed, body, malformed,
     pipe::{Pipe, pipe},
 };
-use crate::Refused;
+use crate::{
+    Refused,
+    travel::{self, Kept},
+};
 
 /// A line at most this often.
 const PACE: Duration = Duration::from_millis(100);
@@ -41,9 +44,9 @@ pub(super) async fn backup(State(edge): State<Edge>, sent: Bytes) -> Result<Resp
             "The directory has to be given from the root, as in {\"dir\": \"/var/backups/hostel\"}.",
         ));
     }
-    let store = edge.node().store().clone();
+    let (store, kept) = (edge.node().store().clone(), edge.node().options().belongings.clone());
     let (pipe, pieces) = pipe();
-    let work = spawn_blocking(move || run(&store, &dir, pipe));
+    let work = spawn_blocking(move || run(&store, &kept, &dir, pipe));
     if let Some(body) = pieces.body().await {
         return Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response());
     }
@@ -53,7 +56,7 @@ pub(super) async fn backup(State(edge): State<Edge>, sent: Bytes) -> Result<Resp
     Err(Failed(refused.into_error()))
 }
 
-fn run(store: &Store, dir: &std::path::Path, mut pipe: Pipe) -> Result<(), Refused> {
+fn run(store: &Store, kept: &Kept, dir: &std::path::Path, mut pipe: Pipe) -> Result<(), Refused> {
     let mut shown: Option<Instant> = None;
     let mut show = |at: Progress| {
         if shown.is_none_or(|at| at.elapsed() >= PACE) {
@@ -61,7 +64,7 @@ fn run(store: &Store, dir: &std::path::Path, mut pipe: Pipe) -> Result<(), Refus
             say(&mut pipe, &json!({"progress": at}));
         }
     };
-    match store.backup(dir, &mut show).map_err(Refused::from) {
+    match travel::back_up(store, dir, kept, &mut show) {
         Ok(done) => {
             tracing::info!(dir = %dir.display(), files = done.files, copied = done.copied, "a backup was made");
             say(&mut pipe, &json!({"done": done}));

@@ -1,4 +1,4 @@
-//! Who may ask: programs on this machine, and operators; and pages of admitted sites.
+//! Who may ask: operators; where nobody is asked who they are, programs on this machine; and pages of admitted sites.
 
 use std::net::IpAddr;
 
@@ -13,10 +13,13 @@ use hostel::{
     problem,
 };
 
-/// Lets in whoever connects from this machine without anything between, and who is known as an operator.
+/// Lets in who is known as an operator; and, where nobody is asked who they are, whoever connects from this machine without
+/// anything between. A plain proxy on this machine looks like that, too: so a loopback address proves nothing where there is
+/// a better proof, nor if it is that of a proxy.
 pub(crate) async fn operators(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    let local = request.extensions().get::<ConnInfo>().is_none_or(|info| info.peer.ip().is_loopback());
-    let local = local && !came_through_a_proxy(request.headers());
+    let peer = request.extensions().get::<ConnInfo>().map(|info| info.peer.ip());
+    let behind_proxy = came_through_a_proxy(request.headers()) || peer.is_some_and(|peer| edge.is_proxy(peer));
+    let local = !edge.authenticates() && !behind_proxy && peer.is_none_or(|peer| peer.to_canonical().is_loopback());
     let (mut head, body) = request.into_parts();
     let identified = edge.identify(&mut head).await;
     match identified {
@@ -29,9 +32,11 @@ pub(crate) async fn operators(State(edge): State<Edge>, request: Request, next: 
 }
 
 fn elsewhere(edge: &Edge, known: bool) -> Refusal {
-    let message = "The operator's endpoints answer this machine, and operators.";
+    let message = "The operator's endpoints answer operators.";
     match (edge.authenticates(), known) {
-        (true, false) => Refusal::new(Code::Unauthorized, message).with_fix("send the token of an operator"),
+        (true, false) => Refusal::new(Code::Unauthorized, message).with_fix(
+            "send the token of an operator: `hostel token new NAME --operator` makes one, HOSTEL_TOKEN holds it",
+        ),
         (true, true) => Refusal::new(Code::Forbidden, message).with_fix("use the token of an operator"),
         (false, _) => Refusal::new(Code::Forbidden, "The operator's endpoints answer this machine alone.").with_fix(
             "run the command on the server itself, or through a tunnel; with [auth], an operator's token does as well",

@@ -25,7 +25,7 @@ pub(super) async fn schedules(
 }
 
 /// As clients see it, with what operators want to know beside it.
-fn shown(schedule: &Schedule) -> Value {
+pub(crate) fn shown(schedule: &Schedule) -> Value {
     let mut shown = json!(schedule);
     shown["due"] = json!(schedule.due);
     shown["declared"] = json!(schedule.declared);

@@ -13,11 +13,16 @@ use hostel::{
     body_fault,
     http::header,
 };
-use hostel_store::AgentKey;
+use hostel_store::{AgentKey, Image};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{fs::File, io::AsyncWriteExt as _, task::spawn_blocking};
+use tokio::{
+    fs::File,
+    io::AsyncWriteExt as _,
+    sync::{Mutex, MutexGuard},
+    task::spawn_blocking,
+};
 
 use super::{
     Asked, Data, Failed, Whose, agent, joined, known, malformed,
@@ -27,7 +32,7 @@ use super::{
 };
 use crate::{
     Refused,
-    travel::{self, Arrived, Form, Scratch},
+    travel::{self, Arrived, Form, Luggage, Scratch},
 };
 
 const DURABLE_OBJECT: &str = "durable-object";
@@ -36,6 +41,8 @@ const DURABLE_OBJECT: &str = "durable-object";
 pub(super) struct Wanted {
     #[serde(default = "yes")]
     history: bool,
+    #[serde(default = "yes")]
+    files: bool,
     format: Option<String>,
 }
 
@@ -61,11 +68,11 @@ pub(super) async fn export(
     let (id, wanted) = (agent(&edge, &namespace, &name)?, query(wanted)?);
     let (form, kind) = match is_durable_object(wanted.format.as_deref())? {
         true => (Form::DurableObject, "application/vnd.sqlite3"),
-        false => (Form::Export { history: wanted.history }, "application/x-tar"),
+        false => (Form::Export { history: wanted.history, files: wanted.files }, "application/x-tar"),
     };
-    let (store, key) = (edge.node().store().clone(), key_of(&id));
+    let (store, key, kept) = (edge.node().store().clone(), key_of(&id), edge.node().options().belongings.clone());
     let (pipe, pieces) = pipe();
-    let work = spawn_blocking(move || sent(pipe, |out| travel::send(&store, &key, form, &data, out)));
+    let work = spawn_blocking(move || sent(pipe, |out| travel::send(&store, &key, form, &data, &kept, out)));
     match pieces.body().await {
         Some(body) => Ok(([(header::CONTENT_TYPE, kind)], body).into_response()),
         None => {
@@ -109,18 +116,66 @@ pub(super) async fn import(
     limit.inspect(|Extension(limit)| limit.lift());
     let scratch = Scratch::below(&data);
     spool(file, scratch.path()).await?;
-    let store = edge.node().store().clone();
-    let read = spawn_blocking(move || travel::receive(&store, scratch.path(), name, durable_object));
-    let Arrived { class, name, image, history } = joined(read.await)?;
+    let (store, kept) = (edge.node().store().clone(), edge.node().options().belongings.clone());
+    let read = spawn_blocking(move || {
+        let mut arrived = travel::receive(&store, scratch.path(), name, durable_object)?;
+        let luggage = arrived.unpack(&kept)?;
+        Ok::<_, Refused>((arrived, luggage))
+    });
+    let (Arrived { class, name, image, history, .. }, luggage) = joined(read.await)?;
     let id = match AgentId::from_stored(&class, &name) {
         under if under.is_sub_agent() => under,
         _ => AgentId::new(&known(&edge, &class)?, &name),
     };
-    let installed = edge.node().install(&id, image, "import", landing.replace).await;
-    installed.map_err(|error| or_replace(error, &id))?;
+    let alone = LANDING.lock().await;
+    if !landing.replace {
+        // Before its files are touched: an agent that is there works in them.
+        let (store, key) = (edge.node().store().clone(), key_of(&id));
+        let free = spawn_blocking(move || travel::must_be_free(&store, &key)).await;
+        let free = free.map_err(|error| Error::msg(error.to_string()))?;
+        free.map_err(|refused| or_replace(taken(refused, &id), &id))?;
+    }
+    let replaced =
+        land(&edge, &id, image, luggage, landing.replace, alone).await.map_err(|error| or_replace(error, &id))?;
     let (store, key) = (edge.node().store().clone(), key_of(&id));
     let turns = joined(spawn_blocking(move || travel::keep(&store, &key, history.as_ref())).await)?;
-    Ok(Json(json!({"agent": address(&id), "turns": turns})))
+    Ok(Json(json!({"agent": address(&id), "turns": turns, "replaced": replaced})))
+}
+
+/// One agent comes at a time: two of one name would leave the files of one with the database of the other.
+static LANDING: Mutex<()> = Mutex::const_new(());
+
+/// Puts an agent and its files in their places. Whoever asked may go away meanwhile: both are done, or neither.
+async fn land(
+    edge: &Edge,
+    id: &AgentId,
+    mut image: Image,
+    mut luggage: Luggage,
+    replace: bool,
+    alone: MutexGuard<'static, ()>,
+) -> hostel::Result<Vec<String>> {
+    let (node, id) = (edge.node().clone(), id.clone());
+    let work = tokio::spawn(async move {
+        let _alone = alone;
+        let put = spawn_blocking(move || luggage.put(&mut image, replace).map(|()| (luggage, image)));
+        let (luggage, image) = put.await?.map_err(Refused::into_error)?;
+        match node.install(&id, image, "import", replace).await {
+            Ok(_) => Ok(spawn_blocking(move || luggage.keep()).await?),
+            Err(error) => {
+                spawn_blocking(move || drop(luggage)).await?;
+                Err(error)
+            }
+        }
+    });
+    work.await?
+}
+
+/// An agent that is awake has its database open: it is there.
+fn taken(refused: Refused, id: &AgentId) -> Error {
+    if refused.code == Code::StorageLocked.as_str() {
+        return Error::coded(Code::AgentExists, format!("There is an agent {id} already, and it is awake."));
+    }
+    refused.into_error()
 }
 
 fn key_of(id: &AgentId) -> AgentKey {

@@ -1,4 +1,4 @@
-//! `[auth]` and `[agents.CLASS]`: whose tokens are taken, and who may reach which class.
+//! `[auth]`: whose tokens are taken, and who may reach what.
 
 use std::path::PathBuf;
 
@@ -74,14 +74,6 @@ pub struct IssuerSection {
     pub subject_prefix: Option<String>,
     /// By how much clocks may differ.
     pub leeway: Option<Time>,
-}
-
-/// `[agents.CLASS]`: what the operator decides about one class.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentSection {
-    /// Who may reach its agents, in place of what the class says.
-    pub allow: Rules,
 }
 
 /// Rules, as in `"role:editor | owner"`.

@@ -47,7 +47,7 @@ pub(super) fn apply_text(config: &mut Config, path: &Path, text: &str) -> Result
             continue;
         }
         if sections::is_one(name) {
-            let read = config.sections.read(name, value, origin(offset));
+            let read = config.sections.read(name, value, origin(offset), &origin);
             read.map_err(|sections::Wrong { offset: at, message }| place(at.unwrap_or(offset), message))?;
             continue;
         }

@@ -5,18 +5,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hostel_model::ModelSettings;
+use hostel_protocol::name::nearest;
 use hostel_vault::SecretValue;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::auth::{AgentSection, AuthSection};
+use super::agents::AgentSection;
+use super::auth::AuthSection;
+use super::coder::CoderSection;
+use super::mcp::McpSection;
 use super::origin::Origin;
 use super::value::{ByteSize, Value};
 
 /// Their names.
-const NAMES: [&str; 5] = ["vault", "auth", "agents", "webhooks", "mail"];
+const NAMES: [&str; 8] = ["vault", "auth", "agents", "webhooks", "mail", "mcp", "models", "coder"];
 
 /// Everything that has a table of its own.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +32,18 @@ pub struct Sections {
     pub auth: Option<(AuthSection, Origin)>,
     /// The tables `[agents.CLASS]`.
     pub agents: BTreeMap<String, AgentSection>,
+    /// Where each of the agents' tables stands.
+    pub agent_origins: BTreeMap<String, Origin>,
     /// `[webhooks.NAME]`, by the names.
     pub webhooks: BTreeMap<String, WebhookSection>,
     /// `[mail]`.
     pub mail: Option<MailSection>,
+    /// `[mcp]`, and where it stands.
+    pub mcp: Option<(McpSection, Origin)>,
+    /// `[coder]`, and where it stands.
+    pub coder: Option<(CoderSection, Origin)>,
+    /// The tables `[models.NAME]`, and where they begin.
+    pub models: Option<(BTreeMap<String, ModelSettings>, Origin)>,
 }
 
 /// `[mail]`: how mail comes in.
@@ -39,6 +52,13 @@ pub struct Sections {
 pub struct MailSection {
     /// Where to listen for SMTP.
     pub listen: Option<SocketAddr>,
+    /// Certificate chain for STARTTLS; default the server's own.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key.
+    pub tls_key: Option<PathBuf>,
+    /// Takes mail only after STARTTLS.
+    #[serde(default)]
+    pub require_tls: bool,
     /// The domains that are ours.
     pub domains: Vec<String>,
     /// The class whose agents are handed what is for no class.
@@ -205,16 +225,34 @@ pub(super) fn is_one(name: &str) -> bool {
 }
 
 impl Sections {
-    pub(super) fn read(&mut self, name: &str, value: &Spanned<DeValue<'_>>, origin: Origin) -> Result<(), Wrong> {
+    pub(super) fn read(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        origin: Origin,
+        place: &dyn Fn(usize) -> Origin,
+    ) -> Result<(), Wrong> {
         match name {
             "vault" => self.vault = Some((section(name, value)?, origin)),
             "auth" => self.auth = Some((section(name, value)?, origin)),
-            "agents" => self.agents = section(name, value)?,
+            "agents" => {
+                self.agents = section(name, value)?;
+                self.agent_origins = origins(value, place);
+            }
             "mail" => self.mail = Some(section(name, value)?),
+            "coder" => self.coder = Some((section(name, value)?, origin)),
+            "mcp" => self.mcp = Some((section(name, value)?, origin)),
+            "models" => self.models = Some((section(name, value)?, origin)),
             _ => self.webhooks = section(name, value)?,
         }
         Ok(())
     }
+}
+
+/// Where the tables within a table stand.
+fn origins(value: &Spanned<DeValue<'_>>, place: &dyn Fn(usize) -> Origin) -> BTreeMap<String, Origin> {
+    let DeValue::Table(tables) = value.get_ref() else { return BTreeMap::new() };
+    tables.iter().map(|(key, _)| (key.get_ref().to_string(), place(key.span().start))).collect()
 }
 
 fn section<'de, T: Deserialize<'de>>(name: &str, value: &Spanned<DeValue<'de>>) -> Result<T, Wrong> {
@@ -223,6 +261,19 @@ fn section<'de, T: Deserialize<'de>>(name: &str, value: &Spanned<DeValue<'de>>) 
     }
     T::deserialize(ValueDeserializer::from(value.clone())).map_err(|error| {
         let offset = error.span().map(|span| span.start);
-        Wrong { offset, message: format!("{name}: {}", error.message()) }
+        Wrong { offset, message: format!("{name}: {}", nearer(error.message())) }
     })
+}
+
+/// Of a list of everything that would have been right, the nearest.
+fn nearer(message: &str) -> String {
+    let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let listed = message.split_once(", expected ");
+    let unknown = |what: &str| message.strip_prefix(what).is_some();
+    let Some((found, expected)) = listed.filter(|_| unknown("unknown field") || unknown("unknown variant")) else {
+        return message.to_owned();
+    };
+    let (found, known) = (quoted(found), quoted(expected));
+    let near = found.first().and_then(|found| nearest(found, known.iter().map(String::as_str)));
+    near.map_or_else(|| message.to_owned(), |near| format!("{message}; did you mean `{near}`?"))
 }

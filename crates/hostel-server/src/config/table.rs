@@ -187,8 +187,20 @@ settings! {
         "State of an agent, as JSON, from which on the log warns: it is sent whole to every client at each change.";
     state_bytes: ByteSize = "256MiB", "state-bytes" "SIZE",
         "State of an agent, as JSON, that is refused, to protect the server.";
+    model: String = "main", "model" "NAME",
+        "The model that agents use where nothing names another: a table [models.NAME], or scripted for the built-in one that needs no key.";
     turn_deadline: Duration = "2s", "turn-deadline" "TIME",
         "How long the SQL of one turn may take, all statements together, before the turn is rolled back.";
+    task_queue: usize = "10000", "task-queue" "N",
+        "How many runs of tasks, scheduled or queued, may wait for one agent.";
+    dead_letters: usize = "1000", "dead-letters" "N",
+        "How many runs that were given up are kept for one agent, to be looked at and run again; beyond it the oldest are forgotten.";
+    run_retention: Duration = "30d", "run-retention" "TIME",
+        "How long a durable run that has ended is kept, with its steps.";
+    run_steps: usize = "10000", "run-steps" "N",
+        "How many steps one durable run may have.";
+    call_hops: usize = "64", "call-hops" "N",
+        "How many agents may wait for each other in one chain of calls.";
     history_age: OrOff<Duration> = "30d", "history-age" "TIME",
         "How long the turns of an agent can be looked at and gone back to, after which they may be removed; off for no history.";
     history_bytes: OrOff<ByteSize> = "4GiB", "history-bytes" "SIZE",

@@ -1,5 +1,7 @@
 //! Tests of the layers, the table and its page.
 
+mod agents;
+
 use std::path::Path;
 
 use super::*;
@@ -227,4 +229,136 @@ fn agents_behave_under_the_binary_as_the_page_of_promises_says() {
     assert_eq!(config.outbox_bytes.as_usize(), own.outbox_bytes);
     assert_eq!(config.state_warn_bytes.as_usize(), own.state_warn_bytes);
     assert_eq!(config.state_bytes.as_usize(), own.state_bytes);
+    assert_eq!((*config.task_queue, *config.dead_letters), (own.orders, own.dead_letters));
+    assert_eq!(*config.run_retention, own.run_retention);
+    assert_eq!((*config.run_steps, *config.call_hops), (own.steps_per_run as usize, own.call_hops as usize));
+}
+
+#[test]
+fn mcp_has_a_section_whose_mistakes_are_errors_with_their_line() {
+    let wrong = |text: &str| from_text(text).unwrap_err();
+    let said = wrong("[mcp]\nallow_hosts = [\"10.0.0.0/99\"]");
+    assert!(said.contains("hostel.toml:2: mcp: ") && said.contains("is no host"), "{said}");
+    let said = wrong("[mcp]\nserve = [\"coder\"]\npublic_url = \"agents.example\"");
+    assert!(said.contains("hostel.toml:3: mcp: ") && said.contains("https://agents.example"), "{said}");
+    for (server, expected) in [
+        ("args = [\"-v\"]", "where is it? say command = "),
+        ("command = \"x\"\nurl = \"https://mcp.example\"", "say one of command"),
+        ("command = \"x\"\nbearer = \"secret:X\"", "bearer goes with url"),
+        ("command = \"x\"\ntransport = \"sse\"", "transport goes with url"),
+        ("url = \"https://mcp.example\"\ntransport = \"ws\"", "unknown variant `ws`, expected one of `auto`, "),
+        ("url = \"https://mcp.example\"\nenv = {}", "env goes with command"),
+        ("url = \"mcp.example\"", "begins with https://"),
+        ("url = \"https://mcp.example\"\nbearer = \"abc\"", "write secret:NAME"),
+        ("url = \"https://mcp.example\"\ntoken = \"abc\"", "unknown field `token`"),
+    ] {
+        let said = wrong(&format!("[mcp.servers.files]\n{server}"));
+        assert!(said.contains("mcp: ") && said.contains(expected), "{said}");
+    }
+    let said = wrong("[mcp]\nserver = []");
+    assert!(said.contains("hostel.toml:2: mcp: unknown field `server`"), "{said}");
+}
+
+#[test]
+fn budgets_of_coding_agents_have_a_section_whose_mistakes_are_errors_with_their_line() {
+    let text = "[coder.budget]\nturn = { steps = 40 }\nrun = { cost = 2.5, seconds = 3600 }\n";
+    let config = from_text(text).unwrap();
+    let entries = config.coder_entries();
+    let shown: Vec<_> = entries.iter().map(|(name, value, _)| (name.as_str(), value.as_str())).collect();
+    let expected =
+        [("coder.budget.turn.steps", "40"), ("coder.budget.run.cost", "2.5"), ("coder.budget.run.seconds", "3600")];
+    assert_eq!(shown, expected);
+    let said = from_text("[coder.budget]\nturn = { step = 40 }").unwrap_err();
+    assert!(said.contains("hostel.toml:2: coder: unknown field `step`") && said.contains("steps"), "{said}");
+}
+
+#[test]
+fn policy_and_commands_of_coding_agents_have_sections_whose_mistakes_are_errors_with_their_line() {
+    let text = "[coder.policy]\nmode = \"plan\"\nrules = [{ tool = \"command\", pattern = \"git push*\", action = \"deny\" }]\n\
+                [coder.commands]\nread = [\"/opt/tools\"]\nports = [443]\nmemory = \"1GiB\"\ntime = \"5m\"\nunsandboxed = \"never\"\n\
+                env = { CARGO_HOME = \"/opt/cargo\" }\nhands = false\nhands_wait = \"5s\"\n";
+    let config = from_text(text).unwrap();
+    let shown: Vec<_> = config.coder_entries().into_iter().map(|(name, value, _)| format!("{name} {value}")).collect();
+    for line in
+        ["coder.policy.mode plan", "coder.policy.rules deny command git push*", "coder.commands.env.CARGO_HOME (set)"]
+    {
+        assert!(shown.contains(&line.to_owned()), "{shown:?}");
+    }
+    let options = config.sections.coder.unwrap().0.commands.options();
+    assert_eq!((options.limits.memory, options.limits.time.as_secs(), options.only_sandboxed), (1 << 30, 300, true));
+    assert_eq!((options.hands, options.hands_wait.as_secs()), (false, 5));
+    for (text, line, expected) in [
+        ("[coder.policy]\nmode = \"yolo\"", 2, "unknown variant `yolo`"),
+        ("[coder.policy]\nrules = [{ tool = \"x\" }]", 2, "action"),
+        ("[coder.commands]\n\nport = 3", 3, "unknown field `port`"),
+    ] {
+        let said = from_text(text).unwrap_err();
+        assert!(said.contains(&format!("hostel.toml:{line}: coder: ")) && said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn mcp_is_shown_without_secrets() {
+    let text = "[mcp]\nserve = [\"coder\"]\nidle = \"1m\"\n[mcp.servers.files]\ncommand = \"/bin/files\"\nargs = [\"--token\", \"hidden1\"]\n\
+                env = { TOKEN = \"secret:FILES\", KEY = \"hidden2\" }\n[mcp.servers.far]\nurl = \"https://mcp.example/x?key=hidden3\"\n\
+                transport = \"sse\"\nbearer = \"secret:FAR\"\nheaders = { x-tenant = \"hidden4\" }";
+    let entries = from_text(text).unwrap().mcp_entries();
+    let shown: Vec<_> = entries.iter().map(|(name, value, _)| (name.as_str(), value.as_str())).collect();
+    let expected = [
+        ("mcp.serve", "coder"),
+        ("mcp.idle", "1m"),
+        ("mcp.servers.far.url", "https://mcp.example/x"),
+        ("mcp.servers.far.transport", "sse"),
+        ("mcp.servers.far.bearer", "secret:FAR"),
+        ("mcp.servers.far.headers.x-tenant", "(hidden)"),
+        ("mcp.servers.files.command", "/bin/files (+2 arguments)"),
+        ("mcp.servers.files.env.KEY", "(hidden)"),
+        ("mcp.servers.files.env.TOKEN", "secret:FILES"),
+    ];
+    assert_eq!(shown, expected);
+    assert!(from_text("").unwrap().mcp_entries().is_empty());
+}
+
+#[test]
+fn models_are_read_shown_without_keys_and_wrong_ones_are_errors_with_their_line() {
+    let text = "model = \"big\"\n[models.main]\nprovider = \"openai\"\nkey = \"sk-12345678\"\n\n[models.big]\n\
+                provider = \"ollama\"\nmodel = \"qwen3\"\nprice = { input = 1, output = 2.5 }\nextra = { seed = 1 }\n";
+    let config = from_text(text).unwrap();
+    assert_eq!(config.model.value, "big");
+    let rows: Vec<_> =
+        config.model_entries().into_iter().map(|(name, value, at)| format!("{name} {value} {at}")).collect();
+    assert_eq!(rows.len(), 8);
+    assert!(rows.contains(&"models.big.base_url http://127.0.0.1:11434/v1 hostel.toml:2".to_owned()), "{rows:?}");
+    assert!(rows.contains(&"models.main.key (hidden) hostel.toml:2".to_owned()), "{rows:?}");
+    for (text, line, expect) in [
+        ("[models.a]\nprovider = \"openai\"\n[models.b]\nprovider = \"opnai\"\n", 4, "unknown variant `opnai`"),
+        ("[models.a]\nprovider = \"openai\"\ntimout = \"5s\"\n", 3, "unknown field `timout`"),
+        ("x = 1\n", 1, "there is no such setting"),
+        (
+            "[models.a]\nprovider = \"openai\"\n[models.b]\nprovider = \"ollama\"\n",
+            3,
+            "needs a model: model = \"NAME\"",
+        ),
+        ("[models.a]\nprovider = \"scripted\"\nscript = \"sing\"\n", 1, "line 1 of the script: a script begins"),
+        ("[models.a]\nprovider = \"openai\"\nstall = \"soon\"\n", 3, "expected a time such as"),
+        ("models = 1\n", 1, "expected a table"),
+    ] {
+        let error = from_text(text).unwrap_err();
+        assert!(error.starts_with(&format!("hostel.toml:{line}: ")) && error.contains(expect), "{error}");
+    }
+}
+
+#[test]
+fn the_coding_agent_has_a_section_whose_mistakes_are_errors_with_their_line() {
+    let text = "[coder]\nold_tools = true\n[coder.github]\napi_url = \"https://git.corp.example/api/v3\"\ntoken = \"secret:BOT\"\n";
+    let (coder, _) = from_text(text).unwrap().sections.coder.unwrap();
+    let options = coder.github.options();
+    assert_eq!(options.settings.api.as_str(), "https://git.corp.example/api/v3");
+    assert_eq!(options.token.unwrap().to_string(), "secret:BOT");
+    assert!(coder.old_tools);
+    let wrong = |text: &str| from_text(text).unwrap_err();
+    let said = wrong("[coder.github]\napi_url = \"git.corp.example\"");
+    assert!(said.contains("hostel.toml:2: coder: ") && said.contains("https://git.corp.example/api/v3"), "{said}");
+    let said = wrong("[coder]\nold_tool = true");
+    assert!(said.contains("did you mean `old_tools`"), "{said}");
 }

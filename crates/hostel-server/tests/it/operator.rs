@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hostel::axum::body::{Body, Bytes};
 use hostel::http::{Method, Request, Response};
-use hostel::{App, Home, prelude::*};
+use hostel::{App, ConnInfo, Home, Identity, prelude::*};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -77,6 +77,44 @@ async fn open(dir: &Path) -> Home {
         .data(dir)
         .routes(move |edge| hostel_server::operator(edge, &data));
     app.start().await.unwrap()
+}
+
+/// What `GET /_hostel/agents` answers to `peer`, with or without the token of an operator.
+async fn status_for(app: App, dir: &Path, peer: &str, token: Option<&str>) -> u16 {
+    let data = dir.to_owned();
+    let app = app.agent::<Notebook>().in_memory().routes(move |edge| hostel_server::operator(edge, &data));
+    let home = app.start().await.unwrap();
+    let mut request = Request::builder().uri("/_hostel/agents").header("host", "localhost:1");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let mut request = request.body(Body::empty()).unwrap();
+    let peer = (peer.parse::<std::net::IpAddr>().unwrap(), 1).into();
+    request.extensions_mut().insert(ConnInfo::plain(peer));
+    home.service().oneshot(request).await.unwrap().status().as_u16()
+}
+
+/// Knows one operator.
+fn badge(head: &mut hostel::http::request::Parts) -> Result<Option<Identity>, hostel::Refusal> {
+    Ok(head.headers.remove("authorization").map(|_| Identity::new("root").as_operator()))
+}
+
+#[tokio::test]
+async fn threat_6_who_connects_from_this_machine_is_an_operator_only_where_nobody_can_prove_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let proxies = |net: &str| App::new().proxies(vec![net.parse().unwrap()]);
+    for (app, peer, token, status) in [
+        (App::new(), "127.0.0.1", None, 200),
+        (App::new(), "203.0.113.9", None, 403),
+        (App::new().authenticator(badge), "127.0.0.1", None, 401),
+        (App::new().authenticator(badge), "127.0.0.1", Some("root"), 200),
+        (App::new().authenticator(badge), "203.0.113.9", Some("root"), 200),
+        (proxies("127.0.0.0/8"), "127.0.0.1", None, 403),
+        (proxies("10.0.0.0/8"), "127.0.0.1", None, 200),
+        (proxies("10.0.0.0/8"), "10.0.0.1", None, 403),
+    ] {
+        assert_eq!(status_for(app, dir.path(), peer, token).await, status, "{peer} {token:?}");
+    }
 }
 
 /// A page of `mine` that was written to twice and changed once, and the numbers of its turns, newest first.
@@ -157,7 +195,7 @@ async fn an_export_can_be_imported_under_another_name() {
     let (status, body) = read(arrive).await;
     assert_eq!(status, 200, "{body:?}");
     let arrived: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(arrived, json!({"agent": "notebook/other", "turns": 4}));
+    assert_eq!(arrived, json!({"agent": "notebook/other", "turns": 4, "replaced": []}));
     let unfinished = std::fs::read_dir(dir.path().join("tmp")).unwrap().count();
     assert_eq!(unfinished, 0, "the uploaded file is left");
 }
@@ -172,7 +210,7 @@ async fn an_agent_under_another_is_reached_by_its_address() {
     let (status, body) = read(ask(&home, Method::POST, arrive, file).await).await;
     assert_eq!(status, 200, "{body:?}");
     let arrived: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(arrived, json!({"agent": "notebook/mine/sub/notebook/c%201", "turns": 4}));
+    assert_eq!(arrived, json!({"agent": "notebook/mine/sub/notebook/c%201", "turns": 4, "replaced": []}));
     let inner = |rest: &str| format!("/_hostel/agents/notebook/mine%2Fsub%2Fnotebook%2Fc%25201/{rest}");
     let fetch = async |path: &str| {
         let (status, body) = read(ask(&home, Method::GET, path, Body::empty()).await).await;
@@ -335,4 +373,38 @@ async fn runs_are_started_listed_answered_and_ended() {
     assert_eq!(clerk(&home, Method::POST, &format!("{run}/cancel"), json!({"reason": "no"})).await.1["error"], "no");
     assert_eq!(clerk(&home, Method::POST, &format!("{run}/delete"), Value::Null).await.1["deleted"], true);
     assert_eq!(clerk(&home, Method::GET, &run, Value::Null).await.1["code"], "run_unknown");
+}
+
+#[tokio::test]
+async fn what_is_on_order_can_be_listed_while_the_server_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = open(dir.path()).await;
+    let stub = home.edge().node().agent::<Notebook>("mine");
+    stub.write("milk").await.unwrap();
+    stub.send_to("nobody".into()).await.unwrap();
+    until(&home, |letters| !letters.is_empty()).await;
+    let (_, started) = clerk(&home, Method::POST, "", json!({"task": "refund", "args": [500]})).await;
+    let run = started["id"].as_str().unwrap().to_owned();
+    while clerk(&home, Method::GET, &format!("/{run}"), Value::Null).await.1["status"] != "waiting" {
+        tokio::task::yield_now().await;
+    }
+    let (schedules, letters) = (get(&home, "schedules").await, get(&home, "dead-letters").await);
+    let (_, shown) = clerk(&home, Method::GET, &format!("/{run}"), Value::Null).await;
+    home.edge().node().shutdown(std::time::Duration::from_secs(10)).await;
+    drop((stub, home));
+    let stopped = loop {
+        match hostel_server::offline::Offline::open(dir.path()) {
+            Err(refused) if refused.code == "storage_locked" => tokio::task::yield_now().await,
+            opened => break opened.unwrap(),
+        }
+    };
+    assert_eq!(stopped.schedules("notebook", "mine").unwrap(), schedules);
+    assert_eq!(stopped.dead_letters("notebook", "mine").unwrap(), letters);
+    assert_eq!(stopped.run("clerk", "main", &run).unwrap(), shown);
+    let waiting = stopped.runs("clerk", "main", json!({"status": "waiting", "limit": 5})).unwrap();
+    assert_eq!(waiting["runs"][0]["id"], json!(run));
+    assert_eq!(stopped.runs("clerk", "main", json!({"status": "failed"})).unwrap()["runs"], json!([]));
+    let refused = stopped.schedules("notebook", "min").unwrap_err();
+    assert_eq!((&*refused.code, refused.fix.as_deref()), ("agent_not_found", Some("did you mean notebook/mine?")));
+    assert_eq!(stopped.run("clerk", "main", "none").unwrap_err().code, "run_unknown");
 }

@@ -31,6 +31,7 @@ impl AgentDb {
     pub fn replace(&mut self, image: Image, cause: Cause<'_>) -> Result<(), Error> {
         let Some(keeper) = self.store.keeper.clone() else { return Err(self.in_memory()) };
         self.check_image(&image)?;
+        image.take_in()?;
         self.release()?;
         let (claim, _) = self.store.registry.claim(&self.key)?;
         let file = File::open(image.path()).and_then(|file| file.sync_all().map(|()| file));

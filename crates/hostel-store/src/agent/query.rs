@@ -89,7 +89,11 @@ impl Open {
     fn own_query(&mut self, query: &str, params: &[SqlValue]) -> Result<Rows, Error> {
         let answer = self.guarded().and_then(|(conn, _)| {
             let before = conn.total_changes();
-            let mut rows = collect(&mut conn.prepare(query)?, params)?;
+            // In our own form it never meets a statement that the agent has prepared; see `execute_one`.
+            let mut rows = match query.starts_with(OURS) {
+                true => collect(&mut *conn.prepare_cached(query)?, params)?,
+                false => collect(&mut conn.prepare(query)?, params)?,
+            };
             rows.changes = conn.total_changes() - before;
             Ok(rows)
         });
@@ -140,6 +144,7 @@ pub(crate) fn forbid_attaching(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 fn looks_like_reading(query: &str) -> bool {
+    let query = query.strip_prefix(OURS).unwrap_or(query);
     let word: String = query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
     ["select", "with", "values", "pragma", "explain"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }

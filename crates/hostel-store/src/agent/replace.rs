@@ -6,28 +6,35 @@ use std::sync::Arc;
 
 use hostel_journal::{CommitLog, Entry, EntryHead, Kind, points};
 
-use super::open::absent_is_fine;
+use super::open::{Open, absent_is_fine};
 use super::{AgentDb, Slot};
-use crate::Error;
 use crate::durability::SyncHandle;
 use crate::keeper::Keeper;
 use crate::layout::{identify, wal_of};
+use crate::{Error, ErrorKind};
 
 impl AgentDb {
-    /// Deletes the agent's data. After this returns, not even a power cut brings it back. Blocks for a sync.
+    /// Deletes the agent's data, a damaged file as well. After this returns, not even a power cut brings it back. Blocks for a
+    /// sync.
     ///
     /// # Errors
     ///
     /// If the journal or the file system refuses. Until the deletion is complete the data is either whole or gone.
     pub fn destroy(mut self) -> Result<(), Error> {
         self.rollback()?;
-        self.load(&mut self.slot.borrow_mut())?;
-        let Slot::Open(open) = self.slot.replace(Slot::Absent) else { return Ok(()) };
+        let loaded = self.load(&mut self.slot.borrow_mut());
+        let open = match (loaded, self.slot.replace(Slot::Absent)) {
+            (Ok(()), Slot::Open(open)) => Some(open),
+            (Ok(()), _) => return Ok(()),
+            (Err(error), _) if error.kind() == ErrorKind::Corrupt => None,
+            (Err(error), _) => return Err(error),
+        };
         let Some(keeper) = self.store.keeper.clone() else {
-            drop(open.abandon());
+            drop(open.map(|open| open.abandon()));
             return Ok(());
         };
-        let created = open.is_created();
+        // What cannot be read was something, and its end is recorded.
+        let created = open.as_deref().is_none_or(Open::is_created);
         drop(open);
         let (claim, _) = self.store.registry.claim(&self.key)?;
         if created {

@@ -10,14 +10,19 @@ mod steps;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::AgentDb;
+use super::lazy::{FromRow, Tables, rows};
 use super::open::Open;
 use crate::Error;
 
 pub(crate) use park::park_unfinished;
 pub use steps::StepRow;
 
-const EXISTS: &str =
-    "/*hostel*/ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hostel_runs')";
+const TABLES: Tables = Tables {
+    exists: "/*hostel*/ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hostel_runs')",
+    create: CREATE,
+    making: "making room for runs",
+    reading: "reading its runs",
+};
 pub(crate) const CREATE: &str = "
 CREATE TABLE hostel_runs (
     seq INTEGER PRIMARY KEY,
@@ -232,56 +237,34 @@ impl AgentDb {
     }
 
     fn read_runs<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let found = self.read(|open| {
-            if !open.has_run_tables()? {
-                return Ok(None);
-            }
-            read(open.conn()).map(Some).map_err(|e| open.failed("reading its runs", e))
-        });
-        found.map(Option::unwrap_or_default)
+        self.read_lazy(&TABLES, read)
     }
 
     fn with_runs(&mut self) -> Result<&mut Open, Error> {
-        let open = self.writable()?;
-        if !open.has_run_tables()? {
-            open.run("making room for runs", |conn| conn.execute_batch(CREATE).map(|()| 0))?;
-        }
-        Ok(open)
+        self.with_lazy(&TABLES)
     }
 }
 
-impl Open {
-    fn has_run_tables(&self) -> Result<bool, Error> {
-        let look = || self.conn().prepare_cached(EXISTS)?.query_row([], |row| row.get(0)).optional();
-        let found: Option<bool> = look().map_err(|e| self.failed("reading its runs", e))?;
-        Ok(found.unwrap_or(false))
+impl FromRow for RunRow {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            id: row.get(1)?,
+            task: row.get(2)?,
+            args: row.get(3)?,
+            spec: row.get(4)?,
+            key: row.get(5)?,
+            status: row.get(6)?,
+            attempts: row.get(7)?,
+            wake_ms: row.get(8)?,
+            created_ms: row.get(9)?,
+            updated_ms: row.get(10)?,
+            ended_ms: row.get(11)?,
+            result: row.get(12)?,
+            code: row.get(13)?,
+            error: row.get(14)?,
+            stash: row.get(15)?,
+            progress: row.get(16)?,
+        })
     }
-}
-
-fn rows(conn: &Connection, query: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<RunRow>> {
-    let mut statement = conn.prepare_cached(query)?;
-    let rows = statement.query_map(params, row)?;
-    rows.collect()
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    Ok(RunRow {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        task: row.get(2)?,
-        args: row.get(3)?,
-        spec: row.get(4)?,
-        key: row.get(5)?,
-        status: row.get(6)?,
-        attempts: row.get(7)?,
-        wake_ms: row.get(8)?,
-        created_ms: row.get(9)?,
-        updated_ms: row.get(10)?,
-        ended_ms: row.get(11)?,
-        result: row.get(12)?,
-        code: row.get(13)?,
-        error: row.get(14)?,
-        stash: row.get(15)?,
-        progress: row.get(16)?,
-    })
 }

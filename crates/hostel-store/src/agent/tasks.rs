@@ -4,14 +4,19 @@
 
 pub(crate) mod letters;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::AgentDb;
+use super::lazy::{FromRow, Tables, rows};
 use super::open::Open;
 use crate::Error;
 
-const EXISTS: &str =
-    "/*hostel*/ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hostel_tasks')";
+const TABLES: Tables = Tables {
+    exists: "/*hostel*/ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hostel_tasks')",
+    create: CREATE,
+    making: "making room for orders",
+    reading: "reading what it ordered",
+};
 pub(crate) const CREATE: &str = "
 CREATE TABLE hostel_tasks (
     seq INTEGER PRIMARY KEY,
@@ -229,48 +234,26 @@ impl AgentDb {
     }
 
     fn read_tasks<T: Default>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let found = self.read(|open| {
-            if !open.has_task_tables()? {
-                return Ok(None);
-            }
-            read(open.conn()).map(Some).map_err(|e| open.failed("reading what it ordered", e))
-        });
-        found.map(Option::unwrap_or_default)
+        self.read_lazy(&TABLES, read)
     }
 
     fn with_tables(&mut self) -> Result<&mut Open, Error> {
-        let open = self.writable()?;
-        if !open.has_task_tables()? {
-            open.run("making room for orders", |conn| conn.execute_batch(CREATE).map(|()| 0))?;
-        }
-        Ok(open)
+        self.with_lazy(&TABLES)
     }
 }
 
-impl Open {
-    fn has_task_tables(&self) -> Result<bool, Error> {
-        let look = || self.conn().prepare_cached(EXISTS)?.query_row([], |row| row.get(0)).optional();
-        let found: Option<bool> = look().map_err(|e| self.failed("reading what it ordered", e))?;
-        Ok(found.unwrap_or(false))
+impl FromRow for TaskRow {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            task: row.get(1)?,
+            args: row.get(2)?,
+            due_ms: row.get(3)?,
+            queued: Queued::read(row.get(4)?),
+            spec: row.get(5)?,
+            key: row.get(6)?,
+            declared: row.get(7)?,
+            attempts: row.get(8)?,
+        })
     }
-}
-
-fn rows(conn: &Connection, query: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<TaskRow>> {
-    let mut statement = conn.prepare_cached(query)?;
-    let rows = statement.query_map(params, row)?;
-    rows.collect()
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
-    Ok(TaskRow {
-        id: row.get(0)?,
-        task: row.get(1)?,
-        args: row.get(2)?,
-        due_ms: row.get(3)?,
-        queued: Queued::read(row.get(4)?),
-        spec: row.get(5)?,
-        key: row.get(6)?,
-        declared: row.get(7)?,
-        attempts: row.get(8)?,
-    })
 }

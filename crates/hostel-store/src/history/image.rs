@@ -163,10 +163,21 @@ impl Image {
             );
             return Err(Error::new(ErrorKind::Schema, message));
         }
-        self.look(|conn| Ok(admit::as_made(conn)))?.map_err(|why| {
-            let message = format!("{SUBJECT}: {why}; it cannot become an agent's, take that of another moment");
-            Error::new(ErrorKind::Corrupt, message)
-        })
+        self.look(|conn| Ok(admit::as_made(conn)))?.map_err(not_ours)
+    }
+
+    /// An image of a moment from before the agent came here is somebody's word like the file it came with, and nobody here has said yes
+    /// to what was allowed there: MCP servers and standing permissions stay behind.
+    ///
+    /// # Errors
+    ///
+    /// `storage_corrupt` if something is declared on the tables that the server writes; if the file cannot be written.
+    pub(crate) fn take_in(&self) -> Result<(), Error> {
+        if self.turn >= 0 {
+            return Ok(());
+        }
+        self.look(|conn| Ok(admit::nothing_hangs(conn)))?.map_err(not_ours)?;
+        self.change(admit::forget_consent)
     }
 
     /// Changes the file; afterwards everything is in it, and it is still one with a log.
@@ -228,6 +239,12 @@ pub(crate) fn look_uri(path: &Path) -> String {
     }
     uri.push_str("?immutable=1");
     uri
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_ours(why: String) -> Error {
+    let message = format!("{SUBJECT}: {why}; it cannot become an agent's, take that of another moment");
+    Error::new(ErrorKind::Corrupt, message)
 }
 
 fn failed(doing: &str, cause: rusqlite::Error) -> Error {

@@ -20,6 +20,16 @@ pub(super) struct Change {
     ticket: Ticket,
 }
 
+impl Change {
+    pub(super) fn is_for(&self, key: &AgentKey) -> bool {
+        self.key == *key
+    }
+
+    pub(super) fn at_ms(&self) -> Option<i64> {
+        self.at_ms
+    }
+}
+
 /// Says what became of a change, once it is settled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ticket(Arc<Mutex<Option<Result<(), Error>>>>);
@@ -74,6 +84,25 @@ fn apply(conn: &Connection, Change { key, at_ms, .. }: &Change) -> rusqlite::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_queued_counts_for_the_latest_that_a_wake_up_may_become() {
+        let db = NodeDb::in_memory().unwrap();
+        let (a, b) = (AgentKey::new("bell", "a"), AgentKey::new("bell", "b"));
+        assert_eq!(db.latest_alarm(&a).unwrap(), None);
+        db.register(&a, 5).unwrap();
+        let earlier = db.queue(&a, Some(3));
+        let other = db.queue(&b, Some(99));
+        assert_eq!(db.latest_alarm(&a).unwrap(), Some(5), "an earlier one may fail to be written");
+        let later = db.queue(&a, Some(9));
+        assert_eq!(db.latest_alarm(&a).unwrap(), Some(9));
+        let cleared = db.queue(&a, None);
+        assert_eq!(db.latest_alarm(&a).unwrap(), None);
+        for ticket in [earlier, other, later, cleared] {
+            db.settle(&ticket).unwrap();
+        }
+        assert_eq!((db.latest_alarm(&a).unwrap(), db.latest_alarm(&b).unwrap()), (None, Some(99)));
+    }
 
     #[test]
     fn changes_that_wait_together_are_written_in_the_order_they_came() {

@@ -1,6 +1,8 @@
 //! Whether a database file from elsewhere may become an agent's. It is somebody's word from the first byte on: SQLite
 //! itself is told so, and what is ours in it must be exactly as we make it.
 
+mod plain;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,6 +23,8 @@ pub(super) struct Claim<'a> {
 /// Everything that is ours, by name, or that hangs on it.
 const OURS: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
     WHERE lower(substr(name, 1, 7)) = 'hostel_' OR lower(substr(tbl_name, 1, 7)) = 'hostel_'";
+/// How names of tables begin that the layers above the store make, with its own statements, when they first need them.
+const ABOVE: [&str; 2] = ["hostel_chat_", "hostel_mcp_"];
 const STATE: &str = "SELECT type, coalesce(sql, '') FROM sqlite_schema WHERE lower(name) = 'cf_agents_state'";
 const STATE_COLUMNS: &str = "SELECT group_concat(name || ' ' || pk) FROM pragma_table_xinfo('cf_agents_state')";
 /// Triggers run with our own statements too.
@@ -38,6 +42,11 @@ const LONGEST_PATTERN: i32 = 512;
 const OPS_PER_LOOK: i32 = 1000;
 /// What is declared in a file may not keep us longer.
 const LONGEST_TIME: Duration = Duration::from_secs(600);
+/// What somebody allowed on the server that it comes from, and where that one's secrets went: nobody here has said yes to it.
+const ALLOWED_ELSEWHERE: [&str; 3] = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions"];
+/// The same, of the coding agent: the yes to a server that a project's own file names. It is an agent's own table, in which triggers of an
+/// archive may put back what is deleted, so it goes with them; it is made anew when it is needed.
+const PROJECT_SERVERS: &str = "coder_mcp";
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 
 /// Checks a database and brings it into the mode in which ours are. The error is a part of a sentence.
@@ -47,7 +56,33 @@ pub(super) fn check(file: &Scratch, claim: &Claim<'_>) -> Result<(), String> {
     whole(&conn)?;
     check_schema(&conn, claim.schema)?;
     check_identity(&conn, claim.key)?;
+    plain::check(&conn)?;
+    forget_consent(&conn).map_err(said)?;
     settle(conn).map_err(said)
+}
+
+/// Whether nothing is declared on what the server writes, in a database from elsewhere that is [`as_made`]. Only looks.
+pub(crate) fn nothing_hangs(conn: &Connection) -> Result<(), String> {
+    plain::check(conn)
+}
+
+/// Whether the store itself keeps this for an agent: [`check_schema`] has compared it word for word.
+fn is_of_the_store(name: &str) -> bool {
+    let head = |prefix: &str| name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    head("hostel_") && !ABOVE.iter().any(|prefix| head(prefix))
+}
+
+/// MCP servers and standing permissions stay behind.
+pub(crate) fn forget_consent(conn: &Connection) -> rusqlite::Result<()> {
+    let gone =
+        ALLOWED_ELSEWHERE.map(|table| (table, "DELETE FROM")).into_iter().chain([(PROJECT_SERVERS, "DROP TABLE")]);
+    for (table, order) in gone {
+        let is_there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
+        if conn.query_row(is_there, [table], |_| Ok(())).optional()?.is_some() {
+            conn.execute(&format!("{order} \"{table}\""), [])?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens a file of ours that holds somebody else's database.
@@ -128,7 +163,8 @@ fn check_schema(conn: &Connection, claimed: u32) -> Result<(), String> {
     schema::migrate(&reference, 0, &steps).map_err(said)?;
     let found = ours(conn).map_err(said)?;
     let expected = with_lazy(&reference, &found).map_err(said)?;
-    if found != expected {
+    let (mut extra, mut missing) = (found.difference(&expected), expected.difference(&found));
+    if missing.next().is_some() || !extra.all(is_of_a_layer_above) {
         return Err("the tables that Hostel keeps for itself are not as Hostel makes them".to_owned());
     }
     check_state_table(conn)
@@ -144,6 +180,17 @@ fn with_lazy(reference: &Connection, found: &BTreeSet<[String; 4]>) -> rusqlite:
         }
     }
     ours(reference)
+}
+
+/// Whether it is a plain table, or an index of one, that a layer above the store keeps for itself: which ones there are, and how they are made,
+/// only that layer knows. No trigger hangs on them.
+fn is_of_a_layer_above([kind, name, table, sql]: &[String; 4]) -> bool {
+    let named = |name: &str| ABOVE.iter().any(|prefix| name.starts_with(prefix));
+    match &**kind {
+        "table" => named(name) && sql.starts_with("CREATE TABLE "),
+        "index" => named(table),
+        _ => false,
+    }
 }
 
 /// The table of the state is read and written by us and may come from the Agents SDK.

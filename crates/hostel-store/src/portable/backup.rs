@@ -8,6 +8,7 @@
 //! The backup is a data directory itself. New files are gathered beside the old ones and put in place when all of
 //! them are there, so it can be served at every moment.
 
+mod beside;
 mod catalog;
 mod stage;
 mod switch;
@@ -25,6 +26,9 @@ use crate::keeper::Keeper;
 use crate::lock::DirLock;
 use crate::{Error, ErrorKind, Store};
 
+use beside::Told;
+pub(super) use beside::{BESIDE, brought};
+pub use beside::{Beside, Held, LeftOut};
 pub(super) use catalog::Catalog;
 use stage::Stage;
 pub(crate) use switch::enter;
@@ -40,7 +44,7 @@ const SERVED: &str = "backup.served";
 /// Where new files are gathered.
 pub(super) const STAGING: &str = "staging";
 /// What belongs to a backup.
-pub(super) const PARTS: [&str; 3] = ["agents", "history", "journal"];
+pub(super) const PARTS: [&str; 4] = ["agents", "history", "journal", BESIDE];
 
 /// What a backup has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -57,6 +61,11 @@ pub struct BackedUp {
     pub copied_bytes: u64,
     /// Files that are not there any more and were removed.
     pub removed: u64,
+    /// What is kept outside of databases and was worked in meanwhile: of each, what is in the backup is younger than `time_ms`, and
+    /// perhaps of more than one moment.
+    pub worked_in: Vec<String>,
+    /// What could not be taken.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Store {
@@ -69,6 +78,21 @@ impl Store {
     /// If `dir` is neither empty nor a backup of this data directory, or is in use; if it cannot be written. The backup
     /// that was there is still one then.
     pub fn backup(&self, dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<BackedUp, Error> {
+        self.backup_with(dir, &[], progress)
+    }
+
+    /// [`Store::backup`], with what is kept of agents elsewhere. What of it is at rest is in the backup as it was at the moment of the
+    /// backup; what is worked in is taken after that moment, and named in the answer, as is what cannot be taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::backup`].
+    pub fn backup_with(
+        &self,
+        dir: &Path,
+        beside: &[Beside<'_>],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<BackedUp, Error> {
         let Some(keeper) = &self.inner.keeper else {
             return Err(Error::new(
                 ErrorKind::Failed,
@@ -84,7 +108,7 @@ impl Store {
         check_place(source, &target)?;
         let begun = begin(source, &target)?;
         let mut work = Work { store: self, keeper, progress };
-        let done = work.run(source, &target, begun.old).map_err(failed)?;
+        let done = work.run(source, &target, begun.old, beside).map_err(failed)?;
         drop(begun.lock);
         Ok(done)
     }
@@ -138,10 +162,15 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, source: &Path, target: &Path, old: Catalog) -> io::Result<BackedUp> {
+    fn run(&mut self, source: &Path, target: &Path, old: Catalog, beside: &[Beside<'_>]) -> io::Result<BackedUp> {
+        let (mut stage, mut told) = (Stage::begin(source, target, old)?, Told::default());
+        let mut seen = Vec::new();
+        for beside in beside {
+            self.look_beside(beside, &stage);
+            seen.push(beside::before(&mut stage, beside, &mut told)?);
+        }
         // What is copied into the files now need not be copied with the journal.
         self.keeper.checkpoint();
-        let mut stage = Stage::begin(source, target, old)?;
         {
             let _paused = self.keeper.pause_retirement();
             self.copy_all(&mut stage, "copying databases", &tree::databases(source)?)?;
@@ -150,6 +179,10 @@ impl Work<'_> {
             self.copy_all(&mut stage, "copying history", &history)?;
             self.copy_journal(&mut stage)?;
         }
+        for (beside, seen) in beside.iter().zip(&seen) {
+            self.look_beside(beside, &stage);
+            beside::after(&mut stage, beside, seen, &mut told)?;
+        }
         switch::commit(target, &stage.new)?;
         let (files, mut done) = (stage.new.files.len() as u64, 0);
         let removed = switch::complete(target, &mut || {
@@ -157,7 +190,13 @@ impl Work<'_> {
             (self.progress)(Progress { doing: "switching", done, of: files, bytes: 0 });
         })?;
         let Stage { new, copied, copied_bytes, .. } = stage;
-        Ok(BackedUp { turn: new.turn, time_ms: new.time_ms, files, copied, copied_bytes, removed })
+        let (turn, time_ms, Told { worked_in, left_out }) = (new.turn, new.time_ms, told);
+        Ok(BackedUp { turn, time_ms, files, copied, copied_bytes, removed, worked_in, left_out })
+    }
+
+    fn look_beside(&mut self, beside: &Beside<'_>, stage: &Stage<'_>) {
+        tracing::debug!(of = beside.name, "looking at what is kept outside of databases");
+        (self.progress)(Progress { doing: "copying files of agents", done: 0, of: 0, bytes: stage.copied_bytes });
     }
 
     fn copy_all(&mut self, stage: &mut Stage<'_>, doing: &'static str, paths: &[String]) -> io::Result<()> {

@@ -193,7 +193,11 @@ impl Reader {
         if !header.matches(&body) {
             return Err(malformed("a turn is damaged"));
         }
-        self.take(&mut [0; ALIGN][..filling(body.len())])?;
+        let mut behind = [0; ALIGN];
+        self.take(&mut behind[..filling(body.len())])?;
+        if behind != [0; ALIGN] {
+            return Err(malformed("bytes behind a turn that nobody writes have changed"));
+        }
         self.records += 1;
         Ok(Some((header, body)))
     }

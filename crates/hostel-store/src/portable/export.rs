@@ -1,15 +1,17 @@
 //! One agent as one file, while it goes on working.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use rusqlite::Connection;
 use serde::Serialize;
 
 use super::manifest::{DATABASE, HISTORY, MANIFEST, Manifest, Member};
-use super::{chronicle, snapshot};
+use super::{chronicle, manifest, snapshot};
 use crate::error::Blame;
+use crate::history::Scratch;
+use crate::store::Inner;
 use crate::{AgentKey, Error, Store, schema};
 
 /// What goes into an export.
@@ -38,6 +40,20 @@ pub struct Exported {
     pub bytes: u64,
 }
 
+/// Files of an agent that are not in its database, for its export.
+pub struct Attached<'a> {
+    /// What they are called there: small letters, digits and hyphens.
+    pub name: &'a str,
+    /// Writes them as one stream; `false` if the agent has none.
+    pub write: &'a dyn Fn(&mut dyn Write) -> io::Result<bool>,
+}
+
+impl std::fmt::Debug for Attached<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attached").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Store {
     /// Writes an agent as one tar file, as `docs/export-format.md` has it: everything that is durable when the call begins
     /// is in it, and whole turns only. The agent may be open and busy.
@@ -46,6 +62,21 @@ impl Store {
     ///
     /// `agent_not_found` if it has no database; if its part of the journal is damaged; if `out` refuses.
     pub fn export(&self, key: &AgentKey, options: ExportOptions, out: &mut dyn Write) -> Result<Exported, Error> {
+        self.export_with(key, options, &[], out)
+    }
+
+    /// [`Store::export`], with what is kept of the agent elsewhere. It is taken after the database.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::export`], and what writing the attachments has to say.
+    pub fn export_with(
+        &self,
+        key: &AgentKey,
+        options: ExportOptions,
+        attached: &[Attached<'_>],
+        out: &mut dyn Write,
+    ) -> Result<Exported, Error> {
         let failed = |e| Error::io(&format!("agent {key}"), "exporting it", e);
         let inner = &self.inner;
         let image = snapshot::of(inner, key)?;
@@ -64,6 +95,11 @@ impl Store {
             member.turns = Some(turns);
             manifest.members.push(member);
         }
+        let mut gathered = Vec::new();
+        for attached in attached {
+            gathered.extend(gather(inner, key, attached)?);
+        }
+        manifest.attachments.extend(gathered.iter().map(|(member, _)| member.clone()));
         let mut tar = tar::Builder::new(out);
         let seconds = u64::try_from(image.time_ms() / 1000).unwrap_or(0);
         let encoded = manifest.encode()?;
@@ -72,9 +108,25 @@ impl Store {
         if let Some(history) = &history {
             append_file(&mut tar, &manifest.members[1], seconds, history.path()).map_err(failed)?;
         }
+        for (member, scratch) in &gathered {
+            append_file(&mut tar, member, seconds, scratch.path()).map_err(failed)?;
+        }
         tar.finish().map_err(failed)?;
         Ok(Exported { turn: image.turn(), time_ms: image.time_ms(), turns, bytes: manifest.members[0].bytes })
     }
+}
+
+/// Writes one attachment down, so that its size and sum are known before the first byte leaves.
+fn gather(inner: &Inner, key: &AgentKey, attached: &Attached<'_>) -> Result<Option<(Member, Scratch)>, Error> {
+    let failed = |e| Error::io(&format!("agent {key}"), "gathering what belongs to it", e);
+    let (scratch, file) = Scratch::create(&inner.layout).map_err(failed)?;
+    let mut file = BufWriter::new(file);
+    if !(attached.write)(&mut file).map_err(failed)? {
+        return Ok(None);
+    }
+    file.flush().map_err(failed)?;
+    let member = Member::of(&manifest::attachment_path(attached.name), scratch.path()).map_err(failed)?;
+    Ok(Some((member, scratch)))
 }
 
 /// Makes the database one file that any tool can open, and says the version of its schema.

@@ -12,6 +12,10 @@ pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const DATABASE: &str = "agent.db";
 pub(super) const HISTORY: &str = "history.hist";
 
+/// Where attachments are, and how their names end.
+const ATTACHMENTS: (&str, &str) = ("attachments/", ".tar");
+const MOST_ATTACHMENTS: usize = 16;
+
 /// A manifest is never longer.
 pub(super) const LONGEST: u64 = 1 << 20;
 const FORMAT: &str = "hostel-export";
@@ -34,7 +38,7 @@ pub(super) struct Manifest {
     pub(super) schema: u32,
     /// The files that follow.
     pub(super) members: Vec<Member>,
-    /// Files that belong to the agent and are not in its database; there are none yet.
+    /// Files that belong to the agent and are not in its database, in their order, after the members.
     pub(super) attachments: Vec<Member>,
 }
 
@@ -54,6 +58,22 @@ impl Member {
         let (bytes, sha256) = sums::of_file(file)?;
         Ok(Self { path: name.to_owned(), bytes, sha256, turns: None })
     }
+}
+
+/// The path of the attachment `name`.
+pub(super) fn attachment_path(name: &str) -> String {
+    format!("{}{name}{}", ATTACHMENTS.0, ATTACHMENTS.1)
+}
+
+/// The name of the attachment at this path: small letters, digits and hyphens.
+pub(super) fn attachment(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(ATTACHMENTS.0)?.strip_suffix(ATTACHMENTS.1)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ((1..=40).contains(&name.len()) && name.bytes().all(plain)).then_some(name)
+}
+
+fn shown(path: &str) -> String {
+    path.chars().take(60).collect()
 }
 
 impl Manifest {
@@ -87,8 +107,12 @@ impl Manifest {
             let version = manifest.version;
             return Err(invalid(format!("it has format {version}, this build knows format {VERSION}")));
         }
-        if !manifest.attachments.is_empty() {
-            return Err(invalid("it has attachments, which this build does not know"));
+        let attached = &manifest.attachments;
+        if attached.len() > MOST_ATTACHMENTS {
+            return Err(invalid(format!("it lists {} attachments", attached.len())));
+        }
+        if let Some(odd) = attached.iter().find(|member| attachment(&member.path).is_none()) {
+            return Err(invalid(format!("its manifest lists {:?} among the attachments", shown(&odd.path))));
         }
         let names: Vec<&str> = manifest.members.iter().map(|member| &*member.path).collect();
         if names != [DATABASE] && names != [DATABASE, HISTORY] {

@@ -1,6 +1,7 @@
 //! An export as it arrives, from anybody: nothing in it is believed before it is checked, and none of its names is ever
 //! used as a path.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 
 use hostel_journal::Disk;
@@ -29,6 +30,27 @@ pub struct Parcel {
     pub image: Image,
     /// Its history, if that was exported, for [`Store::keep_imported_history`].
     pub history: Option<Chronicle>,
+    /// What was kept of it elsewhere.
+    pub attachments: Vec<Attachment>,
+}
+
+/// Something that was kept of an agent outside of its database, as it was written. Its sum was checked, nothing in it was.
+#[derive(Debug)]
+pub struct Attachment {
+    /// What it is called.
+    pub name: String,
+    scratch: Scratch,
+}
+
+impl Attachment {
+    /// Begins to read it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn open(&self) -> io::Result<File> {
+        File::open(self.scratch.path())
+    }
 }
 
 impl Store {
@@ -55,7 +77,8 @@ impl Store {
         };
         let key = AgentKey::new(&*manifest.namespace, &*manifest.name);
         key.check(&inner.options).map_err(|e| invalid(e.to_string()))?;
-        let wanted = manifest.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.bytes));
+        let mut all = manifest.members.iter().chain(&manifest.attachments);
+        let wanted = all.try_fold(0_u64, |sum, member| sum.checked_add(member.bytes));
         let wanted = wanted.ok_or_else(|| invalid("its members claim an impossible size"))?;
         room(inner, wanted, manifest.members[0].bytes)?;
         let database = member(inner, &mut entries, &manifest.members[0])?;
@@ -66,13 +89,18 @@ impl Store {
             }
             None => None,
         };
+        let mut attachments = Vec::new();
+        for named in &manifest.attachments {
+            let name = manifest::attachment(&named.path).unwrap_or_default().to_owned();
+            attachments.push(Attachment { name, scratch: member(inner, &mut entries, named)? });
+        }
         if entries.next().is_some() {
             return Err(invalid("there is more in it than its manifest lists"));
         }
         admit::check(&database, &Claim { key: &key, schema: manifest.schema })
             .map_err(|why| invalid(format!("{DATABASE}: {why}")))?;
         let image = Image::new(database, 0, manifest.time_ms);
-        Ok(Parcel { namespace: manifest.namespace, name: manifest.name, image, history })
+        Ok(Parcel { namespace: manifest.namespace, name: manifest.name, image, history, attachments })
     }
 }
 

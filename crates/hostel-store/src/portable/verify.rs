@@ -7,15 +7,18 @@
 mod agents;
 mod backup;
 mod database;
+mod family;
 mod history;
 mod journal;
 mod pages;
 mod read_only;
 mod register;
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
-use hostel_journal::{Archive, Retention};
+use hostel_journal::{AgentId, Archive, Kind, Retention};
 use serde::Serialize;
 
 use super::Progress;
@@ -34,6 +37,9 @@ pub struct Verified {
     pub journal_records: u64,
     /// Records of the history.
     pub history_records: u64,
+    /// Databases whose check was broken off because it took too long: nothing wrong was found as far as it went. Not counted in
+    /// `agents`.
+    pub unfinished: Vec<String>,
     /// Bytes read.
     pub bytes: u64,
     /// Whether the next start has nothing to replay.
@@ -42,6 +48,9 @@ pub struct Verified {
     pub notes: Vec<String>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// The agents that are there: of each the first 16 bytes of the SHA-256 of its namespace, a zero byte, and its name.
+    #[serde(skip)]
+    pub there: HashSet<[u8; 16]>,
 }
 
 /// Something that is not as it was written.
@@ -57,12 +66,21 @@ pub struct Problem {
     pub remedy: String,
 }
 
+/// How thorough a check is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyOptions {
+    /// How long SQLite's own check of one database may take; without it, as long as it takes.
+    pub longest: Option<Duration>,
+}
+
 /// What every part of the check works on.
 struct Work<'a> {
+    options: VerifyOptions,
     layout: Layout,
     disk: ReadOnly,
     archive: Archive<ReadOnly>,
     done: Verified,
+    family: family::Family,
     progress: &'a mut dyn FnMut(Progress),
 }
 
@@ -80,13 +98,22 @@ impl Work<'_> {
     }
 }
 
+/// Checks a data directory, or a backup, that no server uses, as thoroughly as can be. `progress` hears how far it is.
+///
+/// # Errors
+///
+/// As [`verify_with`].
+pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
+    verify_with(dir, VerifyOptions::default(), progress)
+}
+
 /// Checks a data directory, or a backup, that no server uses. `progress` hears how far it is.
 ///
 /// # Errors
 ///
 /// `storage_locked` if a server has the directory; `storage_failed` if it is no data directory. What is wrong with its files is
 /// no error but the result.
-pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
+pub fn verify_with(dir: &Path, options: VerifyOptions, progress: &mut dyn FnMut(Progress)) -> Result<Verified, Error> {
     let root = dir.canonicalize().map_err(|e| Error::directory(dir, "looking for it", &e))?;
     let layout = Layout::new(root.clone());
     let lock = DirLock::look(dir, &layout.lock())?;
@@ -98,7 +125,8 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified
     }
     let disk = ReadOnly::new(&root);
     let archive = Archive::new(disk.clone(), |_: &str| Retention::default());
-    let mut work = Work { disk, archive, layout, done: Verified::default(), progress };
+    let mut work =
+        Work { options, disk, archive, layout, done: Verified::default(), family: family::Family::default(), progress };
     if !backup::check(&mut work) {
         return Ok(work.done);
     }
@@ -108,6 +136,12 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified
     let known = agents::Known { journal: &journal, history: &history, alarms: alarms.as_ref() };
     let there = agents::check(&mut work, &known);
     history.check_absent(&mut work, &there);
+    let is_gone = |agent: &&AgentId| {
+        let last = journal.records.get(agent).and_then(|records| records.last());
+        last.is_some_and(|last| last.kind == Kind::Destroy)
+    };
+    work.done.there = there.iter().filter(|agent| !is_gone(agent)).map(|agent| agent.0.to_be_bytes()).collect();
+    std::mem::take(&mut work.family).check(&mut work);
     if lock.is_none() && work.layout.lock().exists() {
         let message = format!("a server was started on {} meanwhile; stop it and verify again", dir.display());
         return Err(Error::new(ErrorKind::Locked, message));

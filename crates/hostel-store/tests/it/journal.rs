@@ -28,15 +28,21 @@ fn assert_holds(agent: &mut AgentDb, n: i64) {
     agent.rollback().unwrap();
 }
 
+/// An agent with this many turns, each durable, that is still open.
+fn durable_turns(count: i64) -> (Disk, AgentDb) {
+    let disk = Disk::new();
+    let mut agent = disk.agent("a");
+    agent.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
+    for n in 1..=count {
+        turn(&mut agent, n);
+        make_durable(&agent.commit().unwrap().unwrap()).unwrap();
+    }
+    (disk, agent)
+}
+
 /// Five durable turns; then a commit that is in a log of SQLite and not in the journal.
 fn ahead_of_the_journal() -> (tempfile::TempDir, Store) {
-    let disk = Disk::new();
-    let mut a = disk.agent("a");
-    a.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
-    for n in 1..=5 {
-        turn(&mut a, n);
-        make_durable(&a.commit().unwrap().unwrap()).unwrap();
-    }
+    let (disk, _open) = durable_turns(5);
     let copy = tempfile::tempdir().unwrap();
     copy_all(disk.dir.path(), copy.path());
     leave_log(&database(copy.path(), "a-"), "CREATE TABLE IF NOT EXISTS t (n, filler); INSERT INTO t VALUES (6, '');");
@@ -67,24 +73,13 @@ fn rule_2_a_commit_that_the_journal_never_had_is_undone_and_ten_turns_later_a_cr
         make_durable(&a.commit().unwrap().unwrap()).unwrap();
     }
     // A crash after which only what was synced is there: no log, and the file as the last start left it.
-    let (_again, store) = {
-        let crashed = tempfile::tempdir().unwrap();
-        copy_all(copy.path(), crashed.path());
-        let store = Store::open(crashed.path(), Options::default()).unwrap();
-        (crashed, store)
-    };
+    let (_again, store) = reopen_copy(copy.path());
     assert_holds(&mut store.agent("counter", "a").unwrap(), 15);
 }
 
 #[test]
 fn rule_8_a_database_that_is_gone_after_a_crash_comes_back_from_the_journal() {
-    let disk = Disk::new();
-    let mut a = disk.agent("a");
-    a.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
-    for n in 1..=20 {
-        turn(&mut a, n);
-        make_durable(&a.commit().unwrap().unwrap()).unwrap();
-    }
+    let (disk, _open) = durable_turns(20);
     let copy = tempfile::tempdir().unwrap();
     copy_all(&disk.dir.path().join("journal"), &copy.path().join("journal"));
     let store = Store::open(copy.path(), Options::default()).unwrap();
@@ -93,13 +88,7 @@ fn rule_8_a_database_that_is_gone_after_a_crash_comes_back_from_the_journal() {
 
 #[test]
 fn rule_10_a_crash_after_a_crash_finds_the_same() {
-    let disk = Disk::new();
-    let mut a = disk.agent("a");
-    a.sql("CREATE TABLE t (n, filler)", &[]).unwrap();
-    for n in 1..=20 {
-        turn(&mut a, n);
-        make_durable(&a.commit().unwrap().unwrap()).unwrap();
-    }
+    let (disk, _open) = durable_turns(20);
     let (first, store) = reopen_copy(disk.dir.path());
     let (_second, again) = reopen_copy(first.path());
     assert_holds(&mut store.agent("counter", "a").unwrap(), 20);

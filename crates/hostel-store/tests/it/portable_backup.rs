@@ -1,13 +1,16 @@
 //! A backup taken from a busy store is a data directory of its own, at every moment of its making.
 
+use std::cell::RefCell;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use hostel_store::{BackedUp, Options, SqlValue, Store, make_durable, verify};
+use hostel_store::{BackedUp, Beside, Held, Options, SqlValue, Store, make_durable, verify};
 
 use super::portable_export::{busy, key};
 use super::{Disk, copy_all, database, files, keep};
@@ -153,6 +156,83 @@ fn an_agent_that_was_destroyed_leaves_the_backup_with_the_next_one() {
     assert_eq!(files(&backup.path().join("agents")).len(), 1);
     let (_copy, restored) = serve(backup.path()).unwrap();
     assert_eq!((state(&restored, "goes"), state(&restored, "stays")), (None, Some("1".to_owned())));
+}
+
+/// What an application keeps beside: contents and stamps by name.
+type Kept = std::collections::BTreeMap<&'static str, (&'static str, Option<u8>)>;
+
+/// Backs up with these, and says which were read.
+fn back_up_with(store: &Store, to: &Path, kept: &RefCell<Kept>) -> (BackedUp, Vec<String>) {
+    let read = RefCell::new(Vec::new());
+    let held = || {
+        let of = |(name, (_, stamp)): (&&str, &(_, Option<u8>))| Held {
+            name: (*name).to_owned(),
+            stamp: stamp.map(|stamp| [stamp; 32]),
+        };
+        Ok(kept.borrow().iter().map(of).collect())
+    };
+    let pack = |name: &str, out: &mut dyn Write| {
+        read.borrow_mut().push(name.to_owned());
+        match kept.borrow().get(name) {
+            Some((content, _)) if content.starts_with("unreadable") => Err(std::io::Error::other(*content)),
+            Some((content, _)) => out.write_all(content.as_bytes()).map(|()| true),
+            None => Ok(false),
+        }
+    };
+    let beside = Beside { name: "workspace", held: &held, pack: &pack };
+    let done = store.backup_with(to, &[beside], &mut |_| {}).unwrap();
+    (done, read.into_inner())
+}
+
+fn beside(root: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(root.join("belongings/workspace").join(name).with_extension("tar")).ok()
+}
+
+#[test]
+fn what_is_kept_beside_is_backed_up_once_while_it_is_at_rest_and_named_while_it_is_worked_in() {
+    let (disk, backup) = (Disk::new(), tempfile::tempdir().unwrap());
+    keep(&mut disk.agent("a"), "1");
+    let to = backup.path();
+    let kept = RefCell::new(Kept::from([("rests", ("one", Some(1))), ("works", ("two", None))]));
+    let (done, read) = back_up_with(&disk.store, to, &kept);
+    assert_eq!(read, ["rests", "works", "works"]);
+    assert_eq!((done.worked_in, done.left_out), (vec!["workspace/works".to_owned()], vec![]));
+    assert_eq!((beside(to, "rests"), beside(to, "works")), (Some("one".to_owned()), Some("two".to_owned())));
+    let verified = verify(to, &mut |_| {}).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    assert!(verified.notes.iter().any(|note| note == "it has the workspace of 2 agents"), "{:?}", verified.notes);
+
+    // The next one reads only what is not as it was.
+    let inode = |name: &str| to.join("belongings/workspace").join(name).metadata().unwrap().ino();
+    let before = inode("rests.tar");
+    kept.borrow_mut().insert("works", ("three", Some(3)));
+    kept.borrow_mut().insert("comes", ("four", Some(4)));
+    let (done, read) = back_up_with(&disk.store, to, &kept);
+    assert_eq!((read, done.worked_in), (vec!["comes".to_owned(), "works".to_owned()], vec![]));
+    assert_eq!((inode("rests.tar"), beside(to, "works").as_deref()), (before, Some("three")));
+    let (_, read) = back_up_with(&disk.store, to, &kept);
+    assert_eq!(read, [""; 0]);
+
+    // What cannot be read stays as an earlier backup has it, and is tried again; what is gone goes.
+    kept.borrow_mut().insert("works", ("unreadable", Some(5)));
+    kept.borrow_mut().insert("never", ("unreadable too", Some(6)));
+    kept.borrow_mut().remove("rests");
+    for _again in 0..2 {
+        let (done, _) = back_up_with(&disk.store, to, &kept);
+        let left: Vec<_> = done.left_out.iter().map(|left| (&*left.what, &*left.why, left.has_older)).collect();
+        assert_eq!(left, [("workspace/never", "unreadable too", false), ("workspace/works", "unreadable", true)]);
+        assert_eq!((beside(to, "works").as_deref(), beside(to, "rests")), (Some("three"), None));
+    }
+    assert!(verify(to, &mut |_| {}).unwrap().problems.is_empty());
+
+    // A copy that is served has it to put back; a byte that is not as it was is found.
+    let (copy, served) = serve(to).unwrap();
+    let names: Vec<_> = served.brought("workspace").unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["comes", "works"]);
+    drop((served, copy));
+    fs::write(to.join("belongings/workspace/works.tar"), "thre3").unwrap();
+    let problems = verify(to, &mut |_| {}).unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.path.ends_with("works.tar")), "{problems:?}");
 }
 
 /// Runs a backup that is killed when it tells of its progress for the `at`th time. `None` if it was done before that.

@@ -5,7 +5,8 @@ use std::io::Write;
 use hostel_journal::record::{ALIGN, HEADER, Header};
 use hostel_journal::{Entry, EntryHead, Kind};
 use hostel_store::{
-    AgentKey, Author, Cause, ExportOptions, HistoryOptions, Image, Options, Retention, SqlValue, Store, make_durable,
+    AgentKey, Attached, Author, Cause, ExportOptions, HistoryOptions, Image, Options, Retention, SqlValue, Store,
+    make_durable,
 };
 
 use super::{Disk, files, keep};
@@ -178,6 +179,152 @@ fn an_export_is_a_manifest_a_plain_database_and_the_history_in_this_order() {
     assert_eq!(manifest["members"][1]["turns"], 21);
     // Neither a log nor a reader of logs is needed: the header says so.
     assert_eq!(members[1].1[18..20], [1, 1]);
+}
+
+#[test]
+fn tables_that_layers_above_made_arrive_with_the_agent() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let made = "CREATE TABLE hostel_chat_log (seq INTEGER PRIMARY KEY, body TEXT UNIQUE);
+        CREATE INDEX hostel_chat_log_body ON hostel_chat_log (body); INSERT INTO hostel_chat_log VALUES (1, 'hello');
+        PRAGMA journal_mode=DELETE";
+    let parcel = disk.store.unpack(&mut &*forge(&good, changed(&good[1].1, made), good[2].1.clone(), 21)).unwrap();
+    let conn = rusqlite::Connection::open(parcel.image.path()).unwrap();
+    let body: String = conn.query_row("SELECT body FROM hostel_chat_log", [], |row| row.get(0)).unwrap();
+    assert_eq!(body, "hello");
+}
+
+#[test]
+fn what_an_agents_own_tables_declare_arrives_as_it_is() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let made = "CREATE TABLE own (n CHECK (n > 0), twice AS (n * 2), at TEXT DEFAULT (hex(9)), UNIQUE (n));
+        CREATE VIEW seen AS SELECT n FROM own; CREATE INDEX own_twice ON own (n * 2) WHERE n > 1;
+        CREATE TRIGGER x AFTER INSERT ON own BEGIN DELETE FROM t WHERE n = new.n; END; PRAGMA journal_mode=DELETE";
+    let parcel = disk.store.unpack(&mut &*forge(&good, changed(&good[1].1, made), good[2].1.clone(), 21)).unwrap();
+    let there = Disk::new();
+    install_image(&there.store, parcel.image);
+    let mut agent = there.agent("a");
+    agent.sql("INSERT INTO own (n, at) VALUES (3, '')", &[]).unwrap();
+    assert_eq!(agent.sql("SELECT twice FROM own JOIN seen USING (n)", &[]).unwrap().rows, [[SqlValue::Integer(6)]]);
+    agent.rollback().unwrap();
+}
+
+#[test]
+fn what_was_allowed_on_another_server_does_not_arrive() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let tables = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions"];
+    let made = tables.map(|name| format!("CREATE TABLE {name} (id TEXT); INSERT INTO {name} VALUES ('x');")).concat()
+        + "CREATE TABLE coder_mcp (id TEXT); INSERT INTO coder_mcp VALUES ('x');
+        CREATE TRIGGER again AFTER DELETE ON coder_mcp BEGIN INSERT INTO coder_mcp VALUES ('x'); END; PRAGMA journal_mode=DELETE";
+    let parcel = disk.store.unpack(&mut &*forge(&good, changed(&good[1].1, &made), good[2].1.clone(), 21)).unwrap();
+    let conn = rusqlite::Connection::open(parcel.image.path()).unwrap();
+    let is_there = "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'coder_mcp'";
+    assert_eq!(conn.query_row(is_there, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
+    for name in tables {
+        let left: u32 = conn.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "{name}");
+    }
+}
+
+#[test]
+fn what_was_allowed_elsewhere_does_not_come_back_out_of_an_imported_history() {
+    let (here, there) = (Disk::new(), Disk::new());
+    busy(&here, "a");
+    let good = members(&export(&here.store, &key("a")));
+    let tables = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions"];
+    let made = tables.map(|name| format!("CREATE TABLE {name} (id TEXT); INSERT INTO {name} VALUES ('x');")).concat();
+    let past = changed(&good[1].1, &format!("{made} PRAGMA journal_mode=WAL"));
+    install(&there.store, &forge(&good, good[1].1.clone(), history_of(&past, &good[2].1), 1));
+    for name in ["a", "forked"] {
+        let mut image = there.store.image(&key("a"), hostel_store::Moment::Turn(-1)).unwrap();
+        if name == "forked" {
+            image.rename_to(&key(name)).unwrap();
+        }
+        install_image(&there.store, image);
+        let image = there.agent(name).image().unwrap();
+        let conn = rusqlite::Connection::open(image.path()).unwrap();
+        for table in tables {
+            let left: u32 = conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{name} {table}");
+        }
+    }
+
+    let hostile = changed(
+        &good[1].1,
+        "CREATE TABLE cf_ai_chat_agent_messages (id text primary key, message text not null, created_at text);
+        CREATE TRIGGER x AFTER INSERT ON cf_ai_chat_agent_messages BEGIN DELETE FROM t; END; PRAGMA journal_mode=WAL",
+    );
+    install(&there.store, &forge(&good, good[1].1.clone(), history_of(&hostile, &good[2].1), 1));
+    let image = there.store.image(&key("a"), hostel_store::Moment::Turn(-1)).unwrap();
+    let error = there.agent("a").replace(image, Cause { event: "", what: "", author: Author::Operator }).unwrap_err();
+    assert!(error.code() == "storage_corrupt" && error.to_string().contains("the trigger x"), "{error}");
+}
+
+#[test]
+fn an_arrival_is_known_by_its_number_before_and_after_turns_and_starts() {
+    let (here, there) = (Disk::new(), Disk::new());
+    busy(&here, "a");
+    assert_eq!((here.store.arrival(&key("a")), here.store.arrival(&key("nobody"))), (None, None));
+    let mut image = there.store.unpack(&mut &*export(&here.store, &key("a"))).unwrap().image;
+    image.note_arrival(77).unwrap();
+    install_image(&there.store, image);
+    assert_eq!(there.store.arrival(&key("a")), Some(77));
+    keep(&mut there.agent("a"), "\"later\"");
+    let there = there.reopen();
+    assert_eq!(there.store.arrival(&key("a")), Some(77));
+    let hash: [u8; 16] = <sha2::Sha256 as sha2::Digest>::digest(b"counter\0a")[..16].try_into().unwrap();
+    assert!(there.store.has_file(&hash) && !there.store.has_file(&[7; 16]));
+}
+
+#[test]
+fn what_is_kept_of_an_agent_elsewhere_goes_with_it() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let export = |attached: &[Attached<'_>]| {
+        let mut out = Vec::new();
+        disk.store.export_with(&key("a"), ExportOptions::default(), attached, &mut out).map(|_| out)
+    };
+    let has = |out: &mut dyn Write| out.write_all(b"files").map(|()| true);
+    let has_not = |_: &mut dyn Write| Ok(false);
+    let attached = [Attached { name: "none", write: &has_not }, Attached { name: "workspace", write: &has }];
+    let good = members(&export(&attached).unwrap());
+    assert_eq!(good.iter().map(|(name, _)| &**name).next_back(), Some("attachments/workspace.tar"));
+    let parcel = disk.store.unpack(&mut &*pack(&good)).unwrap();
+    let [workspace] = &parcel.attachments[..] else { panic!("{parcel:?}") };
+    assert_eq!(
+        (&*workspace.name, std::io::read_to_string(workspace.open().unwrap()).unwrap()),
+        ("workspace", "files".into())
+    );
+    drop(parcel);
+
+    let manifest = String::from_utf8(good[0].1.clone()).unwrap();
+    for (path, why) in [
+        ("../workspace.tar", "among the attachments"),
+        ("attachments/../x.tar", "among the attachments"),
+        ("attachments/.tar", "among the attachments"),
+        ("attachments/elsewhere.tar", "where attachments/elsewhere.tar should be"),
+    ] {
+        let mut bad = good.clone();
+        bad[0].1 = manifest.replace("attachments/workspace.tar", path).into_bytes();
+        let said = refused(&disk.store, &pack(&bad));
+        assert!(said.contains(why), "{said}");
+    }
+    let mut bad = good.clone();
+    bad[3].1[0] ^= 1;
+    assert!(refused(&disk.store, &pack(&bad)).contains("checksum of attachments/workspace.tar"));
+    assert!(refused(&disk.store, &pack(&good[..3])).contains("ends where attachments/workspace.tar"));
+    let mut more = good.clone();
+    more.push(("attachments/more.tar".to_owned(), Vec::new()));
+    assert!(refused(&disk.store, &pack(&more)).contains("more in it"));
+    let fails = |_: &mut dyn Write| Err(std::io::Error::other("not today"));
+    let error = export(&[Attached { name: "workspace", write: &fails }]).unwrap_err();
+    assert!(error.to_string().contains("not today"), "{error}");
+    assert!(files(&disk.dir.path().join("tmp")).is_empty());
 }
 
 #[test]
@@ -371,6 +518,26 @@ fn a_database_that_is_not_the_agents_or_not_as_hostel_makes_it_is_refused() {
     check("CREATE TRIGGER x AFTER UPDATE ON hostel_meta BEGIN DELETE FROM t; END", "not as Hostel makes them");
     check("ALTER TABLE hostel_meta ADD COLUMN extra", "not as Hostel makes them");
     check("CREATE TABLE hostel_more (n)", "not as Hostel makes them");
+    // Those of the layers above, which are made when they are first needed, run nothing.
+    let of_chat = "CREATE TABLE hostel_chat_log (seq INTEGER PRIMARY KEY, body TEXT UNIQUE);";
+    check(
+        &format!("{of_chat} CREATE TRIGGER x AFTER INSERT ON hostel_chat_log BEGIN DELETE FROM t; END"),
+        "not as Hostel makes them",
+    );
+    check("CREATE VIEW hostel_chat_log AS SELECT 1 AS seq", "not as Hostel makes them");
+    // Nor do they compute, or those that the Agents SDK would write too.
+    for of_ours in [
+        "CREATE TABLE hostel_chat_log (seq INTEGER PRIMARY KEY, body TEXT CHECK (length(body)))".to_owned(),
+        "CREATE TABLE hostel_chat_log (seq INTEGER PRIMARY KEY, body TEXT, more AS (body))".to_owned(),
+        "CREATE TABLE cf_ai_chat_agent_messages (id text primary key, message text default (hex(1)))".to_owned(),
+        "CREATE VIEW cf_ai_chat_agent_messages AS SELECT 1 AS id, 2 AS message".to_owned(),
+        format!("{of_chat} CREATE INDEX of_mine ON hostel_chat_log (json(body))"),
+    ] {
+        check(&of_ours, "declares more than the server's tables have");
+    }
+    check("CREATE TABLE mine (k REFERENCES Cf_Ai_Chat_Agent_Messages (id) ON DELETE CASCADE)", "the table mine");
+    check("CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM \"Hostel_Meta\"; END", "names a table of Hostel's");
+    check("CREATE TABLE t2 (n); CREATE INDEX hostel_chat_open ON t2 (n)", "not as Hostel makes them");
     check("DROP TABLE cf_agents_state; CREATE TABLE cf_agents_state (id TEXT, state TEXT)", "its primary key");
     check("CREATE TABLE child (k REFERENCES hostel_idempotency (key) ON DELETE CASCADE)", "the table child");
     let pattern = "_".repeat(600);
@@ -386,7 +553,9 @@ fn a_history_that_was_tampered_with_is_refused() {
     let disk = Disk::new();
     busy(&disk, "a");
     let good = members(&export(&disk.store, &key("a")));
-    for at in (0..good[2].1.len()).step_by(501) {
+    // The last bytes are what fills the last turn up, which has no sum.
+    let length = good[2].1.len();
+    for at in (0..length).step_by(501).chain(length - 16..length) {
         let mut bad = good.clone();
         bad[2].1[at] ^= 0x10;
         let sum = |bytes: &[u8]| data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(bytes));

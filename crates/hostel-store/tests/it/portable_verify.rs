@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use hostel_store::{HistoryQuery, Moment, Options, Store, Verified, make_durable, verify};
+use hostel_store::{HistoryQuery, Moment, Options, Store, Verified, VerifyOptions, make_durable, verify, verify_with};
 
 use super::portable_export::{busy, key};
 use super::{Disk, copy_all, database, files, keep};
@@ -250,4 +250,68 @@ fn a_journal_that_lacks_a_segment_is_found() {
     fs::remove_file(segments[1]).unwrap();
     let found = told(&check(copy.path()));
     assert!(found.iter().any(|what| what.contains("the journal lacks")), "{found:?}");
+}
+
+#[test]
+fn a_check_that_may_not_take_long_says_which_databases_it_did_not_finish() {
+    let (dir, _) = stopped();
+    let hasty = VerifyOptions { longest: Some(std::time::Duration::ZERO) };
+    let verified = verify_with(dir.path(), hasty, &mut |_| {}).unwrap();
+    assert_eq!(told(&verified), [""; 0]);
+    let named = |part: &str| verified.unfinished.iter().any(|path| path.contains(part));
+    assert!(named("/a-") && named("/b-") && verified.agents + verified.unfinished.len() as u64 == 3, "{verified:?}");
+    let patient = VerifyOptions { longest: Some(std::time::Duration::from_secs(3600)) };
+    let verified = verify_with(dir.path(), patient, &mut |_| {}).unwrap();
+    assert_eq!((verified.unfinished.len(), verified.agents), (0, 3));
+}
+
+#[test]
+fn a_file_of_history_that_is_gone_as_a_whole_is_named() {
+    let (dir, _) = stopped();
+    let hist: Vec<_> = files(&dir.path().join("history"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "hist"))
+        .collect();
+    assert!(!hist.is_empty());
+    for file in &hist {
+        let bytes = fs::read(file).unwrap();
+        fs::remove_file(file).unwrap();
+        let found = told(&check(dir.path()));
+        let named = found
+            .iter()
+            .any(|what| what.contains(&*file.file_name().unwrap().to_string_lossy()) && what.contains("gone"));
+        assert!(named, "{}: {found:?}", file.display());
+        fs::write(file, bytes).unwrap();
+    }
+    assert_eq!(told(&check(dir.path())), [""; 0]);
+    fs::remove_dir_all(hist[0].parent().unwrap()).unwrap();
+    assert!(told(&check(dir.path())).len() >= hist.len());
+}
+
+#[test]
+fn a_segment_that_waits_for_history_and_is_gone_is_named_and_nothing_else_is_accused() {
+    let (dir, _) = stopped();
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let disk = Disk { store, dir };
+    // Pages of other turns change, an agent ends, one comes: none of it is known without the segment.
+    let mut a = disk.agent("a");
+    a.sql("DELETE FROM t WHERE n < 5", &[]).unwrap();
+    make_durable(&a.commit().unwrap().unwrap()).unwrap();
+    drop(a);
+    keep(&mut disk.agent("small"), "\"other\"");
+    keep(&mut disk.agent("new"), "1");
+    let Disk { dir, store } = disk;
+    drop(store);
+    assert_eq!(told(&check(dir.path())), [""; 0]);
+    let waiting = files(&dir.path().join("history/pending"));
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let bytes = fs::read(&waiting[0]).unwrap();
+    fs::remove_file(&waiting[0]).unwrap();
+    let found = check(dir.path());
+    let name = waiting[0].strip_prefix(dir.path()).unwrap().to_string_lossy().into_owned();
+    assert_eq!(found.problems.iter().map(|problem| &problem.path).collect::<Vec<_>>(), [&name], "{:?}", told(&found));
+    assert!(found.problems[0].what.contains("gone"), "{:?}", told(&found));
+    // Put back, it is as if nothing had been.
+    fs::write(&waiting[0], bytes).unwrap();
+    assert_eq!(told(&check(dir.path())), [""; 0]);
 }

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use super::kill::{check, run_until};
 
@@ -46,7 +47,20 @@ impl Loop {
 
     fn remount(&self) {
         assert!(succeeds(Command::new("umount").arg(&self.mount)));
+        // A process with a view of mounts of its own, a sandbox for instance, keeps it until that ends; until then a mount would
+        // bring back the file system that was shut down.
+        let until = Instant::now() + Duration::from_secs(120);
+        while self.is_attached() {
+            assert!(Instant::now() < until, "somebody else has {} mounted", self.mount.display());
+        }
         assert!(self.mount());
+    }
+
+    /// Whether a loop device still has the image.
+    fn is_attached(&self) -> bool {
+        let listed = Command::new("losetup").arg("-j").arg(&self.image).output().unwrap();
+        assert!(listed.status.success());
+        !listed.stdout.is_empty()
     }
 }
 

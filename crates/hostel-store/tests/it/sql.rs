@@ -73,7 +73,7 @@ fn no_table_of_the_agents_refers_to_one_of_ours() {
 }
 
 #[test]
-fn our_tables_transactions_other_files_and_settings_are_out_of_reach() {
+fn threat_20_our_tables_transactions_other_files_and_settings_are_out_of_reach() {
     let (_store, mut a) = agent();
     let path = std::env::temp_dir().join("hostel-must-not-exist.db");
     let attach = format!("ATTACH '{}' AS x", path.display());
@@ -183,7 +183,7 @@ fn a_result_that_would_fill_the_memory_is_refused() {
 
 /// Row 21 of the threat table.
 #[test]
-fn a_query_without_end_is_stopped_at_the_deadline_and_the_agent_lives() {
+fn threat_20_a_query_without_end_is_stopped_at_the_deadline_and_the_agent_lives() {
     let (_store, mut a) = agent();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n";
     let begun = Instant::now();

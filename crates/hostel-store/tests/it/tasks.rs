@@ -82,7 +82,7 @@ fn a_run_that_was_given_up_is_kept_with_its_reason() {
     let row = TaskRow { attempts: 3, ..order("one", 5, Queued::No) };
     keep(&mut agent, std::slice::from_ref(&row));
     agent.begin().unwrap();
-    agent.bury_task(&row, "task_failed", "no answer", 77).unwrap();
+    agent.bury_task(&row, "task_failed", "no answer", 77, 1_000).unwrap();
     agent.remove_task("one").unwrap();
     agent.commit().unwrap();
     let letters = agent.dead_letters(10).unwrap();
@@ -98,12 +98,12 @@ fn a_run_that_was_given_up_is_kept_with_its_reason() {
 }
 
 #[test]
-fn the_newest_thousand_runs_that_were_given_up_are_kept() {
+fn as_many_runs_that_were_given_up_are_kept_as_was_said_and_the_newest() {
     let store = Store::in_memory(Options::default()).unwrap();
     let mut agent = store.agent("counter", "a").unwrap();
     agent.begin().unwrap();
     let went: usize = (0..1_003)
-        .map(|n| agent.bury_task(&order(&n.to_string(), n, Queued::No), "task_failed", "no answer", n).unwrap())
+        .map(|n| agent.bury_task(&order(&n.to_string(), n, Queued::No), "task_failed", "no answer", n, 1_000).unwrap())
         .sum();
     agent.commit().unwrap();
     let letters = agent.dead_letters(2_000).unwrap();

@@ -48,6 +48,19 @@ pub(crate) fn descriptors() -> usize {
     if code == 0 { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 0 }
 }
 
+/// Lets the process have as many descriptors as it may: each connection needs one, and what a shell gives is often 1,024.
+/// Returns how many that are. Programs that it starts have as many.
+pub fn raise_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the limit.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 && limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: a limit that was just read. If it is refused, the old one stays.
+        let _raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+    descriptors()
+}
+
 /// Gives memory that SQLite has freed back to the kernel: the C library keeps it otherwise, as much as was ever in use.
 pub fn give_back_memory() {
     // SAFETY: takes a number of bytes to keep, and may be called at any time by any thread.

@@ -1,7 +1,7 @@
 //! Mail in and out, over real sockets: no relay, kept once, answered to the right agent, sent until it is taken.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     sync::mpsc,
@@ -42,6 +42,8 @@ impl Helpdesk {
                 Letter::to("a@example.org").header("X-Own", "a\nBcc: victim@example.org"),
                 Letter::to("a@example.org").header("X-Agent-Sig", "forged"),
                 Letter::to("no address"),
+                Letter::to("a@example.org").attach("a\r\nBcc: victim@example.org", "text/plain", "x"),
+                Letter::to("a@example.org").attach("a", "no media type", "x"),
                 Letter::to("a@example.org").header("Bcc", "victim@example.org"),
             ];
             let codes = letters.map(|letter| match cx.mail().and_then(|mail| mail.send(letter)) {
@@ -51,7 +53,8 @@ impl Helpdesk {
             return Ok(Response::new(Body::from(serde_json::to_string(&codes)?)));
         }
         if let Some(to) = query.strip_prefix("write=") {
-            cx.mail()?.send(Letter::to(to).subject("Grüße").text("line one\nline two").html("<p>one</p>"))?;
+            let letter = Letter::to(to).subject("Grüße").text("line one\nline two").html("<p>one</p>");
+            cx.mail()?.send(letter.attach("Übersicht.bin", "application/octet-stream", [0, 255, 10, 13, 7]))?;
         }
         let letters: Vec<_> = cx.dead_letters()?.into_iter().map(|letter| letter.code).collect();
         Ok(Response::new(Body::from(serde_json::to_string(&(&self.seen, letters))?)))
@@ -121,16 +124,40 @@ async fn here(smtp: Option<u16>) -> (SocketAddr, SocketAddr) {
     (address, mail)
 }
 
+/// What a conversation goes over: TCP, or TLS.
+trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
 /// One side of a conversation in SMTP.
 struct Talk {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Wire>>,
+    tcp: TcpStream,
 }
 
 impl Talk {
     fn open(address: SocketAddr) -> Self {
-        let mut talk = Self { stream: BufReader::new(TcpStream::connect(address).unwrap()) };
+        let tcp = TcpStream::connect(address).unwrap();
+        let mut talk = Self { stream: BufReader::new(Box::new(tcp.try_clone().unwrap())), tcp };
         assert!(talk.hear().starts_with("220 "));
         talk
+    }
+
+    /// Goes on in TLS with a client that trusts this certificate alone, and says what it made of it.
+    fn seal(&mut self, trusted: &rustls::RootCertStore) -> rustls::ProtocolVersion {
+        assert!(self.say("STARTTLS").starts_with("220"));
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_root_certificates(trusted.clone()).with_no_client_auth();
+        let name = "agents.example".try_into().unwrap();
+        let mut session = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+        let mut tcp = self.tcp.try_clone().unwrap();
+        while session.is_handshaking() {
+            session.complete_io(&mut tcp).unwrap();
+        }
+        let version = session.protocol_version().unwrap();
+        self.stream = BufReader::new(Box::new(rustls::StreamOwned::new(session, tcp)));
+        version
     }
 
     fn hear(&mut self) -> String {
@@ -221,14 +248,15 @@ fn fake_server(replies: &'static [&'static str]) -> (u16, mpsc::Receiver<(Vec<St
     (port, hear)
 }
 
-/// As the child of the test below: serves until it is killed.
+/// As the child of the tests below: serves until it is killed. A file says which mail server there is, if there is one.
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let smtp = std::fs::read_to_string(PathBuf::from(&directory).join("smtp")).ok().map(|port| port.parse().unwrap());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let home = application(None).data(PathBuf::from(directory)).start().await.unwrap();
+        let home = application(smtp).data(PathBuf::from(directory)).start().await.unwrap();
         println!("\nat {address}\nat {}", home.mail_address().unwrap());
         home.serve(listener, CancellationToken::new()).await.unwrap();
     });
@@ -250,6 +278,98 @@ fn threat_28_a_mail_that_is_sent_again_after_kill_9_is_handled_once() {
         assert_eq!(seen.as_array().unwrap().len(), round);
         process.kill();
     }
+}
+
+/// A mail server that takes a mail, and says so when it is told to.
+fn slow_server() -> (u16, mpsc::Receiver<String>, mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ((tell, taken), (say, told)) = (mpsc::channel(), mpsc::channel());
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let mut reply = |text: &str| stream.write_all(format!("{text}\r\n").as_bytes()).is_ok();
+            let mut goes_on = reply("220 slow");
+            while let Some(line) = lines.next().filter(|_| goes_on) {
+                goes_on = reply(if line == "DATA" { "354 go" } else { "250 ok" });
+                if line == "DATA" {
+                    let mail: Vec<_> = lines.by_ref().take_while(|line| line != ".").collect();
+                    if tell.send(mail.join("\n")).is_err() || told.recv().is_err() {
+                        return;
+                    }
+                    goes_on = reply("250 taken");
+                }
+            }
+        }
+    });
+    (port, taken, say)
+}
+
+#[test]
+fn a_mail_that_kill_9_finds_on_its_way_is_sent_again_under_the_same_id() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, taken, say) = slow_server();
+    std::fs::write(directory.path().join("smtp"), port.to_string()).unwrap();
+    let id = |mail: &str| mail.lines().find(|line| line.starts_with("Message-ID: ")).unwrap().to_owned();
+    let process = Process::start("it::mail::child", directory.path(), 2);
+    look(process.addresses[0], "helpdesk/bob?write=ann@example.org");
+    let first = id(&taken.recv_timeout(Duration::from_secs(60)).unwrap());
+    // The server has it, and its word for that reaches nobody.
+    process.kill();
+    say.send(()).unwrap();
+    let process = Process::start("it::mail::child", directory.path(), 2);
+    assert_eq!(
+        id(&taken.recv_timeout(Duration::from_secs(60)).unwrap()),
+        first,
+        "by this the receiver tells a repetition"
+    );
+    say.send(()).unwrap();
+    look(process.addresses[0], "helpdesk/bob?write=ann@example.org");
+    let second = id(&taken.recv_timeout(Duration::from_secs(60)).unwrap());
+    assert_ne!(second, first, "the first was done with");
+    say.send(()).unwrap();
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_comes_over_tls_and_nothing_said_before_it_counts() {
+    let pair = rcgen::generate_simple_self_signed(["agents.example".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    std::fs::write(&cert, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    let tls = hostel::Tls::from_pem_files(&cert, &key).unwrap();
+    let unsealed = mail::Options { require_tls: true, ..options(None) };
+    let refused = App::new().agent::<Helpdesk>().mail(unsealed).in_memory().start().await.unwrap_err();
+    assert!(format!("{refused:?}").contains("require_tls needs a certificate"), "{refused:?}");
+    let sealed = mail::Options { tls: Some(tls), require_tls: true, ..options(None) };
+    let home = App::new().agent::<Helpdesk>().mail(sealed).in_memory().start().await.unwrap();
+    let smtp = home.mail_address().unwrap();
+    let stop = CancellationToken::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let web = listener.local_addr().unwrap();
+    tokio::spawn(home.serve(listener, stop));
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(pair.cert.der().clone()).unwrap();
+    let work = move || {
+        let mut talk = Talk::open(smtp);
+        assert!(talk.say("EHLO client.example").contains("STARTTLS"));
+        assert!(talk.say("MAIL FROM:<ann@example.org>").starts_with("530 5.7.0"));
+        assert!(talk.say("AUTH PLAIN AGEAYg==").starts_with("502"), "nobody is known by a password here");
+        assert_eq!(talk.seal(&trusted), rustls::ProtocolVersion::TLSv1_3);
+        assert!(talk.say("MAIL FROM:<ann@example.org>").starts_with("503"), "it has to greet again");
+        assert!(!talk.say("EHLO client.example").contains("STARTTLS"));
+        assert!(talk.say("STARTTLS").starts_with("503"));
+        let mail = "From: ann@example.org\nSubject: sealed\n\nhello";
+        assert!(talk.mail("ann@example.org", &["helpdesk+ann@agents.example"], mail).starts_with("250"));
+        assert_eq!(until_seen(web, "ann", 1)[0]["subject"], "sealed");
+        // What somebody in between puts behind STARTTLS is not taken for what was said in TLS.
+        let mut talk = Talk::open(smtp);
+        talk.say("EHLO client.example");
+        assert!(talk.say("STARTTLS\r\nMAIL FROM:<eve@example.org>").starts_with("554"));
+        assert_eq!(talk.stream.read(&mut [0]).unwrap(), 0, "and that is the end");
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,6 +480,7 @@ async fn what_a_server_refuses_for_good_is_given_up_at_once_with_a_code() {
         look(web, "helpdesk/bob?write=ann@example.org");
         let (_, mail) = sent.recv().unwrap();
         assert!(mail.contains("line one"), "{mail}");
+        assert!(mail.contains("application/octet-stream") && mail.contains("AP8KDQc="), "{mail}");
         loop {
             let letters = look(web, "helpdesk/bob")[1].clone();
             if letters != json!([]) {
@@ -375,7 +496,7 @@ async fn no_text_of_a_stranger_becomes_a_header() {
     let (port, _sent) = fake_server(&[]);
     let (web, _) = here(Some(port)).await;
     let codes = tokio::task::spawn_blocking(move || look(web, "helpdesk/bob?inject")).await.unwrap();
-    assert_eq!(codes, json!(vec!["mail_invalid"; 7]));
+    assert_eq!(codes, json!(vec!["mail_invalid"; 9]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

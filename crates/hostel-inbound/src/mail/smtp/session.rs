@@ -7,7 +7,7 @@ use hostel_protocol::refusal::{Code, Refusal};
 use hostel_runtime::Node;
 use smtp_proto::{Request, request::receiver::DataReceiver};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
@@ -25,9 +25,15 @@ const MOST_MISTAKES: usize = 10;
 /// Commands of one conversation.
 const MOST_COMMANDS: usize = 500;
 
+/// What a conversation goes over: TCP, or TLS over it.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
 /// One conversation, from greeting to good-bye.
 pub(super) struct Session {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
+    sealed: bool,
     peer: IpAddr,
     mail: Mail,
     node: Node,
@@ -43,13 +49,15 @@ pub(super) struct Session {
 enum Then {
     Reply(String),
     Data,
+    Seal,
     Bye,
 }
 
 impl Session {
     pub(super) fn new(stream: TcpStream, peer: IpAddr, mail: Mail, node: Node) -> Self {
         let (rest, to) = (Vec::new(), Vec::new());
-        Self { stream, peer, mail, node, rest, greeted: false, from: None, to, mistakes: 0 }
+        let stream = Box::new(stream);
+        Self { stream, sealed: false, peer, mail, node, rest, greeted: false, from: None, to, mistakes: 0 }
     }
 
     pub(super) async fn turn_away(mut self) -> io::Result<()> {
@@ -63,6 +71,7 @@ impl Session {
             match self.answer(&line) {
                 Then::Reply(reply) => self.say(&reply).await?,
                 Then::Data => self.data().await?,
+                Then::Seal => self.seal().await?,
                 Then::Bye => return self.say("221 2.0.0 good-bye").await,
             }
             if self.mistakes > MOST_MISTAKES {
@@ -85,8 +94,9 @@ impl Session {
             Request::Ehlo { .. } => {
                 self.greeted = true;
                 let size = self.mail.options().most_bytes;
+                let seal = if self.can_be_sealed() { "250-STARTTLS\r\n" } else { "" };
                 format!(
-                    "250-{}\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES",
+                    "250-{}\r\n250-SIZE {size}\r\n{seal}250-8BITMIME\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES",
                     self.domain()
                 )
             }
@@ -96,6 +106,8 @@ impl Session {
             }
             Request::Mail { from } => return self.begin(&from.address, from.size),
             Request::Rcpt { to } => return self.recipient(&to.address),
+            Request::StartTls if self.can_be_sealed() => return Then::Seal,
+            Request::StartTls if self.sealed => return self.mistake("503 5.5.1 TLS is on already"),
             Request::Data if self.to.is_empty() => return self.mistake("503 5.5.1 say RCPT TO first"),
             Request::Data => return Then::Data,
             Request::Rset => {
@@ -109,6 +121,27 @@ impl Session {
         })
     }
 
+    fn can_be_sealed(&self) -> bool {
+        self.mail.options().tls.is_some() && !self.sealed
+    }
+
+    /// Goes on in TLS, and knows nothing of what was said in the clear (RFC 3207, 4.2).
+    async fn seal(&mut self) -> io::Result<()> {
+        if !self.rest.is_empty() {
+            // Whoever sat between the two may have put it there, to be taken for what was said in TLS.
+            self.say("554 5.5.1 nothing may follow STARTTLS before TLS; good-bye").await?;
+            return Err(io::Error::other("commands came along with STARTTLS"));
+        }
+        let Some(tls) = self.mail.options().tls.clone() else { return Ok(()) };
+        self.say("220 2.0.0 go on in TLS").await?;
+        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(timeout(PATIENCE, tls.accept(stream)).await??);
+        self.sealed = true;
+        self.greeted = false;
+        self.forget();
+        Ok(())
+    }
+
     fn mistake(&mut self, reply: &str) -> Then {
         self.mistakes += 1;
         Then::Reply(reply.to_owned())
@@ -117,6 +150,9 @@ impl Session {
     fn begin(&mut self, from: &str, size: usize) -> Then {
         if !self.greeted {
             return self.mistake("503 5.5.1 say EHLO first");
+        }
+        if self.mail.options().require_tls && !self.sealed {
+            return self.mistake("530 5.7.0 say STARTTLS first");
         }
         if self.from.is_some() {
             return self.mistake("503 5.5.1 one mail at a time");
@@ -220,7 +256,9 @@ impl Session {
     }
 
     async fn say(&mut self, reply: &str) -> io::Result<()> {
-        timeout(PATIENCE, self.stream.write_all(format!("{reply}\r\n").as_bytes())).await?
+        timeout(PATIENCE, self.stream.write_all(format!("{reply}\r\n").as_bytes())).await??;
+        // TLS may hold back what was written.
+        timeout(PATIENCE, self.stream.flush()).await?
     }
 }
 

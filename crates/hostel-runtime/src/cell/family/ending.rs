@@ -13,7 +13,7 @@ use std::{
 
 use hostel_core::{AgentId, Error, Result, handler::Mode};
 use hostel_protocol::{connection::close, refusal::Code};
-use hostel_store::{AgentDb, Author, Cause, ChildRow, Commit};
+use hostel_store::{AgentDb, Author, Cause, ChildRow, Commit, ErrorKind};
 
 use super::{
     super::{Cell, Job, task::Busy, turn::Turn},
@@ -101,7 +101,7 @@ impl Cell {
     pub(in super::super) fn tend(&self) {
         let tended = if self.is_awake() {
             let mut rows = Ok(Vec::new());
-            let look = |_: &mut super::super::Awake| self.look_at_children(AgentDb::children);
+            let look = |_: &mut super::super::Awake| self.look_into_db(AgentDb::children);
             self.turn(&Turn::own(Mode::Read), look, |found, _| rows = found);
             rows.map(|rows| self.doom_all(&rows))
         } else {
@@ -191,8 +191,9 @@ impl Cell {
 
     /// Nobody is under the agent any more: it goes. With its lock held, out of memory.
     fn finish(&self, db: AgentDb) -> Result<()> {
-        db.destroy().map_err(storage::error)?;
+        self.destroy_db(db)?;
         self.forget_wake_up();
+        self.note_destroyed();
         Ok(())
     }
 
@@ -259,11 +260,19 @@ impl Cell {
         self.node.rebuild_if_due(&self.id)?;
         let mut db = open.map_or_else(|| self.open_asleep(), Ok)?;
         db.rollback().map_err(storage::error)?;
-        let rows = db.children().map_err(storage::error)?;
+        let rows = match db.children() {
+            // Nobody can tell who was under it; it would otherwise be tried again for ever.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!(agent = %self.id, error = %error, "a damaged agent is deleted; agents under it may be left");
+                Vec::new()
+            }
+            rows => rows.map_err(storage::error)?,
+        };
         if rows.is_empty() {
-            db.destroy().map_err(storage::error)?;
+            self.destroy_db(db)?;
             self.node.quarantine.clear(&self.id);
             self.forget_wake_up();
+            self.note_destroyed();
             return Ok(Down::Gone);
         }
         if !db.is_ending().map_err(storage::error)? {

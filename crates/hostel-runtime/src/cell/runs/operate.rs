@@ -183,7 +183,8 @@ impl Cell {
 
     /// Done when the turn under way has committed, and not if it fails.
     fn after_turn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.scratch.lock().spawned.push(Box::pin(work));
+        let work = self.spawned(Box::pin(work));
+        self.scratch.lock().spawned.push(work);
     }
 
     fn now_ms(&self) -> i64 {

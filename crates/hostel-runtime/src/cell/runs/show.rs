@@ -22,17 +22,34 @@ const LARGEST_PAGE: usize = 1_000;
 impl Cell {
     /// What is asked by those who only look.
     pub(in super::super) fn look_at_runs(&self, db: &AgentDb, ask: &RunAsk) -> Result<RunAnswer> {
+        Shown(&|id| self.running.has(id)).look(db, ask)
+    }
+
+    pub(super) fn run_with_steps(&self, row: RunRow, steps: Vec<StepRow>) -> Result<RunInfo> {
+        Shown(&|id| self.running.has(id)).with_steps(row, steps)
+    }
+}
+
+/// What only looks at runs, in a database that nobody works on.
+pub(in super::super) fn stored(db: &AgentDb, ask: &RunAsk) -> Result<RunAnswer> {
+    Shown(&|_| false).look(db, ask)
+}
+
+/// Shows runs. Those that are being run are marked in memory alone: whoever has that says which.
+struct Shown<'a>(&'a dyn Fn(&str) -> bool);
+
+impl Shown<'_> {
+    fn look(&self, db: &AgentDb, ask: &RunAsk) -> Result<RunAnswer> {
         match ask {
-            RunAsk::List(query) => self.list_runs(db, query.clone()).map(RunAnswer::Page),
-            RunAsk::ByKey(key) => self.run_shown(db, db.run_by_key(key)),
-            RunAsk::Get(id) => self.run_shown(db, db.run(id.as_str())),
+            RunAsk::List(query) => self.list(db, query.clone()).map(RunAnswer::Page),
+            RunAsk::ByKey(key) => self.one(db, db.run_by_key(key)),
+            RunAsk::Get(id) => self.one(db, db.run(id.as_str())),
             _ => Err(Error::coded(Code::Internal, "this changes something")),
         }
     }
 
-    fn list_runs(&self, db: &AgentDb, query: RunQuery) -> Result<RunPage> {
+    fn list(&self, db: &AgentDb, query: RunQuery) -> Result<RunPage> {
         let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-        // Those that are being run are marked in memory alone.
         let stored = query.status.filter(|status| *status != RunStatus::Running);
         let filter = RunFilter {
             status: stored.map(|status| status.as_str().to_owned()),
@@ -42,30 +59,26 @@ impl Cell {
         };
         let rows = db.runs(&filter).map_err(storage::error)?;
         let next = (rows.len() == filter.limit).then(|| rows.last().map(|row| row.seq)).flatten();
-        let mut runs = rows.into_iter().map(|row| self.run_info(row)).collect::<Result<Vec<_>>>()?;
+        let mut runs = rows.into_iter().map(|row| self.info(row)).collect::<Result<Vec<_>>>()?;
         runs.retain(|run| query.status.is_none_or(|status| run.status == status));
         runs.truncate(limit);
         Ok(RunPage { runs, next })
     }
 
-    fn run_shown(
-        &self,
-        db: &AgentDb,
-        found: std::result::Result<Option<RunRow>, hostel_store::Error>,
-    ) -> Result<RunAnswer> {
+    fn one(&self, db: &AgentDb, found: std::result::Result<Option<RunRow>, hostel_store::Error>) -> Result<RunAnswer> {
         let Some(row) = found.map_err(storage::error)? else { return Ok(RunAnswer::Run(None)) };
         let steps = db.steps(&row.id).map_err(storage::error)?;
-        Ok(RunAnswer::Run(Some(Box::new(self.run_with_steps(row, steps)?))))
+        Ok(RunAnswer::Run(Some(Box::new(self.with_steps(row, steps)?))))
     }
 
-    pub(super) fn run_with_steps(&self, row: RunRow, steps: Vec<StepRow>) -> Result<RunInfo> {
+    fn with_steps(&self, row: RunRow, steps: Vec<StepRow>) -> Result<RunInfo> {
         let steps = steps.into_iter().map(step_info).collect::<Result<_>>()?;
-        Ok(RunInfo { steps, ..self.run_info(row)? })
+        Ok(RunInfo { steps, ..self.info(row)? })
     }
 
-    fn run_info(&self, row: RunRow) -> Result<RunInfo> {
+    fn info(&self, row: RunRow) -> Result<RunInfo> {
         let mut now = status(&row)?;
-        if matches!(now, RunStatus::Queued | RunStatus::Waiting) && self.running.has(&row.id) {
+        if matches!(now, RunStatus::Queued | RunStatus::Waiting) && (self.0)(&row.id) {
             now = RunStatus::Running;
         }
         Ok(RunInfo {

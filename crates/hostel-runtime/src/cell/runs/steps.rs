@@ -7,7 +7,10 @@ use hostel_core::{
 use hostel_protocol::refusal::Code;
 use hostel_store::{AgentDb, RunRow, StepRow};
 
-use super::scope::{Scope, Stop};
+use super::{
+    scope::{Scope, Stop},
+    waits::is_alike,
+};
 use crate::storage;
 
 impl Scope {
@@ -53,7 +56,9 @@ impl Scope {
         self.check_going_on(run)?;
         let found = db.step(&run.id, &place.lane, place.position).map_err(storage::error)?;
         match &found {
-            Some(row) if row.name != place.name || row.kind != kind => return Err(mismatch(row, place, kind)),
+            Some(row) if row.name != place.name || !is_alike(&row.kind, kind) => {
+                return Err(mismatch(row, place, kind));
+            }
             Some(_) => {}
             None => self.check_count(db, run)?,
         }

@@ -1,18 +1,32 @@
 //! Waits: for a moment, an event, an answer.
 
 use hostel_core::{
-    Result, StepState,
+    Result, RunStatus, StepState,
     run::{Place, RunHost, Wait, Waited},
 };
-use hostel_store::{AgentDb, RunRow, StepRow};
+use hostel_store::{AgentDb, RunRow, StepRow, TaskRow};
 use jiff::Timestamp;
 
-use super::{scope::Scope, steps::mismatch};
+use super::{
+    super::{
+        Cell,
+        tasks::{Spec, after},
+    },
+    put,
+    scope::Scope,
+    status,
+    steps::mismatch,
+};
 use crate::storage;
+
+/// What a wait for a moment on the calendar is called. Nothing moves it.
+const MOMENT: &str = "moment";
+const PAUSE: &str = "pause";
 
 fn kind(wait: &Wait) -> &'static str {
     match wait {
-        Wait::Until(_) => "pause",
+        Wait::While(_) => PAUSE,
+        Wait::Until(_) => MOMENT,
         Wait::Event(..) => "event",
         Wait::Approval(..) => "approval",
     }
@@ -48,7 +62,7 @@ impl Scope {
     fn begin_wait(&self, db: &mut AgentDb, run: &RunRow, place: &Place, wait: &Wait) -> Result<StepRow> {
         let row = self.step_row(place, kind(wait), StepState::Waiting, None);
         let row = match wait {
-            Wait::Until(until) => StepRow { until_ms: Some(until.as_millisecond()), ..row },
+            Wait::While(until) | Wait::Until(until) => StepRow { until_ms: Some(until.as_millisecond()), ..row },
             Wait::Approval(payload, until) => {
                 let until_ms = until.map(Timestamp::as_millisecond);
                 StepRow { detail: Some(self.cell.without_secrets(payload.clone())), until_ms, ..row }
@@ -72,7 +86,7 @@ impl Scope {
             Some(StepState::Done) => Ok(Waited::Over(row.value)),
             Some(StepState::Waiting) => match row.until_ms {
                 Some(until) if until <= now => {
-                    let state = if row.kind == "pause" { StepState::Done } else { StepState::Expired };
+                    let state = if is_rest(&row.kind) { StepState::Done } else { StepState::Expired };
                     db.put_step(&ended(row, state, None, now)).map_err(storage::error)?;
                     self.track().note_advance();
                     Ok(Waited::Over(None))
@@ -85,6 +99,61 @@ impl Scope {
 
     fn now(&self) -> i64 {
         self.cell.node.clock.now().as_millisecond()
+    }
+}
+
+fn is_rest(kind: &str) -> bool {
+    matches!(kind, PAUSE | MOMENT)
+}
+
+/// Whether a step that was kept as the one may go on as the other: both are waits for nothing but time.
+pub(super) fn is_alike(kept: &str, now: &str) -> bool {
+    kept == now || (is_rest(kept) && is_rest(now))
+}
+
+impl Cell {
+    /// The time of day went back: waits that are as long as they are end after that long from now at the latest.
+    pub(in super::super) fn shorten_waits(&self, db: &mut AgentDb, now: i64) -> Result<()> {
+        let waiting = db.steps_begun_after(now, StepState::Waiting.as_str()).map_err(storage::error)?;
+        for step in waiting.into_iter().filter(|step| step.kind != MOMENT) {
+            let until = step.until_ms.map(|until| until.saturating_sub(step.begun_ms).saturating_add(now));
+            let step = StepRow { until_ms: until, begun_ms: now, ..step };
+            db.put_step(&step).map_err(storage::error)?;
+            self.wake_no_later(db, &step, now)?;
+        }
+        Ok(())
+    }
+
+    /// The same for a run that waits for none of these, but to be run at all, again, or because something has come for it.
+    pub(in super::super) fn hurry_run(&self, db: &mut AgentDb, row: &TaskRow, now: i64) -> Result<()> {
+        let Some(spec) = Spec::read(&row.spec).filter(|spec| spec.run && row.due_ms > now) else { return Ok(()) };
+        let Some(mut run) = db.run(&row.id).map_err(storage::error)? else { return Ok(()) };
+        let status = status(&run)?;
+        let latest = match status {
+            RunStatus::Queued if row.attempts > 0 => after(now, spec.retry.longest_ms()),
+            RunStatus::Queued => now,
+            RunStatus::Waiting => {
+                let waiting = db.steps_in(&run.id, StepState::Waiting.as_str()).map_err(storage::error)?;
+                let is_its = waiting.iter().any(|step| step.until_ms == Some(row.due_ms));
+                if is_its { row.due_ms } else { now }
+            }
+            _ => return Ok(()),
+        };
+        if row.due_ms > latest {
+            put(db, &mut run, status, Some(latest), now)?;
+        }
+        Ok(())
+    }
+
+    /// Has a run that waits go on when this wait of it ends. Looking too early does no harm.
+    fn wake_no_later(&self, db: &mut AgentDb, step: &StepRow, now: i64) -> Result<()> {
+        let run = db.run(&step.run).map_err(storage::error)?.filter(|run| !self.running.has(&run.id));
+        let Some(mut run) = run else { return Ok(()) };
+        let is_later = run.wake_ms.zip(step.until_ms).is_some_and(|(wake, until)| wake > until);
+        if status(&run)? == RunStatus::Waiting && is_later {
+            put(db, &mut run, RunStatus::Waiting, step.until_ms, now)?;
+        }
+        Ok(())
     }
 }
 

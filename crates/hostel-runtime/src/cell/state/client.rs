@@ -124,7 +124,7 @@ impl Cell {
     }
 
     fn misshapen(&self, error: &Error) -> Error {
-        let class = self.class.info().class;
+        let class = &self.class.info().class;
         Error::coded(Code::StateShape, format!("The state does not have the shape of {class}: {}", error.message()))
             .with_fix("send the whole state, every field included; `hostel types` prints its type")
     }

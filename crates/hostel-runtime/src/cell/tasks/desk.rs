@@ -121,7 +121,8 @@ impl Cell {
     /// Keeps an order, unless one with this key was kept before, however long ago it was done.
     fn order_once(&self, order: Order, key: Option<String>) -> Result<ScheduleId> {
         // Keys of orders are apart from those that clients choose for their calls.
-        let key = key.map(|key| Key::new(format!("\0order:{key}"), &order.task, &Args::from_json("[]".to_owned())));
+        let key =
+            key.map(|key| Key::new(format!("\0order:{key}"), &order.task, &Args::from_json("[]".to_owned()), None));
         if let Some(kept) = self.stored(key.as_ref())? {
             return Ok(serde_json::from_str(kept.as_json().unwrap_or_default())?);
         }

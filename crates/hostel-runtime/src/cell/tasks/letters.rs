@@ -14,6 +14,11 @@ use crate::storage;
 /// As many as are ever kept.
 const ALL: usize = 1_000;
 
+/// Every one of them in a database that nobody works on, newest first.
+pub(in super::super) fn stored_letters(db: &AgentDb) -> Result<Vec<DeadLetter>> {
+    shown(db.dead_letters(ALL).map_err(storage::error)?)
+}
+
 impl Cell {
     /// Every one of them, newest first.
     pub(in super::super) fn letters_now(&self) -> Result<Vec<DeadLetter>> {

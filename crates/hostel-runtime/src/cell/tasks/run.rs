@@ -170,10 +170,19 @@ impl Cell {
         self.note_begin(&row, now);
         let event = Event::Task { task: index, args: Args::from_json(row.args.clone()) };
         match self.class.mode(&event) {
+            Some(Mode::Task) if self.is_of_extension(index) => {
+                self.run_beside_turns(index, event, row, spec, Seat::given_back());
+            }
             Some(Mode::Task) => self.run_beside_turns(index, event, row, spec, seat.clone()),
             Some(mode) => self.run_as_turn(mode, event, &row, &spec, now),
             None => {}
         }
+    }
+
+    /// Such a task goes on for as long as somebody waits for it: it holds nobody else up meanwhile.
+    fn is_of_extension(&self, index: usize) -> bool {
+        let info = self.class.info();
+        index + info.extension.tasks >= info.tasks.len()
     }
 
     fn note_begin(&self, row: &TaskRow, now: i64) {
@@ -270,9 +279,16 @@ impl Cell {
         let now = self.node.clock.now().as_millisecond();
         self.own_turn(row, |_| {
             self.with_db(|db| {
-                let forgotten = db.bury_task(&letter, code, reason, now).map_err(storage::error)?;
+                let kept = self.node.options.dead_letters;
+                let forgotten = db.bury_task(&letter, code, reason, now, kept).map_err(storage::error)?;
                 if forgotten > 0 {
-                    tracing::warn!(agent = %self.id, forgotten, "the oldest of the runs that were given up are forgotten");
+                    self.metrics.letters_forgotten.increment(forgotten as u64);
+                    tracing::warn!(
+                        agent = %self.id,
+                        forgotten,
+                        kept,
+                        "the oldest of the runs that were given up are forgotten; see `hostel dead-letters`, or raise `dead_letters`"
+                    );
                 }
                 match &spec {
                     Some(spec) if self.is_known(&row.task) => advance(db, row, spec, now),

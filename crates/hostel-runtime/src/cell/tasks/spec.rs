@@ -73,6 +73,11 @@ impl From<Retry> for Tries {
 }
 
 impl Tries {
+    /// The longest pause between two attempts.
+    pub(in super::super) fn longest_ms(self) -> u64 {
+        self.longest_ms
+    }
+
     pub(in super::super) fn retry(self) -> Retry {
         let Self { attempts, first_ms, longest_ms } = self;
         Retry { attempts, first: Duration::from_millis(first_ms), longest: Duration::from_millis(longest_ms) }
@@ -131,7 +136,7 @@ impl Spec {
         if self.repeats() { format!("{}@{}", row.id, self.moment(row)) } else { row.id.clone() }
     }
 
-    pub(super) fn read(json: &str) -> Option<Self> {
+    pub(in super::super) fn read(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()
     }
 
@@ -170,6 +175,27 @@ impl Kind {
             Self::Cron { text, zone } => When::Cron(Box::new(Cron::parse(text, zone.as_deref())?)),
         })
     }
+}
+
+/// The row with an earlier moment, if it has more to go than it is long: nothing for what is queued, its delay, the longest pause
+/// between two attempts. What has a moment on the calendar keeps it; for durable runs see `shorten_waits`.
+pub(super) fn no_later(mut row: TaskRow, now_ms: i64) -> Option<TaskRow> {
+    let spec = Spec::read(&row.spec).filter(|spec| !spec.run)?;
+    let length = match &spec.when {
+        _ if row.attempts > 0 => spec.retry.longest_ms(),
+        None => 0,
+        Some(Kind::AfterMs(delay) | Kind::EveryMs(delay)) => *delay,
+        Some(Kind::AtMs(_) | Kind::Cron { .. }) => return None,
+    };
+    let latest = after(now_ms, length);
+    let is_late = row.due_ms > latest;
+    row.due_ms = latest;
+    is_late.then_some(row)
+}
+
+/// That many milliseconds later.
+pub(in super::super) fn after(now_ms: i64, length_ms: u64) -> i64 {
+    now_ms.saturating_add(i64::try_from(length_ms).unwrap_or(i64::MAX))
 }
 
 /// A row as agents see it.

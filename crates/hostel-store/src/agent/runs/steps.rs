@@ -1,8 +1,9 @@
 //! The steps of a run: what was begun, what came of it, and what is waited for.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 
 use super::super::AgentDb;
+use super::super::lazy::{FromRow, rows};
 use crate::Error;
 
 const COLUMNS: &str = "run, lane, position, name, occurrence, kind, state, value, detail, until_ms, begun_ms, ended_ms";
@@ -10,7 +11,8 @@ const PUT: &str =
     "/*hostel*/ INSERT INTO hostel_steps (run, lane, position, name, occurrence, kind, state, value, detail,
     until_ms, begun_ms, ended_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (run, lane, position) DO UPDATE SET state = excluded.state, value = excluded.value,
-        detail = excluded.detail, until_ms = excluded.until_ms, ended_ms = excluded.ended_ms";
+        detail = excluded.detail, until_ms = excluded.until_ms, begun_ms = min(begun_ms, excluded.begun_ms),
+        ended_ms = excluded.ended_ms";
 const COUNT: &str = "/*hostel*/ SELECT count(*) FROM hostel_steps WHERE run = ?1";
 const REMOVE: &str = "/*hostel*/ DELETE FROM hostel_steps WHERE run = ?1 AND lane = ?2 AND position = ?3";
 const REMOVE_ALL: &str = "/*hostel*/ DELETE FROM hostel_steps WHERE run = ?1";
@@ -86,7 +88,20 @@ impl AgentDb {
         self.read_runs(|conn| rows(conn, &query, params![run, state]))
     }
 
-    /// Keeps a step, in place of the one at the same position.
+    /// The steps of all runs that are in `state`, have a moment, and began after `ms`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or read.
+    pub fn steps_begun_after(&self, ms: i64, state: &str) -> Result<Vec<StepRow>, Error> {
+        let query = format!(
+            "/*hostel*/ SELECT {COLUMNS} FROM hostel_steps
+            WHERE state = ?1 AND until_ms IS NOT NULL AND begun_ms > ?2 ORDER BY rowid"
+        );
+        self.read_runs(|conn| rows(conn, &query, params![state, ms]))
+    }
+
+    /// Keeps a step, in place of the one at the same position, which began no later.
     ///
     /// # Errors
     ///
@@ -130,25 +145,21 @@ impl AgentDb {
     }
 }
 
-fn rows(conn: &Connection, query: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<StepRow>> {
-    let mut statement = conn.prepare_cached(query)?;
-    let rows = statement.query_map(params, row)?;
-    rows.collect()
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<StepRow> {
-    Ok(StepRow {
-        run: row.get(0)?,
-        lane: row.get(1)?,
-        position: row.get(2)?,
-        name: row.get(3)?,
-        occurrence: row.get(4)?,
-        kind: row.get(5)?,
-        state: row.get(6)?,
-        value: row.get(7)?,
-        detail: row.get(8)?,
-        until_ms: row.get(9)?,
-        begun_ms: row.get(10)?,
-        ended_ms: row.get(11)?,
-    })
+impl FromRow for StepRow {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: row.get(0)?,
+            lane: row.get(1)?,
+            position: row.get(2)?,
+            name: row.get(3)?,
+            occurrence: row.get(4)?,
+            kind: row.get(5)?,
+            state: row.get(6)?,
+            value: row.get(7)?,
+            detail: row.get(8)?,
+            until_ms: row.get(9)?,
+            begun_ms: row.get(10)?,
+            ended_ms: row.get(11)?,
+        })
+    }
 }

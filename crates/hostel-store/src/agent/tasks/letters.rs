@@ -1,13 +1,11 @@
 //! The runs that were given up, with all it takes to have them run again.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 
 use super::super::AgentDb;
+use super::super::lazy::{FromRow, rows};
 use super::{Queued, TaskRow};
 use crate::Error;
-
-/// Letters beyond these go, oldest first.
-const KEPT: i64 = 1_000;
 
 const BURY: &str = "/*hostel*/ INSERT OR REPLACE INTO hostel_dead_letters
     (id, task, args, due_ms, queued, spec, attempts, code, reason, at_ms)
@@ -46,20 +44,27 @@ pub struct DeadLetter {
 }
 
 impl AgentDb {
-    /// Remembers a run that is given up, in place of a letter of the same name. The newest thousand are kept; returns how
-    /// many went for that.
+    /// Remembers a run that is given up, in place of a letter of the same name. The newest `kept` are kept; returns how many
+    /// went for that.
     ///
     /// # Errors
     ///
     /// If the write fails; the turn is then to be rolled back.
-    pub fn bury_task(&mut self, row: &TaskRow, code: &str, reason: &str, at_ms: i64) -> Result<usize, Error> {
-        let queued = row.queued as i64;
+    pub fn bury_task(
+        &mut self,
+        row: &TaskRow,
+        code: &str,
+        reason: &str,
+        at_ms: i64,
+        kept: usize,
+    ) -> Result<usize, Error> {
+        let (queued, kept) = (row.queued as i64, i64::try_from(kept).unwrap_or(i64::MAX));
         let open = self.with_tables()?;
         open.run("giving a run up", |conn| {
             let letter =
                 params![row.id, row.task, row.args, row.due_ms, queued, row.spec, row.attempts, code, reason, at_ms];
             conn.prepare_cached(BURY)?.execute(letter)?;
-            conn.prepare_cached(TRIM)?.execute([KEPT])
+            conn.prepare_cached(TRIM)?.execute([kept])
         })?;
         Ok(usize::try_from(open.conn().changes()).unwrap_or(usize::MAX))
     }
@@ -71,7 +76,7 @@ impl AgentDb {
     /// If the file cannot be opened or read.
     pub fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read_tasks(|conn| letters(conn, NEWEST, params![limit]))
+        self.read_tasks(|conn| rows(conn, NEWEST, params![limit]))
     }
 
     /// One of them.
@@ -80,7 +85,7 @@ impl AgentDb {
     ///
     /// If the file cannot be opened or read.
     pub fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, Error> {
-        Ok(self.read_tasks(|conn| letters(conn, ONE, params![id]))?.pop())
+        Ok(self.read_tasks(|conn| rows(conn, ONE, params![id]))?.pop())
     }
 
     /// Forgets a run that was given up; `false` if there was none of that name.
@@ -98,23 +103,19 @@ impl AgentDb {
     }
 }
 
-fn letters(conn: &Connection, query: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<DeadLetter>> {
-    let mut statement = conn.prepare_cached(query)?;
-    let letters = statement.query_map(params, letter)?;
-    letters.collect()
-}
-
-fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    Ok(DeadLetter {
-        id: row.get(0)?,
-        task: row.get(1)?,
-        args: row.get(2)?,
-        due_ms: row.get(3)?,
-        queued: Queued::read(row.get(4)?),
-        spec: row.get(5)?,
-        attempts: row.get(6)?,
-        code: row.get(7)?,
-        reason: row.get(8)?,
-        at_ms: row.get(9)?,
-    })
+impl FromRow for DeadLetter {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            task: row.get(1)?,
+            args: row.get(2)?,
+            due_ms: row.get(3)?,
+            queued: Queued::read(row.get(4)?),
+            spec: row.get(5)?,
+            attempts: row.get(6)?,
+            code: row.get(7)?,
+            reason: row.get(8)?,
+            at_ms: row.get(9)?,
+        })
+    }
 }

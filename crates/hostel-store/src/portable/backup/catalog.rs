@@ -32,6 +32,10 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    pub(super) fn new(seconds: i64, nanoseconds: i64, inode: u64, bytes: u64) -> Self {
+        Self { seconds, nanoseconds, inode, bytes }
+    }
+
     pub(super) fn of(meta: &Metadata) -> Self {
         Self { seconds: meta.ctime(), nanoseconds: meta.ctime_nsec(), inode: meta.ino(), bytes: meta.len() }
     }

@@ -1,11 +1,12 @@
 //! Copying what has changed beside what is there: nothing of the backup that exists is touched.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::sums;
+use super::beside::{self, Taken};
 use super::catalog::{Catalog, Copied, Stamp, is_plain, length};
 
 /// A file that was changed so short a time ago may be changed again without its stamp telling.
@@ -60,6 +61,48 @@ impl<'a> Stage<'a> {
         let unchanged = Stamp::of(&file.metadata()?) == before;
         self.add(path, Copied { sum, bytes: copied, stamp: Some(before).filter(|_| at_rest && unchanged) });
         Ok(())
+    }
+
+    /// Takes over what is no file: written anew unless the backup has it as it is.
+    pub(super) fn take_beside(
+        &mut self,
+        path: &str,
+        stamp: Option<[u8; 32]>,
+        pack: impl Fn(&mut dyn Write) -> io::Result<bool>,
+    ) -> io::Result<Taken> {
+        if !is_plain(path) {
+            return Ok(Taken::Failed("its name is no name for a file".to_owned()));
+        }
+        let stamp = stamp.map(Stamp::of_sum);
+        if let Some(kept) = stamp.as_ref().and_then(|now| self.kept(path, now, None)) {
+            self.new.files.insert(path.to_owned(), kept);
+            return Ok(Taken::There);
+        }
+        // Beside what was taken of it before: that stays if this cannot be had.
+        let place = self.place(path)?;
+        let made = place.with_extension("next");
+        match beside::write(&made, pack)? {
+            Ok(copied) => {
+                fs::rename(made, place)?;
+                self.add(path, Copied { stamp, ..copied });
+                Ok(Taken::There)
+            }
+            Err(not) => fs::remove_file(made).map(|()| not),
+        }
+    }
+
+    /// Keeps what the backup has of something that could not be taken; whether it has anything.
+    pub(super) fn keep_older(&mut self, path: &str) -> bool {
+        if let Some(before) = self.new.files.get_mut(path) {
+            before.stamp = None;
+            return true;
+        }
+        let old = self.old.files.get(path).filter(|old| length(&self.target.join(path)) == Some(old.bytes));
+        // Without a stamp: the next backup tries it again.
+        let kept = old.map(|old| Copied { stamp: None, ..old.clone() });
+        let is_kept = kept.is_some();
+        self.new.files.extend(kept.map(|kept| (path.to_owned(), kept)));
+        is_kept
     }
 
     /// What the backup has of a file that has not changed since.

@@ -64,7 +64,7 @@ fn check_one(work: &mut Work<'_>, known: &Known<'_>, place: &str, agent: AgentId
     work.done.agents += 1;
     work.done.bytes += fs::metadata(&path).map_or(0, |meta| meta.len());
     if let Some(why) = known.journal.damaged.get(&agent) {
-        let who = database::check(&path, place).key.map(|key| key.to_string());
+        let who = database::check(&path, place, work.options.longest).key.map(|key| key.to_string());
         let remedy = "restore it from its history or a backup; or accept the file as it is by removing its line from journal/damaged while the server is stopped";
         return work.problem(place, who, format!("it could not be brought up to date: {why}"), remedy);
     }
@@ -104,7 +104,14 @@ fn replayed(
 
 /// Checks the file at `path`, of which the journal has written the pages in `fresh`.
 fn look(work: &mut Work<'_>, known: &Known<'_>, path: &Path, place: &str, agent: AgentId, fresh: &HashSet<u32>) {
-    let looked = database::check(path, place);
+    let looked = database::check(path, place, work.options.longest);
+    if looked.unfinished {
+        work.done.agents -= 1;
+        work.done.unfinished.push(place.to_owned());
+    }
+    if let Some(key) = &looked.key {
+        work.family.note(place, key, &looked.children);
+    }
     let who = looked.key.as_ref().map(ToString::to_string);
     for wrong in looked.wrong {
         work.problem(place, who.clone(), wrong, REMEDY);

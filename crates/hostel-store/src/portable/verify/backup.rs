@@ -1,6 +1,6 @@
 //! A backup: every file in it is the one that was copied.
 
-use super::super::backup::{Catalog, LIST, PARTS, STAGING, SWITCH};
+use super::super::backup::{BESIDE, Catalog, LIST, PARTS, STAGING, SWITCH, brought};
 use super::super::{sums, tree};
 use super::Work;
 
@@ -16,14 +16,32 @@ pub(super) fn check(work: &mut Work<'_>) -> bool {
     let list = if switching { SWITCH } else { LIST };
     match Catalog::read(&root.join(list)) {
         Err(error) => work.problem(list, None, error.to_string(), "run the backup again, into an empty directory"),
-        Ok(Some(catalog)) => check_files(work, &catalog, switching),
+        Ok(Some(catalog)) => {
+            check_files(work, &catalog, switching);
+            note_beside(work, "it has the {place} of {agents}");
+        }
         Ok(None) if root.join(STAGING).exists() => {
             work.problem(STAGING, None, "this is a backup that was never finished", "run the backup again");
             return false;
         }
-        Ok(None) => {}
+        Ok(None) => {
+            note_beside(work, "the {place} of {agents} came with a backup; the next start puts it in its place")
+        }
     }
     !switching
+}
+
+/// Says of how many agents something is there that is no database.
+fn note_beside(work: &mut Work<'_>, text: &str) {
+    let root = work.layout.root().to_owned();
+    for place in tree::names(&root.join(BESIDE)).unwrap_or_default() {
+        let agents = match brought(&root, &place).map_or(0, |brought| brought.len()) {
+            0 => continue,
+            1 => "1 agent".to_owned(),
+            several => format!("{several} agents"),
+        };
+        work.note(text.replace("{place}", &place).replace("{agents}", &agents));
+    }
 }
 
 fn check_files(work: &mut Work<'_>, catalog: &Catalog, switching: bool) {

@@ -121,6 +121,11 @@ impl History {
     /// a sentence.
     pub(super) fn compare(&self, path: &Path, agent: AgentId, seen: &HashSet<u32>) -> Result<(), String> {
         let Some(written) = self.agents.get(&agent) else { return Ok(()) };
+        let missing = self.missing_before(agent);
+        if written.last <= missing {
+            // What came last is what is missing: nothing here tells how the file should be.
+            return Ok(());
+        }
         if written.kind == Kind::Destroy {
             let is_new = !seen.is_empty();
             let message = || format!("it was destroyed in turn #{}, and its file is still there", written.last);
@@ -133,7 +138,6 @@ impl History {
             let (last, pages) = (written.last, written.db_pages);
             return Err(format!("it has {bytes} bytes, and turn #{last} has left {pages} pages of {page_size}"));
         }
-        let missing = self.missing_before(agent);
         let mut found = vec![0; written.page_size as usize];
         let mut pages: Vec<_> = written.pages.iter().collect();
         pages.sort_unstable();
@@ -159,9 +163,15 @@ impl History {
     /// Says which databases are gone that should be there. `there` are the agents that have one, or will have after the next start.
     pub(super) fn check_absent(&self, work: &mut Work<'_>, there: &HashSet<AgentId>) {
         let absent = self.agents.iter().filter(|(agent, _)| !there.contains(agent));
-        for (_, written) in absent.filter(|(_, written)| written.kind != Kind::Destroy) {
+        for (agent, written) in absent.filter(|(_, written)| written.kind != Kind::Destroy) {
             let (key, turn) = (&written.key, written.last);
-            let what = format!("its database file is gone; its last turn was #{turn}");
+            let what = if turn > self.missing_before(*agent) {
+                format!("its database file is gone; its last turn was #{turn}")
+            } else {
+                format!(
+                    "its database file is not there; its last known turn was #{turn}, and one that is missing may have ended it"
+                )
+            };
             let remedy = "restore it from its history (hostel restore) or from a backup";
             work.problem(&relative(key), Some(key.to_string()), what, remedy);
         }

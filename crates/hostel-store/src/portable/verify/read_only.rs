@@ -2,10 +2,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hostel_journal::{Disk, DiskFile};
+use hostel_journal::{Disk, DiskFile, disk::local};
 
 /// A directory that is only read.
 #[derive(Clone, Debug)]
@@ -73,16 +72,7 @@ impl Disk for ReadOnly {
 
 impl DiskFile for ReadOnlyFile {
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut read = 0;
-        while read < into.len() {
-            match self.0.read_at(&mut into[read..], at + read as u64) {
-                Ok(0) => break,
-                Ok(n) => read += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(read)
+        local::read_at(&self.0, at, into)
     }
 
     fn write_at(&self, _: u64, _: &[u8]) -> io::Result<()> {

@@ -1,0 +1,138 @@
+//! Commands in the background of a machine that is lent: read, typed into and ended, whoever dies meanwhile.
+
+use std::fs;
+
+use super::{
+    lending::{Scene, decided, lines},
+    pty::Pty,
+};
+
+/// A command that answers each line, and notes it.
+const ECHO: &str = r#"echo ready; while read line; do echo "$line" >> log; echo "got $line"; done; echo over"#;
+
+async fn scene(wait: &str) -> Scene {
+    let scene = Scene::new(wait).await;
+    fs::write(scene.path("lent/echo.sh"), ECHO).unwrap();
+    scene
+}
+
+#[tokio::test]
+async fn a_command_in_the_background_is_read_typed_into_and_ended() {
+    let scene = scene("60s").await;
+    let mut hands = scene.chosen(&["--allow", "sh echo.sh", "--deny", "rm *", "--input"]).await;
+    let begun = scene.said("begin sh echo.sh").await;
+    assert!(begun.contains(r#""id":1"#) && begun.contains(r#""running":true"#) && begun.contains("desk"), "{begun}");
+    hands.until("in the background").await;
+    assert!(scene.said("output 0").await.contains(r"ready\n"));
+    assert!(scene.said("type tea").await.contains(r#""sent":true"#));
+    assert!(scene.said("output 6").await.contains(r"got tea\n"));
+    let denied = scene.said("type rm -rf x").await;
+    assert!(denied.contains("denies"), "{denied}");
+    let list = scene.said("list").await;
+    assert!(list.contains(r#""running":true"#) && list.contains("sh echo.sh") && list.contains("desk"), "{list}");
+    let terminals = scene.call("terminals", &[]).await.stdout;
+    assert!(terminals.contains(r#""on":"desk""#) && terminals.contains(r#""state":"running""#), "{terminals}");
+    assert_eq!(scene.call("terminalInput", &[r#"{"id":1,"data":"by hand\n"}"#]).await.code, 0);
+    assert!(scene.said("output 14").await.contains(r"got by hand\n"));
+    assert!(scene.said("no more").await.contains(r#""sent":true"#));
+    let mut said = scene.said("output 26").await;
+    while said.contains(r#""running":true"#) {
+        said = scene.said("output 31").await;
+    }
+    assert!(said.contains("ended with code 0"), "{said}");
+    assert!(scene.said("type late").await.contains("does not run here any more"));
+    assert_eq!(lines(&scene.path("lent/log")), ["tea", "by hand"]);
+    hands.kill().await;
+}
+
+#[tokio::test]
+async fn what_was_not_allowed_is_not_typed_and_what_is_stopped_ends() {
+    let scene = scene("1s").await;
+    let hands = scene.chosen(&["--allow", "sh echo.sh"]).await;
+    scene.said("begin sh echo.sh").await;
+    let said = scene.said("type tea").await;
+    assert!(said.contains("has not allowed input"), "{said}");
+    let said = scene.said("stop").await;
+    assert!(said.contains("was cancelled"), "{said}");
+    assert_eq!(lines(&scene.path("lent/log")), Vec::<String>::new());
+    hands.kill().await;
+}
+
+#[tokio::test]
+async fn a_command_in_the_background_outlives_the_server_and_is_found_again() {
+    let mut scene = scene("60s").await;
+    let mut hands = scene.chosen(&["--allow", "sh echo.sh", "--input"]).await;
+    scene.said("begin sh echo.sh").await;
+    scene.said("type one").await;
+    scene.kill_server().await;
+    hands.until("trying again").await;
+    scene.serve().await;
+    hands.until("connected again").await;
+    let said = scene.said("type two").await;
+    assert!(said.contains(r#""sent":true"#), "{said}");
+    let mut said = scene.said("output 0").await;
+    while !said.contains("got two") {
+        said = scene.said("output 0").await;
+    }
+    assert!(said.contains(r"ready\ngot one\ngot two\n"), "{said}");
+    assert_eq!(lines(&scene.path("lent/log")), ["one", "two"]);
+    hands.kill().await;
+}
+
+#[tokio::test]
+async fn a_command_in_the_background_ends_with_the_machine_and_is_not_begun_again() {
+    let scene = scene("1s").await;
+    let hands = scene.chosen(&["--allow", "sh echo.sh", "--input"]).await;
+    scene.said("begin sh echo.sh").await;
+    hands.kill().await;
+    let mut said = scene.said("output 6").await;
+    while said.contains(r#""running":true"#) {
+        said = scene.said("output 6").await;
+    }
+    assert!(said.contains("may or may not have ended: desk went away"), "{said}");
+    let again = scene.chosen(&["--allow", "sh echo.sh", "--input"]).await;
+    let said = scene.said("type late").await;
+    assert!(said.contains("Nothing was typed"), "{said}");
+    assert_eq!(lines(&scene.path("lent/log")), Vec::<String>::new());
+    again.kill().await;
+}
+
+#[tokio::test]
+async fn what_somebody_is_asked_about_is_done_once_although_the_server_died_meanwhile() {
+    let mut scene = scene("60s").await;
+    let (lent, url) = (scene.path("lent"), scene.url());
+    let mut terminal = Pty::start(scene.place.path(), &scene.lending(&url, &lent, &["--use"])).await;
+    terminal.sees("the agent's commands run here").await;
+    for (text, shown, prompt, expected) in [
+        ("begin sh echo.sh", "wants to run in the background", "run it? [y/n/always]", r#""running":true"#),
+        ("type tea", "wants to type into sh echo.sh", "type it? [y/n/always]", r#""sent":true"#),
+    ] {
+        let chat = scene.chat(text);
+        terminal.sees(shown).await;
+        terminal.prompts(prompt).await;
+        scene.kill_server().await;
+        scene.serve().await;
+        terminal.sees("connected again").await;
+        let said = decided(&mut terminal, "y", chat).await;
+        assert!(said.contains(expected), "{said}");
+    }
+    let said = scene.said("output 6").await;
+    assert!(said.contains(r"got tea\n"), "{said}");
+    assert_eq!(lines(&lent.join("log")), ["tea"]);
+    terminal.keys("\x03").await;
+    let (code, screen) = terminal.left().await;
+    assert_eq!(code, Some(0), "{screen}");
+}
+
+#[tokio::test]
+async fn half_a_line_at_the_terminal_keeps_no_question_away() {
+    let scene = scene("60s").await;
+    let (lent, url) = (scene.path("lent"), scene.url());
+    let mut terminal = Pty::start(scene.place.path(), &scene.lending(&url, &lent, &["--use"])).await;
+    terminal.sees("the agent's commands run here").await;
+    // The end of input in the middle of a line hands over what there is of it.
+    terminal.keys("hal\x04").await;
+    let chat = scene.chat("run touch made");
+    terminal.sees("touch made").await;
+    assert!(decided(&mut terminal, "y", chat).await.contains("ended with code 0") && lent.join("made").exists());
+}

@@ -1,0 +1,4 @@
+//! Tests of the models from outside.
+
+#[path = "it/scripted.rs"]
+mod scripted;
