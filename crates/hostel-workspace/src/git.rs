@@ -52,7 +52,8 @@ pub use self::worktree::Worktree;
 /// A repository and the work tree of a workspace.
 ///
 /// Dropping the future of an operation ends the git program, and with it what it was doing: a clone leaves what it had, a commit is
-/// made or not.
+/// made or not. What git leaves locked then, or left so when the server or the machine stopped, is waited for and unlocked by the
+/// next operation; what others have locked since is theirs.
 #[derive(Debug, Clone)]
 pub struct Repo {
     git: Git,
@@ -132,9 +133,10 @@ impl Repo {
         &self.common
     }
 
-    /// A command in this repository, after a look at its configuration.
+    /// A command in this repository, after a look at its configuration and at what was cut off before.
     async fn command(&self, name: &str) -> Result<program::Command<'_>> {
         config::check(self, name).await?;
+        self.calmed().await;
         Ok(self.git.command(name).of(self))
     }
 }

@@ -40,15 +40,7 @@ async fn aside(workspaces: &Workspaces, workspace: &Workspace) -> Result<Repo> {
 }
 
 async fn taken(repo: &Repo, name: &str, is_own: bool) -> Result<Taken> {
-    let kept = match repo.snapshot(name).await {
-        // A crash may have left a lock.
-        Err(_) => {
-            repo.after_crash().await.map_err(said)?;
-            repo.snapshot(name).await
-        }
-        kept => kept,
-    };
-    let tree = kept.map_err(said)?.tree;
+    let tree = repo.snapshot(name).await.map_err(said)?.tree;
     let head = if is_own { repo.head().await.map_err(said)? } else { Head::default() };
     Ok(Taken { name: name.to_owned(), is_own, tree, branch: head.branch, commit: head.commit })
 }
@@ -58,7 +50,6 @@ pub(crate) async fn put_back(workspaces: &Workspaces, workspace: &Workspace, tak
     let (place, is_own) = (workspace.clone(), taken.is_own);
     beside(move || if is_own { Workspaces::bring_git_back(&place) } else { Workspaces::put_git_aside(&place) }).await?;
     let repo = keeper(workspaces, workspace, taken).await?;
-    repo.after_crash().await.map_err(said)?;
     if !repo.has(&taken.tree).await.map_err(said)? {
         return Err(Error::msg("The files of that moment are not kept any more.")
             .with_fix("put back the conversation alone, with files: false"));

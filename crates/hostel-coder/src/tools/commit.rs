@@ -124,7 +124,7 @@ pub(super) async fn committed(cx: &Call, message: &str, paths: Vec<String>, is_s
 }
 
 async fn found(cx: &Call, about: Value) -> Result<Found> {
-    let repo = settled(cx).await?;
+    let repo = repository(cx).await?;
     let text = |name: &str| about[name].as_str().map(str::to_owned);
     let (commit, parent) = (text("commit").unwrap_or_default(), text("parent"));
     let made = Prepared { commit, parent, subject: text("subject").unwrap_or_default() };
@@ -157,7 +157,7 @@ async fn switched(cx: &Call, Branch { name, create, from }: Branch) -> Result<Va
         }
     };
     let check = |_| async {
-        let repo = settled(cx).await?;
+        let repo = repository(cx).await?;
         if repo.status().await.map_err(said)?.branch.as_deref() != Some(&*name) {
             // One that was begun, and not switched to: nobody had it before.
             if !create || !is_there(&repo, &name).await? {
@@ -172,13 +172,6 @@ async fn switched(cx: &Call, Branch { name, create, from }: Branch) -> Result<Va
 
 async fn is_there(repo: &Repo, name: &str) -> Result<bool> {
     Ok(repo.branches().await.map_err(said)?.iter().any(|branch| branch.name == name))
-}
-
-/// The repository, once what git was at when the server stopped is over.
-async fn settled(cx: &Call) -> Result<Repo> {
-    let repo = repository(cx).await?;
-    repo.after_crash().await.map_err(said)?;
-    Ok(repo)
 }
 
 /// The repository of the workspace, begun if there is none.

@@ -131,6 +131,7 @@ fn ended(state: AgentRunState) -> &'static str {
 async fn tree(cx: &Call, repo: &Repo, agent: &str, branch: &str) -> Result<Repo> {
     let child = cx.id().sub_agent(<CoderAgent as hostel::Agent>::CLASS, agent)?;
     let path = cx.env::<Workspaces>()?.directory_of(&child);
+    repo.clear_unfinished_worktree(&path, branch).await.map_err(said)?;
     if let Ok(there) = repo.worktree(&path) {
         return Ok(there);
     }
@@ -221,7 +222,6 @@ async fn merged(repo: Repo, tip: String, branch: &str) -> Result<Value> {
 /// After a crash: whether it was merged. What is left of a merge that was not is given up.
 async fn is_taken(cx: &Call, about: Value, branch: &str) -> Result<Found> {
     let (repo, tip) = (repository(cx).await?, about["tip"].as_str().unwrap_or_default());
-    repo.after_crash().await.map_err(said)?;
     repo.abort_merge(tip).await.map_err(said)?;
     if !repo.is_part_of(tip, "HEAD").await.map_err(said)? {
         return Ok(Found::NotDone);

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::locks::Calm;
 use crate::{Error, Result};
 
 /// Git, with what it may do. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Git {
     pub(crate) options: Arc<GitOptions>,
+    pub(super) calm: Arc<Calm>,
 }
 
 /// What git may do.
@@ -111,7 +113,7 @@ impl Git {
     /// Git with `options`.
     #[must_use]
     pub fn new(options: GitOptions) -> Self {
-        Self { options: Arc::new(options) }
+        Self { options: Arc::new(options), calm: Arc::new(Calm::new()) }
     }
 
     /// Whether this may be cloned, as far as the address says.

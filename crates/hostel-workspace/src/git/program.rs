@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command as Process;
 
-use super::{Git, Repo};
+use super::{Git, Repo, locks::Midway};
 use crate::{Error, Result};
 
 /// A git command that is being put together.
@@ -159,7 +159,7 @@ impl<'a> Command<'a> {
 
     async fn wait(&self) -> std::io::Result<Output> {
         let mut child = self.process().spawn()?;
-        let _group = Group(child.id());
+        let (_group, midway) = (Group(child.id()), Midway::new(self.git, self.repo));
         let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let (Some(stdin), Some(text)) = (&mut stdin, &self.input) {
@@ -171,6 +171,7 @@ impl<'a> Command<'a> {
         let keep = self.keep;
         let (status, (bytes, cut), (errors, _), ()) =
             tokio::join!(child.wait(), drain(stdout, keep), drain(stderr, 16 << 10), write);
+        midway.is_over();
         let code = status?.code().unwrap_or(-1);
         Ok(Output { code, bytes, errors: String::from_utf8_lossy(&errors).into_owned(), cut })
     }

@@ -13,7 +13,7 @@ impl Git {
         let mut options = (*self.options).clone();
         options.credentials.extend_from_slice(credentials);
         options.transports.extend(transports.iter().filter(|own| !self.options.transports.contains(own)));
-        Self { options: Arc::new(options) }
+        Self { options: Arc::new(options), calm: Arc::clone(&self.calm) }
     }
 }
 

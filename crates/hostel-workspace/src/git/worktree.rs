@@ -1,6 +1,7 @@
 //! Further work trees of one repository, for work side by side.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Repo;
 use super::branch::{check_name, check_revision};
@@ -28,6 +29,30 @@ impl Repo {
         let args = ["add", "--quiet", "--no-track", "-b", branch, "--", &path.to_string_lossy(), start];
         self.command("worktree").await?.args(args).run().await?;
         self.worktree(path)
+    }
+
+    /// Takes the work tree at `path` away, and its branch, if [`Repo::add_worktree`] was cut off while it made them: git says so in a
+    /// note that it removes last. One that was made whole stays.
+    ///
+    /// # Errors
+    /// [`Error::Git`].
+    pub async fn clear_unfinished_worktree(&self, path: &Path, branch: &str) -> Result<()> {
+        let Ok(tree) = self.worktree(path) else { return Ok(()) };
+        // Git may be at it still, if it has outlived a server.
+        for _ in 0..100 {
+            if !tree.is_unfinished() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let args = ["remove", "--force", "--force", "--", &path.to_string_lossy()];
+        self.command("worktree").await?.args(args).run().await?;
+        // It was begun for this, so that nobody has put anything there.
+        self.command("branch").await?.args(["--quiet", "-D", "--", branch]).run().await.map(drop)
+    }
+
+    fn is_unfinished(&self) -> bool {
+        std::fs::read_to_string(self.dir.join("locked")).is_ok_and(|note| note.trim() == "initializing")
     }
 
     /// Opens a further work tree that is there.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hostel_workspace::git::{CloneOptions, DiffOptions, Git, GitOptions, Merged, Push, Range, Transport, What};
 use hostel_workspace::{Error, Limits, Workspace};
@@ -194,6 +194,74 @@ async fn work_goes_on_side_by_side_in_further_work_trees() {
     repo.remove_worktree(&path).await.unwrap();
     assert!(!path.exists());
     assert_eq!(repo.show("side", "file.txt").await.unwrap(), "side\n");
+}
+
+#[tokio::test]
+async fn a_work_tree_that_was_cut_off_while_it_was_made_is_made_again() {
+    let (place, url, git) = scene();
+    let repo = git.clone_into(&place.workspace, &url, &CloneOptions::default()).await.unwrap();
+    let path = place.dir.path().join("second");
+    repo.add_worktree(&path, "side", None).await.unwrap();
+    repo.clear_unfinished_worktree(&path, "side").await.unwrap();
+    assert!(path.join("file.txt").exists(), "a whole one stays");
+    std::fs::write(place.workspace.path().join(".git/worktrees/second/locked"), "initializing").unwrap();
+    std::fs::remove_file(path.join("file.txt")).unwrap();
+    repo.clear_unfinished_worktree(&path, "side").await.unwrap();
+    assert!(!path.exists());
+    repo.add_worktree(&path, "side", None).await.unwrap();
+    assert_eq!(std::fs::read_to_string(path.join("file.txt")).unwrap(), "version 3\n");
+}
+
+/// Locks the index, as a program would that was cut off then, or is at work since then.
+fn lock_index(place: &Place, since: SystemTime) -> std::path::PathBuf {
+    let lock = place.workspace.path().join(".git/index.lock");
+    std::fs::File::create(&lock).unwrap().set_modified(since).unwrap();
+    lock
+}
+
+#[tokio::test]
+async fn what_a_git_program_left_locked_that_was_cut_off_before_the_server_began_is_unlocked() {
+    let (place, url, git) = scene();
+    git.clone_into(&place.workspace, &url, &CloneOptions::default()).await.unwrap();
+    place.write("new.txt", "new\n");
+    lock_index(&place, SystemTime::now() - Duration::from_secs(3600));
+    let next = Git::new(GitOptions::default()).open(&place.workspace).unwrap();
+    next.commit("After the crash", &What::All).await.unwrap();
+    assert!(next.status().await.unwrap().entries.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_git_program_left_locked_that_was_stopped_here_is_unlocked() {
+    let (place, url, git) = scene();
+    git.clone_into(&place.workspace, &url, &CloneOptions::default()).await.unwrap();
+    place.write("new.txt", "new\n");
+    let program = place.dir.path().join("stops-once");
+    let once = place.dir.path().join("once");
+    let script = format!(
+        "#!/bin/sh\nif [ $1 = update-index ] && mkdir {}; then : > $GIT_DIR/index.lock; exec sleep 1000; fi\nexec git \"$@\"\n",
+        once.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let repo = Git::new(GitOptions { program, ..GitOptions::default() }).open(&place.workspace).unwrap();
+    tokio::select! {
+        _ = repo.commit("Stopped", &What::All) => panic!("it ended"),
+        () = async { while !once.exists() { tokio::task::yield_now().await } } => {}
+    }
+    repo.commit("Again", &What::All).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_somebody_has_locked_since_the_server_began_stays_locked() {
+    let (place, url, git) = scene();
+    let repo = git.clone_into(&place.workspace, &url, &CloneOptions::default()).await.unwrap();
+    repo.status().await.unwrap();
+    place.write("new.txt", "new\n");
+    let lock = lock_index(&place, SystemTime::now());
+    assert!(repo.commit("Meanwhile", &What::All).await.is_err());
+    assert!(lock.exists());
+    std::fs::remove_file(lock).unwrap();
+    repo.commit("Afterwards", &What::All).await.unwrap();
 }
 
 #[tokio::test]
