@@ -42,7 +42,7 @@ impl Calm {
     }
 }
 
-/// A program at work in a repository. If it is dropped before [`Midway::is_over`], the program was cut off.
+/// A program at work in a repository. If it is dropped before [`Midway::ended`], the program was cut off.
 pub(super) struct Midway<'a> {
     git: &'a Git,
     dir: Option<&'a Path>,
@@ -53,7 +53,7 @@ impl<'a> Midway<'a> {
         Self { git, dir: repo.map(|repo| &*repo.dir) }
     }
 
-    pub(super) fn is_over(mut self) {
+    pub(super) fn ended(mut self) {
         self.dir = None;
     }
 }

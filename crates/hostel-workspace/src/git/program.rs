@@ -171,7 +171,7 @@ impl<'a> Command<'a> {
         let keep = self.keep;
         let (status, (bytes, cut), (errors, _), ()) =
             tokio::join!(child.wait(), drain(stdout, keep), drain(stderr, 16 << 10), write);
-        midway.is_over();
+        midway.ended();
         let code = status?.code().unwrap_or(-1);
         Ok(Output { code, bytes, errors: String::from_utf8_lossy(&errors).into_owned(), cut })
     }
