@@ -74,7 +74,8 @@ pub trait Agents {
     fn arrival(&self, agent: &AgentId) -> Option<u32>;
 }
 
-/// What was read for an agent, and is beside what it has. Dropped without [`Unpacked::keep`], it is gone, and everything is as before.
+/// What was read for an agent, and is beside what it has. Dropped without [`Unpacked::keep`] or [`Unpacked::leave`], it is gone, and
+/// everything is as before.
 pub trait Unpacked: Send {
     /// Puts it where the agent looks for it, in the place of what it has if `replace` says so. If the process dies before the agent is
     /// there, the next start puts everything back: whether it is tells the number `arrival`, which its database has then.
@@ -85,6 +86,10 @@ pub trait Unpacked: Send {
 
     /// The agent is there, durably. Says where that is which was in its place, if anything was.
     fn keep(self: Box<Self>) -> Option<String>;
+
+    /// The agent could not be put in place, and will perhaps be there after the next start. Everything stays as it is, and that start's
+    /// [`Belongings::settle`] decides, as after a crash.
+    fn leave(self: Box<Self>);
 }
 
 /// Has what a crash has left put right, and what a backup has brought put back, before anything runs on `store`.

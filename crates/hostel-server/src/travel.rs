@@ -162,30 +162,43 @@ impl Arrived {
             let read = kept.unpack(&agent, &mut BufReader::new(file));
             unpacked.push(read.map_err(|error| Refused::from_error(&error))?);
         }
-        Ok(Luggage(unpacked))
+        Ok(Luggage { unpacked, arrival: None })
     }
 }
 
 /// What was kept of an agent elsewhere, on its way. Dropped before it is kept, everything is as before.
-pub(crate) struct Luggage(Vec<Box<dyn Unpacked>>);
+pub(crate) struct Luggage {
+    unpacked: Vec<Box<dyn Unpacked>>,
+    /// The number that the agent's database has once it has arrived.
+    arrival: Option<u32>,
+}
 
 impl Luggage {
     /// Puts it where the agent looks for it. The agent is made of `image` after it: nothing of it then begins without its files. By a
     /// number in the image a start after a crash knows whether it was made.
     pub(crate) fn put(&mut self, image: &mut Image, replace: bool) -> Result<(), Refused> {
-        if self.0.is_empty() {
+        if self.unpacked.is_empty() {
             return Ok(());
         }
         let arrival = fresh();
         image.note_arrival(arrival)?;
-        self.0
+        self.arrival = Some(arrival);
+        self.unpacked
             .iter_mut()
             .try_for_each(|unpacked| unpacked.put(replace, arrival).map_err(|error| Refused::from_error(&error)))
     }
 
     /// The agent is there. Says where that is which was in its place.
     pub(crate) fn keep(self) -> Vec<String> {
-        self.0.into_iter().filter_map(|unpacked| unpacked.keep()).collect()
+        self.unpacked.into_iter().filter_map(|unpacked| unpacked.keep()).collect()
+    }
+
+    /// The agent could not be made. Everything is as before, unless its database may be there all the same after the next start: which
+    /// files are right is decided then.
+    pub(crate) fn failed(self, store: &Store, key: &AgentKey) {
+        if self.arrival.is_some_and(|arrival| store.may_have_arrived(key, arrival)) {
+            self.unpacked.into_iter().for_each(|unpacked| unpacked.leave());
+        }
     }
 }
 

@@ -152,6 +152,68 @@ async fn a_coding_agent_takes_its_workspace_along_and_goes_back_in_time_there() 
     assert_eq!(scene.back_to("coder-agent/c", "three").await, "one");
 }
 
+/// The database of an agent, with a directory in its place until it is put back.
+struct InTheWay {
+    database: PathBuf,
+    aside: PathBuf,
+}
+
+impl InTheWay {
+    fn of(dir: &Path, name: &str) -> Self {
+        let classes = dir.join("data/agents/coder-agent");
+        let files = names(&classes).into_iter().flat_map(|part| {
+            let part = classes.join(part);
+            names(&part).into_iter().map(move |file| part.join(file))
+        });
+        let is_its = |path: &PathBuf| {
+            let file = path.file_name().unwrap().to_str().unwrap();
+            file.starts_with(&format!("{name}-")) && file.ends_with(".db")
+        };
+        let database = files.into_iter().find(is_its).unwrap();
+        let aside = dir.join(format!("{name}.aside"));
+        fs::rename(&database, &aside).unwrap();
+        fs::create_dir(&database).unwrap();
+        Self { database, aside }
+    }
+
+    fn goes(self) {
+        fs::remove_dir(&self.database).unwrap();
+        fs::rename(self.aside, self.database).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_an_import_could_not_put_in_place_has_its_own_files_when_the_next_start_does() {
+    let scene = Scene::new().await;
+    for text in ["one", "three"] {
+        scene.say("coder-agent/a", text).await;
+    }
+    scene.say("coder-agent/b", "one").await;
+    let file = scene.file("a.hostel");
+    ok(&scene.server.run(&["export", "coder-agent/a", "-o", &file]).await);
+    let Scene { dir, server } = scene;
+    assert_eq!(server.terminate().await, Some(0));
+    let in_the_way = InTheWay::of(dir.path(), "b");
+    let server = serve(dir.path()).await;
+    let failed = server.run(&["import", &file, "--as", "coder-agent/b", "--replace"]).await;
+    assert!(failed.code == 1 && failed.stderr.contains("restart the server"), "{failed:?}");
+    // Nothing is known before that, and nothing is mixed.
+    let again = server.run(&["import", &file, "--as", "coder-agent/b", "--replace"]).await;
+    assert!(again.code == 1 && again.stderr.contains("restart the server"), "{again:?}");
+    assert_eq!(server.terminate().await, Some(0));
+    in_the_way.goes();
+
+    let scene = Scene { server: serve(dir.path()).await, dir };
+    let messages = scene.server.run(&["call", "coder-agent/b", "getMessages"]).await;
+    assert!(ok(&messages).contains("Third."), "{messages:?}");
+    assert_eq!(fs::read_to_string(scene.workspace("b").join("a.txt")).unwrap(), "three");
+    let workspaces = scene.data().join("workspaces");
+    assert_eq!(names(&workspaces.join(".landing")), [""; 0]);
+    let [aside] = &names(&workspaces.join(".replaced"))[..] else { panic!("one is put aside") };
+    let old = workspaces.join(".replaced").join(aside).join("files/a.txt");
+    assert_eq!(fs::read_to_string(old).unwrap(), "one");
+}
+
 #[tokio::test]
 async fn a_backup_of_a_running_server_has_the_workspaces_and_whoever_serves_it_is_where_they_were() {
     let scene = Scene::new().await;

@@ -87,7 +87,8 @@ impl Belongings for Carried {
 
     fn unpack(&self, agent: &AgentId, from: &mut dyn Read) -> Result<Box<dyn Unpacked>> {
         let (staging, _made) = self.0.take_in(from)?;
-        Ok(Box::new(Arrived { workspaces: Arc::clone(&self.0), agent: agent.clone(), staging, landing: None }))
+        let (workspaces, agent) = (Arc::clone(&self.0), agent.clone());
+        Ok(Box::new(Arrived { workspaces, agent, staging, landing: None, is_left: false }))
     }
 
     fn ending(&self, agent: &AgentId) -> Result<()> {
@@ -181,6 +182,8 @@ struct Arrived {
     staging: PathBuf,
     /// It is on its way into its place, or there.
     landing: Option<Landing>,
+    /// The next start decides.
+    is_left: bool,
 }
 
 impl Unpacked for Arrived {
@@ -204,10 +207,19 @@ impl Unpacked for Arrived {
         self.workspaces.shells.end(&self.agent);
         Some(replaced.display().to_string())
     }
+
+    fn leave(mut self: Box<Self>) {
+        self.is_left = true;
+        self.workspaces.shells.end(&self.agent);
+        tracing::warn!(agent = %self.agent, "an import failed when the agent had perhaps arrived; the next start decides which files are its");
+    }
 }
 
 impl Drop for Arrived {
     fn drop(&mut self) {
+        if self.is_left {
+            return;
+        }
         let Some(landing) = self.landing.take() else {
             // What stays goes with the next start.
             return fs::remove_dir_all(&self.staging).unwrap_or_default();

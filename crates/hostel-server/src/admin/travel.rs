@@ -162,7 +162,7 @@ async fn land(
         match node.install(&id, image, "import", replace).await {
             Ok(_) => Ok(spawn_blocking(move || luggage.keep()).await?),
             Err(error) => {
-                spawn_blocking(move || drop(luggage)).await?;
+                spawn_blocking(move || luggage.failed(node.store(), &key_of(&id))).await?;
                 Err(error)
             }
         }

@@ -40,7 +40,11 @@ impl Offline {
             image.rename_to(&key)?;
         }
         luggage.put(&mut image, arrival.replace)?;
-        self.install(&key, image, Cause { event: "import", what: "", author: Author::Operator })?;
+        let cause = Cause { event: "import", what: "", author: Author::Operator };
+        if let Err(refused) = self.install(&key, image, cause) {
+            luggage.failed(&self.store, &key);
+            return Err(refused);
+        }
         let replaced = luggage.keep();
         let turns = travel::keep(&self.store, &key, arrived.history.as_ref())?;
         Ok(json!({"agent": format!("{}/{}", key.namespace(), key.name()), "turns": turns, "replaced": replaced}))

@@ -30,6 +30,12 @@ impl Store {
         Some(u32::from_be_bytes(number)).filter(|number| *number != 0)
     }
 
+    /// Whether an agent is there by the arrival with this number, or may be after the next start: its image is safe in the journal, and could
+    /// not be put in place.
+    pub fn may_have_arrived(&self, key: &AgentKey, number: u32) -> bool {
+        self.inner.check_stale(key).is_err() || self.arrival(key) == Some(number)
+    }
+
     /// Whether there is a database file of the agent with this hash: the first 16 bytes of the SHA-256 of its namespace, a zero byte, and
     /// its name. What cannot be looked for is there.
     pub fn has_file(&self, hash: &[u8; 16]) -> bool {
