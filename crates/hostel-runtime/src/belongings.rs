@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hostel_core::{AgentId, Result};
 use hostel_store::{AgentKey, Store};
@@ -38,7 +39,7 @@ pub trait Belongings: fmt::Debug + Send + Sync {
     /// `agent` was destroyed, and that is durable. It must not wait for long.
     fn ended(&self, agent: &AgentId);
 
-    /// The process starts, and nothing runs yet: what a crash has left is put right.
+    /// The process starts, and nothing runs yet: what a crash has left is put right. It may take its time.
     fn settle(&self, agents: &dyn Agents);
 
     /// Everything that is there, of whichever agents, for a backup.
@@ -102,12 +103,17 @@ pub fn settle(store: &Store, kept: &[Arc<dyn Belongings>]) -> Result<()> {
     kept.iter().try_for_each(|kept| put_all_back(store, &**kept))
 }
 
+/// How often is said how far a start has come with it.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
 fn put_all_back(store: &Store, kept: &dyn Belongings) -> Result<()> {
     let brought = store.brought(kept.name())?;
-    if !brought.is_empty() {
-        tracing::info!(agents = brought.len(), "what a backup has of each agent's {} is put back", kept.name());
-    }
-    for (name, path) in brought {
+    let (of, mut told) = (brought.len(), None::<Instant>);
+    for (done, (name, path)) in brought.into_iter().enumerate() {
+        if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            tracing::info!(done, of, next = name, "what a backup has of each agent's {} is put back", kept.name());
+            told = Some(Instant::now());
+        }
         let put = || -> Result<()> {
             kept.put_back(&name, &mut BufReader::new(File::open(&path)?), &Stored(store))?;
             fs::remove_file(&path)?;
@@ -115,6 +121,9 @@ fn put_all_back(store: &Store, kept: &dyn Belongings) -> Result<()> {
             Ok(path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())?)
         };
         put().map_err(|error| error.with_fix(advice(&path)))?;
+    }
+    if of > 0 {
+        tracing::info!(of, "what a backup had of each agent's {} is in its place", kept.name());
     }
     Ok(())
 }

@@ -171,8 +171,14 @@ impl NodeBuilder {
     ///
     /// # Panics
     /// Outside a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// What a backup has brought goes on being put back, until that is done or the process ends; it may be begun again.
     pub async fn start(self) -> Result<Node> {
-        settle(&self.store, &self.options.belongings)?;
+        let (store, kept) = (self.store.clone(), self.options.belongings.clone());
+        if !kept.is_empty() {
+            overview::beside(move || settle(&store, &kept)).await?;
+        }
         let shared = Shared::start(self)?;
         Ok(Node(Arc::clone(&shared), Some(Arc::new(Alive(shared)))))
     }

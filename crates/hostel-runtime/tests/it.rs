@@ -9,6 +9,7 @@ extern crate hostel_core as hostel;
 mod it {
     mod alarms;
     mod among;
+    mod belongings;
     mod calls;
     mod causes;
     mod connections;

@@ -166,8 +166,8 @@ impl Work<'_> {
         let (mut stage, mut told) = (Stage::begin(source, target, old)?, Told::default());
         let mut seen = Vec::new();
         for beside in beside {
-            self.look_beside(beside, &stage);
-            seen.push(beside::before(&mut stage, beside, &mut told)?);
+            let mut tell = self.tell_beside(beside, stage.copied_bytes);
+            seen.push(beside::before(&mut stage, beside, &mut told, &mut tell)?);
         }
         // What is copied into the files now need not be copied with the journal.
         self.keeper.checkpoint();
@@ -180,8 +180,8 @@ impl Work<'_> {
             self.copy_journal(&mut stage)?;
         }
         for (beside, seen) in beside.iter().zip(&seen) {
-            self.look_beside(beside, &stage);
-            beside::after(&mut stage, beside, seen, &mut told)?;
+            let mut tell = self.tell_beside(beside, stage.copied_bytes);
+            beside::after(&mut stage, beside, seen, &mut told, &mut tell)?;
         }
         switch::commit(target, &stage.new)?;
         let (files, mut done) = (stage.new.files.len() as u64, 0);
@@ -194,9 +194,13 @@ impl Work<'_> {
         Ok(BackedUp { turn, time_ms, files, copied, copied_bytes, removed, worked_in, left_out })
     }
 
-    fn look_beside(&mut self, beside: &Beside<'_>, stage: &Stage<'_>) {
+    /// Looking at all of them comes first, and takes its time, too.
+    fn tell_beside(&mut self, beside: &Beside<'_>, bytes: u64) -> impl FnMut(u64, u64, u64) {
         tracing::debug!(of = beside.name, "looking at what is kept outside of databases");
-        (self.progress)(Progress { doing: "copying files of agents", done: 0, of: 0, bytes: stage.copied_bytes });
+        let mut tell =
+            |done, of, bytes| (self.progress)(Progress { doing: "copying files of agents", done, of, bytes });
+        tell(0, 0, bytes);
+        tell
     }
 
     fn copy_all(&mut self, stage: &mut Stage<'_>, doing: &'static str, paths: &[String]) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! A backup taken from a busy store is a data directory of its own, at every moment of its making.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use hostel_store::{BackedUp, Beside, Held, Options, SqlValue, Store, make_durable, verify};
+use hostel_store::{BackedUp, Beside, Held, Options, Progress, SqlValue, Store, make_durable, verify};
 
 use super::portable_export::{busy, key};
 use super::{Disk, copy_all, database, files, keep};
@@ -233,6 +233,39 @@ fn what_is_kept_beside_is_backed_up_once_while_it_is_at_rest_and_named_while_it_
     fs::write(to.join("belongings/workspace/works.tar"), "thre3").unwrap();
     let problems = verify(to, &mut |_| {}).unwrap().problems;
     assert!(problems.iter().any(|problem| problem.path.ends_with("works.tar")), "{problems:?}");
+}
+
+#[test]
+fn what_is_gone_when_a_backup_comes_to_it_is_not_missed_and_every_one_is_told() {
+    let disk = Disk::new();
+    keep(&mut disk.agent("a"), "1");
+    for look in 1..=2 {
+        let backup = tempfile::tempdir().unwrap();
+        let (there, looks) = (RefCell::new(vec!["breaks", "goes", "stays"]), Cell::new(0));
+        let held = || Ok(there.borrow().iter().map(|name| Held { name: (*name).to_owned(), stamp: None }).collect());
+        let pack = |name: &str, out: &mut dyn Write| {
+            looks.set(looks.get() + usize::from(name == "goes"));
+            if name == "goes" && looks.get() == look {
+                there.borrow_mut().retain(|there| *there != name);
+                return Err(std::io::Error::other("gone"));
+            }
+            if name == "breaks" {
+                return Err(std::io::Error::other("unreadable"));
+            }
+            out.write_all(b"all").map(|()| true)
+        };
+        let mut told = Vec::new();
+        let progress = &mut |at: Progress| {
+            if at.doing == "copying files of agents" {
+                told.push((at.done, at.of));
+            }
+        };
+        let beside = Beside { name: "workspace", held: &held, pack: &pack };
+        let done = disk.store.backup_with(backup.path(), &[beside], progress).unwrap();
+        let left: Vec<_> = done.left_out.iter().map(|left| (&*left.what, &*left.why)).collect();
+        assert_eq!((left, looks.get()), (vec![("workspace/breaks", "unreadable")], look));
+        assert_eq!(told[..4], [(0, 0), (0, 3), (1, 3), (2, 3)]);
+    }
 }
 
 /// Runs a backup that is killed when it tells of its progress for the `at`th time. `None` if it was done before that.

@@ -3,7 +3,7 @@
 //! It cannot be held still together with the journal, and need not be: what was looked at before the end of the journal was taken, and is
 //! found the same afterwards, is as it was at that moment. What somebody works in is taken after that moment, and named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -72,10 +72,16 @@ pub(super) fn path_of(beside: &Beside<'_>, name: &str) -> String {
     format!("{BESIDE}/{}/{name}.tar", beside.name)
 }
 
+/// Hears how many of how many are done, and how many bytes were copied.
+pub(super) type Tell<'a> = &'a mut dyn FnMut(u64, u64, u64);
+
 /// Takes everything as it is before the end of the journal is.
-pub(super) fn before(stage: &mut Stage<'_>, beside: &Beside<'_>, told: &mut Told) -> io::Result<Seen> {
+pub(super) fn before(stage: &mut Stage<'_>, beside: &Beside<'_>, told: &mut Told, tell: Tell<'_>) -> io::Result<Seen> {
     let mut seen = Seen::default();
-    for held in (beside.held)()? {
+    let all = (beside.held)()?;
+    let of = all.len() as u64;
+    for (done, held) in (0..).zip(all) {
+        tell(done, of, stage.copied_bytes);
         let taken = take(stage, beside, &held, told)?;
         seen.0.insert(held.name, held.stamp.filter(|_| taken));
     }
@@ -83,8 +89,17 @@ pub(super) fn before(stage: &mut Stage<'_>, beside: &Beside<'_>, told: &mut Told
 }
 
 /// Takes anew what is not as it was. What is gone was there at the moment of the backup, and stays in it.
-pub(super) fn after(stage: &mut Stage<'_>, beside: &Beside<'_>, seen: &Seen, told: &mut Told) -> io::Result<()> {
-    for held in (beside.held)()? {
+pub(super) fn after(
+    stage: &mut Stage<'_>,
+    beside: &Beside<'_>,
+    seen: &Seen,
+    told: &mut Told,
+    tell: Tell<'_>,
+) -> io::Result<()> {
+    let all = (beside.held)()?;
+    let of = all.len() as u64;
+    for (done, held) in (0..).zip(all) {
+        tell(done, of, stage.copied_bytes);
         if held.stamp.is_some() && seen.0.get(&held.name) == Some(&held.stamp) {
             continue;
         }
@@ -92,6 +107,17 @@ pub(super) fn after(stage: &mut Stage<'_>, beside: &Beside<'_>, seen: &Seen, tol
             told.worked_in.push(format!("{}/{}", beside.name, held.name));
         }
     }
+    pass_by_what_is_gone(beside, told)
+}
+
+/// What could not be taken because its agent was destroyed meanwhile, or was destroyed after that, is missed by nobody.
+fn pass_by_what_is_gone(beside: &Beside<'_>, told: &mut Told) -> io::Result<()> {
+    let of_this = format!("{}/", beside.name);
+    if !told.left_out.iter().any(|left| left.what.starts_with(&of_this)) {
+        return Ok(());
+    }
+    let there: BTreeSet<String> = (beside.held)()?.into_iter().map(|held| held.name).collect();
+    told.left_out.retain(|left| left.what.strip_prefix(&of_this).is_none_or(|name| there.contains(name)));
     Ok(())
 }
 
