@@ -30,7 +30,7 @@ impl Pending {
 }
 
 /// A file of a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum FileName {
     /// The turns of a stretch of the log.
     Turns { first: Lsn, last: Lsn },

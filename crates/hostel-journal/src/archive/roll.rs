@@ -2,7 +2,7 @@
 //! written after files came, before what they were made of goes, and before files go: it never names one that was removed on
 //! purpose.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 use super::Archive;
@@ -36,7 +36,8 @@ impl<D: Disk> Archive<D> {
     /// Makes the names of files durable that are to come on the list. The sync that should have done it may have failed, and a file
     /// that is gone after the loss of power must not be on a list that is still there.
     fn settle_names(&self, present: &[Entry]) -> io::Result<()> {
-        let listed = self.roll()?;
+        // There may be many thousands.
+        let listed: HashSet<Entry> = self.roll()?.into_iter().collect();
         let news = present.iter().filter(|entry| !listed.contains(entry)).map(|(namespace, _)| namespace);
         news.collect::<BTreeSet<_>>().into_iter().try_for_each(|namespace| self.disk.sync_dir(&names::dir(namespace)))
     }
@@ -59,8 +60,8 @@ impl<D: Disk> Archive<D> {
         let mut absent = Vec::new();
         for class in classes {
             let mut all = self.disk.list(&names::dir(class))?;
-            let (mut there, replaced) = sort_out(&all);
-            there.extend(replaced);
+            let (count, replaced) = sort_out(&all);
+            let there: HashSet<FileName> = count.into_iter().chain(replaced).collect();
             let lost = listed.iter().filter(|(of, name)| of == class && !there.contains(name));
             for (of, name) in lost {
                 // As if it were there: does another one stand for it?
