@@ -35,6 +35,10 @@ impl Clock for SystemClock {
 /// clock begins in 1970, or when its system was built, until a time server is reached.
 const EARLIEST: Timestamp = Timestamp::constant(1_735_689_600, 0);
 
+/// What was noted later than this, 2035-01-01T00:00:00Z, was noted by a clock that was wrong: going on from there, everything that waits
+/// would be due.
+const LATEST: Timestamp = Timestamp::constant(2_051_222_400, 0);
+
 /// The clock itself if it is set; if not, one that goes on from what was noted last, until it is. Otherwise what waits would be
 /// measured against a time that never was, and be due too early once the clock is right.
 pub(crate) fn believable(clock: Arc<dyn Clock>, noted_ms: Option<i64>) -> Arc<dyn Clock> {
@@ -43,7 +47,7 @@ pub(crate) fn believable(clock: Arc<dyn Clock>, noted_ms: Option<i64>) -> Arc<dy
         return clock;
     }
     let noted = noted_ms.and_then(|noted| Timestamp::from_millisecond(noted).ok());
-    let last = noted.unwrap_or(EARLIEST).max(EARLIEST);
+    let last = noted.filter(|noted| (EARLIEST..=LATEST).contains(noted)).unwrap_or(EARLIEST);
     tracing::warn!(%shown, %last, "the clock of this machine is not set; until it is, time goes on from when it was noted last");
     Arc::new(Unset { clock, behind: last.duration_since(shown) })
 }
@@ -113,11 +117,14 @@ mod tests {
 
     #[test]
     fn without_a_noted_time_or_with_one_that_never_was_it_begins_with_the_earliest_that_can_be() {
-        for noted in [None, Some(7_000), Some(i64::MAX)] {
+        let after = LATEST.as_millisecond() + 1;
+        for noted in [None, Some(7_000), Some(after), Some(i64::MAX)] {
             let clock = believable(Arc::new(Told(AtomicI64::new(7))), noted);
             assert_eq!(clock.now(), EARLIEST, "{noted:?}");
         }
-        assert_eq!(EARLIEST.to_string(), "2025-01-01T00:00:00Z");
+        assert_eq!([EARLIEST, LATEST].map(|end| end.to_string()), ["2025-01-01T00:00:00Z", "2035-01-01T00:00:00Z"]);
+        let clock = believable(Arc::new(Told(AtomicI64::new(7))), Some(after - 1));
+        assert_eq!(clock.now(), LATEST);
     }
 
     #[test]
