@@ -42,11 +42,19 @@ const LONGEST_PATTERN: i32 = 512;
 const OPS_PER_LOOK: i32 = 1000;
 /// What is declared in a file may not keep us longer.
 const LONGEST_TIME: Duration = Duration::from_secs(600);
-/// What somebody allowed on the server that it comes from, and where that one's secrets went: nobody here has said yes to it.
-const ALLOWED_ELSEWHERE: [&str; 3] = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions"];
-/// The same, of the coding agent: the yes to a server that a project's own file names. It is an agent's own table, in which triggers of an
-/// archive may put back what is deleted, so it goes with them; it is made anew when it is needed.
-const PROJECT_SERVERS: &str = "coder_mcp";
+/// What somebody allowed on the server that it comes from, and where that one's secrets went: nobody here has said yes to it. Of each
+/// table, what of it goes; nothing is declared on them that could put it back.
+const ALLOWED_ELSEWHERE: [(&str, &str); 7] = [
+    ("hostel_mcp_servers", "true"),
+    ("hostel_mcp_grants", "true"),
+    ("hostel_chat_permissions", "true"),
+    // Of the coding agent: the yes to a server that a project's own file names, rules that allow, how a tool was described when somebody
+    // said "always" to it, and a mode in which less is asked. What asks or refuses stays.
+    ("coder_mcp", "true"),
+    ("coder_rules", "action IS NOT 'ask' AND action IS NOT 'deny'"),
+    ("coder_rule_pins", "true"),
+    ("coder_policy", "value IS NOT 'ask' AND value IS NOT 'plan'"),
+];
 const IDENTITY: &str = "SELECT namespace, name FROM hostel_meta";
 
 /// Checks a database and brings it into the mode in which ours are. The error is a part of a sentence.
@@ -72,14 +80,12 @@ fn is_of_the_store(name: &str) -> bool {
     head("hostel_") && !ABOVE.iter().any(|prefix| head(prefix))
 }
 
-/// MCP servers and standing permissions stay behind.
+/// MCP servers and standing permissions stay behind, in a database of which [`nothing_hangs`] is known.
 pub(crate) fn forget_consent(conn: &Connection) -> rusqlite::Result<()> {
-    let gone =
-        ALLOWED_ELSEWHERE.map(|table| (table, "DELETE FROM")).into_iter().chain([(PROJECT_SERVERS, "DROP TABLE")]);
-    for (table, order) in gone {
+    for (table, which) in ALLOWED_ELSEWHERE {
         let is_there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
         if conn.query_row(is_there, [table], |_| Ok(())).optional()?.is_some() {
-            conn.execute(&format!("{order} \"{table}\""), [])?;
+            conn.execute(&format!("DELETE FROM \"{table}\" WHERE {which}"), [])?;
         }
     }
     Ok(())

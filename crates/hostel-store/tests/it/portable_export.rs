@@ -217,17 +217,55 @@ fn what_was_allowed_on_another_server_does_not_arrive() {
     let disk = Disk::new();
     busy(&disk, "a");
     let good = members(&export(&disk.store, &key("a")));
-    let tables = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions"];
-    let made = tables.map(|name| format!("CREATE TABLE {name} (id TEXT); INSERT INTO {name} VALUES ('x');")).concat()
-        + "CREATE TABLE coder_mcp (id TEXT); INSERT INTO coder_mcp VALUES ('x');
-        CREATE TRIGGER again AFTER DELETE ON coder_mcp BEGIN INSERT INTO coder_mcp VALUES ('x'); END; PRAGMA journal_mode=DELETE";
-    let parcel = disk.store.unpack(&mut &*forge(&good, changed(&good[1].1, &made), good[2].1.clone(), 21)).unwrap();
-    let conn = rusqlite::Connection::open(parcel.image.path()).unwrap();
-    let is_there = "SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'coder_mcp'";
-    assert_eq!(conn.query_row(is_there, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
-    for name in tables {
-        let left: u32 = conn.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get(0)).unwrap();
-        assert_eq!(left, 0, "{name}");
+    let tables = ["hostel_mcp_servers", "hostel_mcp_grants", "hostel_chat_permissions", "coder_mcp", "coder_rule_pins"];
+    let made = tables.map(|name| format!("CREATE TABLE {name} (id TEXT); INSERT INTO {name} VALUES ('x');")).concat();
+    for (mode, arrives) in [("auto", ""), ("whatever", ""), ("ask", "ask"), ("plan", "plan")] {
+        let made = format!("{made} {CODER_POLICY} INSERT INTO coder_policy VALUES ('mode', '{mode}'); {DELETE}");
+        let forged = forge(&good, changed(&good[1].1, &made), good[2].1.clone(), 21);
+        let parcel = disk.store.unpack(&mut &*forged).unwrap();
+        let conn = rusqlite::Connection::open(parcel.image.path()).unwrap();
+        let one = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        for name in tables {
+            assert_eq!(one(&format!("SELECT count(*) || '' FROM {name}")), "0", "{name}");
+        }
+        assert_eq!(one("SELECT coalesce(group_concat(value), '') FROM coder_policy"), arrives);
+        assert_eq!(one("SELECT group_concat(id || action || tool) FROM coder_rules"), "2askedit,3denycommand");
+    }
+}
+
+/// The coding agent's own tables, as it makes them, with a rule of each kind, and one that nobody knows.
+const CODER_POLICY: &str = "CREATE TABLE coder_policy (name text primary key, value text not null) without rowid;
+    CREATE TABLE coder_rules (id integer primary key, tool text not null, pattern text,
+    action text not null, since integer not null, given_by text);
+    INSERT INTO coder_rules (tool, action, since) VALUES
+    ('run_command', 'allow', 1), ('edit', 'ask', 1), ('command', 'deny', 1), ('x', 'ALLOW', 1);";
+const DELETE: &str = "PRAGMA journal_mode=DELETE";
+
+#[test]
+fn an_archive_cannot_allow_anew_what_did_not_arrive() {
+    let disk = Disk::new();
+    busy(&disk, "a");
+    let good = members(&export(&disk.store, &key("a")));
+    let allow = "BEGIN INSERT INTO CODER_RULES (tool, action, since) VALUES ('*', 'allow', 1); END";
+    for (sql, why) in [
+        (format!("CREATE TRIGGER x AFTER DELETE ON coder_rules {allow}"), "the trigger x hangs on coder_rules"),
+        (format!("CREATE TABLE own (n); CREATE TRIGGER x AFTER INSERT ON own {allow}"), "the trigger x names"),
+        (
+            "CREATE TABLE own (n); CREATE TRIGGER x AFTER INSERT ON own BEGIN DELETE FROM \"Coder_Policy\"; END".to_owned(),
+            "the trigger x names",
+        ),
+        (
+            "CREATE TABLE coder_mcp (id TEXT); CREATE TRIGGER x AFTER DELETE ON coder_mcp BEGIN INSERT INTO coder_mcp VALUES ('x'); END"
+                .to_owned(),
+            "the trigger x hangs on coder_mcp",
+        ),
+        ("CREATE TABLE coder_rule_pins (id TEXT, n AS (id))".to_owned(), "the table coder_rule_pins declares more"),
+        ("CREATE TABLE own (n REFERENCES coder_rules (id))".to_owned(), "refers to coder_rules"),
+    ] {
+        let made = format!("{CODER_POLICY} {sql}; {DELETE}");
+        let refused = disk.store.unpack(&mut &*forge(&good, changed(&good[1].1, &made), good[2].1.clone(), 21));
+        let refused = refused.map(drop).unwrap_err();
+        assert!(refused.code() == "export_invalid" && refused.to_string().contains(why), "{why}: {refused}");
     }
 }
 

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::said;
 
-/// The tables that the server writes, on its own behalf or as the Agents SDK would: `{}` is the column with the name.
+/// The tables that the server writes, on its own behalf or as the Agents SDK would, and those of the coding agent out of which an import
+/// takes what somebody elsewhere allowed: `$name` is the column with the name.
 macro_rules! written {
     ($name:literal) => {
         concat!(
@@ -15,16 +16,18 @@ macro_rules! written {
             $name,
             ", 1, 7)) = 'hostel_' OR lower(",
             $name,
-            ") IN ('cf_agents_state', 'cf_ai_chat_agent_messages', '_cf_metadata'))"
+            ") IN ('cf_agents_state', 'cf_ai_chat_agent_messages', '_cf_metadata',
+                'coder_mcp', 'coder_policy', 'coder_rules', 'coder_rule_pins'))"
         )
     };
 }
 
 const TRIGGERS: &str =
     concat!("SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger' AND ", written!("tbl_name"), " LIMIT 1");
-/// A name cannot be written in another way than with its letters.
+/// A name cannot be written in another way than with its letters. A trigger on whatever other table could allow anew what did not arrive.
 const NAMING: &str =
-    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND instr(lower(coalesce(sql, '')), 'hostel_') LIMIT 1";
+    "SELECT triggers.name FROM sqlite_schema AS triggers JOIN (VALUES ('hostel_'), ('coder_mcp'), ('coder_policy'), ('coder_rule')) AS ours
+    WHERE type = 'trigger' AND instr(lower(coalesce(sql, '')), ours.column1) LIMIT 1";
 /// What a foreign key does, it does in our own statements.
 const REFERRING: &str = concat!(
     "SELECT tables.name, keys.\"table\" FROM sqlite_schema AS tables, pragma_foreign_key_list(tables.name) AS keys
