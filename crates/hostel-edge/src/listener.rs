@@ -13,6 +13,7 @@ mod head;
 mod http_io;
 mod permit;
 mod raw;
+mod sent;
 mod serve_http;
 mod tls;
 

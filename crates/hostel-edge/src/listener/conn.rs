@@ -244,7 +244,7 @@ async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, servic
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                // An answer that is still being read counts as no activity: it has as long as on any connection.
+                // An answer that is not read counts as no activity: it has as long as on any connection.
                 () = idle(limits.keep_alive, &activity) => Ok(()),
             }
         }
@@ -259,8 +259,8 @@ async fn http2<S: HttpService>(edge: &Edge, io: HttpIo, peer: SocketAddr, servic
     }
 }
 
-/// Completes when a connection has had no request for so long.
-async fn idle(patience: Duration, activity: &Activity) {
+/// Completes when a connection has had no request for so long, and nothing was taken of an answer.
+pub(super) async fn idle(patience: Duration, activity: &Activity) {
     let mut before = None;
     loop {
         let (begun, all_ended) = activity.seen();

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::body::Guarded;
 use super::http_io::{FaultSlot, STAND_IN};
+use super::sent::Sent;
 use super::{ConnInfo, Fault, HttpService};
 use crate::{Limits, problem};
 
@@ -41,7 +42,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// How many requests have begun, and whether all of them have ended.
+    /// A number that changes whenever a request begins or ends, and whether all of them have ended.
     pub(super) fn seen(&self) -> (usize, bool) {
         let begun = self.begun.load(Ordering::Acquire);
         (begun, begun == self.ended.load(Ordering::Acquire))
@@ -68,10 +69,11 @@ impl Activity {
     }
 }
 
-struct Running(Arc<Activity>);
+/// A request that is under way.
+pub(super) struct Running(Arc<Activity>);
 
 impl Running {
-    fn begin(activity: &Arc<Activity>) -> Self {
+    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
         activity.begun.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(activity))
     }
@@ -79,7 +81,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::AcqRel);
+        // Its end counts like something that begins and ends: the time without requests begins now.
+        self.0.begun.fetch_add(1, Ordering::AcqRel);
+        self.0.ended.fetch_add(2, Ordering::AcqRel);
     }
 }
 
@@ -92,13 +96,15 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         let running = Running::begin(&self.activity);
+        let is_http2 = request.version() == Version::HTTP_2;
         match self.prepare(request) {
             Ok(request) => {
                 let answer = AssertUnwindSafe(self.service.clone().oneshot(request)).catch_unwind();
                 Box::pin(async move {
                     // The panic itself is in the log; without an answer the client would only see the connection end.
                     let answer = answer.await.unwrap_or_else(|_| Ok(panicked()));
-                    answer.map(|answer| running.0.part(answer))
+                    let answer = answer.map(|answer| running.0.part(answer));
+                    if is_http2 { answer.map(|answer| Sent::over(answer, &running.0)) } else { answer }
                 })
             }
             Err(fault) => Box::pin(std::future::ready(Ok(refusal(fault)))),

@@ -1,9 +1,19 @@
 //! Clients that take their time.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hostel_edge::Limits;
+use http::Request;
+use http_body_util::{BodyExt, Empty, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::support::{PATIENCE, Server, read_head, read_to_end};
 
@@ -58,6 +68,43 @@ async fn threat_18_an_idle_http2_connection_is_closed_after_the_keep_alive_time(
     let mut stream = server.connect().await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     read_to_end(&mut stream).await;
+}
+
+type Asks = http2::SendRequest<BoxBody<Bytes, Infallible>>;
+
+async fn http2_client(server: &Server) -> (Asks, JoinHandle<()>) {
+    let io = TokioIo::new(server.connect().await);
+    let (client, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    (client, tokio::spawn(async move { drop(connection.await) }))
+}
+
+/// Asks for an answer that comes as it is told. Before that the connection may have been closed, on a machine that is busy.
+async fn told(server: &Server) -> (Asks, UnboundedSender<Bytes>, Incoming) {
+    loop {
+        let (mut client, _connection) = http2_client(server).await;
+        let (say, mut said) = unbounded_channel();
+        let frames =
+            futures_util::stream::poll_fn(move |cx| said.poll_recv(cx).map(|next| Some(Ok(Frame::data(next?)))));
+        let request = Request::post("http://h/echo").body(StreamBody::new(frames).boxed()).unwrap();
+        if let Ok(answer) = client.send_request(request).await {
+            return (client, say, answer.into_body());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_waited_for_keeps_an_http2_connection_open() {
+    let server = Server::start(Limits { keep_alive: SHORT, ..patient() }).await;
+    let (mut client, say, mut answer) = told(&server).await;
+    // As long as it takes until others that only idle are closed.
+    for _ in 0..3 {
+        let (_idles, closed) = http2_client(&server).await;
+        timeout(PATIENCE, closed).await.expect("it is closed").unwrap();
+    }
+    say.send("late".into()).unwrap();
+    assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "late");
+    let more = Request::get("http://h/").body(Empty::new().boxed()).unwrap();
+    assert_eq!(client.send_request(more).await.expect("it was not said goodbye to").status(), 200);
 }
 
 #[tokio::test]

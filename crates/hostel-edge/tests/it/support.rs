@@ -97,6 +97,7 @@ impl Service {
                 request.extensions().get::<BodyLimit>().expect("every request has one").lift();
                 body(request).await
             }
+            "/echo" => Response::new(request.into_body()),
             "/large" => Response::new(Body::from(vec![0; 64 << 20])),
             "/slow" => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
