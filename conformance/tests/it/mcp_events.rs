@@ -40,6 +40,8 @@ struct Old {
     /// How it refuses what is posted to where its events are, and what is posted to a session that it does not know; 405 and 404
     /// without more if it says nothing.
     says: Option<(u16, Value)>,
+    /// With which status, and an error of JSON-RPC, it refuses the next message, of whatever session.
+    trips: Mutex<Option<StatusCode>>,
     sessions: Mutex<HashMap<String, Stream>>,
     /// Streams whose sessions it does not know any more.
     forgotten: Mutex<Vec<Stream>>,
@@ -146,6 +148,10 @@ async fn message(
 ) -> Response {
     old.posted.fetch_add(1, Ordering::Relaxed);
     old.note_key(&headers).await;
+    if let Some(status) = old.trips.lock().await.take() {
+        let body = json!({"jsonrpc": "2.0", "error": {"code": -32603, "message": "Busy."}, "id": message["id"]});
+        return (status, Json(body)).into_response();
+    }
     let Some(stream) = old.sessions.lock().await.get(&query["session"]).cloned() else {
         return old.refusal(StatusCode::NOT_FOUND);
     };
@@ -212,6 +218,23 @@ async fn a_session_that_a_server_of_2024_has_forgotten_is_not_used_for_ever() {
         assert_eq!(answer.unwrap()["content"][0]["text"], "2", "what failed on its way was not done");
         end(&old, tools, home).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_when_a_server_of_2024_cannot_take_a_message() {
+    let old = Arc::<Old>::default();
+    let (tools, home, _directory) = both(&old).await;
+    let id = add(&home, &tools, "/sse").await;
+    home.call("a", "useTool", json!([id, "add", {"by": 1}])).await.unwrap();
+    for (status, sum) in [(500, "2"), (503, "3"), (429, "4")] {
+        old.trips.lock().await.replace(StatusCode::from_u16(status).unwrap());
+        let failed = home.call("a", "useTool", json!([id, "add", {"by": 1}])).await.unwrap_err();
+        assert_eq!(failed.label(), Some("mcp_call_failed"), "{status}: {failed:?}");
+        let answer = home.call("a", "useTool", json!([id, "add", {"by": 1}])).await.unwrap();
+        assert_eq!(answer["content"][0]["text"], sum, "{status}");
+        assert_eq!(old.given.load(Ordering::Relaxed), 1, "{status}: it was asked for another session");
+    }
+    end(&old, tools, home).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod rows;
 mod seal;
 mod show;
 mod sign_in;
+mod telling;
 
 use std::{
     collections::HashMap,

@@ -1,8 +1,8 @@
 //! The transport of 2024-11-05, HTTP+SSE: the server says everything over one stream of events, the first of which names the
 //! address that messages are posted to.
 //!
-//! Requests go through the SDK's own HTTP client: its limits of sizes, its reading of events and its tokens are those of the
-//! other transport.
+//! Requests go through the SDK's own HTTP client, or one that does as it does: its reading of events and its tokens are those of the other
+//! transport.
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
@@ -124,8 +124,9 @@ struct Refused<E> {
 
 /// Posts one message. Nothing is awaited in the answer: what the server has to say comes as an event, so any success will do.
 ///
-/// Of a session that it does not know a server says 404; or 400, as those do that were written after the SDK's example; or either
-/// with an error of JSON-RPC. What is wrong with a message of a session that it knows it says on the stream.
+/// Of a session that it does not know a server says 404; or 400, as those do that were written after the SDK's example; or a success, but
+/// with an error of JSON-RPC. What is wrong with a message of a session that it knows it says on the stream. Any other status is of a server
+/// that cannot answer now, or does not want to: it has not forgotten the session by that.
 async fn post<C: StreamableHttpClient + Sync>(
     client: C,
     endpoint: Arc<str>,

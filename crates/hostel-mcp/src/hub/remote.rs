@@ -24,6 +24,7 @@ use super::{
     entry::Entry,
     events::{self, Events, Headers},
     show, sign_in,
+    telling::Telling,
 };
 use crate::client::{Header, Transport};
 
@@ -44,7 +45,7 @@ pub(super) async fn open(hub: &McpHub, entry: &Arc<Entry>, servers: &Arc<AgentSe
     let server = &entry.row.server;
     hub.check(server)?;
     let there = There { hub, entry, servers, url, headers: revealed(hub, &server.headers).await? };
-    let client = hub.0.fetch.unchecked_client().clone();
+    let client = Telling(hub.0.fetch.unchecked_client().clone());
     let keep = entry.keep(hub, servers).filter(|_| !server.brings_authorization());
     let Some(keep) = keep else {
         return there.connected(client).await.map_err(|unanswered| match unanswered {
