@@ -288,13 +288,24 @@ impl Workspaces {
 
     /// A new directory of ours in the one with this name.
     pub(super) fn new_below(&self, name: &str) -> io::Result<PathBuf> {
-        use std::os::unix::fs::DirBuilderExt;
-
         let around = self.root.join(name);
-        let mut builder = fs::DirBuilder::new();
-        builder.mode(0o700).recursive(true).create(&around)?;
+        new_dir(&around)?;
         let new = around.join(format!("{:x}", number()));
-        builder.recursive(false).create(&new)?;
+        for_us().create(&new)?;
         Ok(new)
     }
+}
+
+/// Makes a directory of ours, with those around it, unless it is there.
+pub(super) fn new_dir(dir: &Path) -> io::Result<()> {
+    for_us().recursive(true).create(dir)
+}
+
+/// Makes directories that nobody else reads.
+fn for_us() -> fs::DirBuilder {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700);
+    builder
 }

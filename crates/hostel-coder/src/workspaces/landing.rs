@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Workspaces,
-    carried::{ARRIVING, Kept, REPLACED},
+    carried::{ARRIVING, Kept, REPLACED, new_dir},
 };
 
 /// Where the records are, each named like the workspace.
@@ -92,32 +92,42 @@ impl Landing {
     }
 
     /// Puts everything back as it was, from wherever it was broken off; it may be broken off itself, and done again. What had arrived is
-    /// kept aside if somebody may have worked in it: says where.
+    /// kept aside if somebody may have worked in it: says where. After an error the record stays, so that the next start does the rest.
     pub(super) fn take_back(&self, workspaces: &Workspaces, keep: bool) -> io::Result<Option<PathBuf>> {
-        let (place, made) = (self.place(workspaces), self.made(workspaces));
-        let mut had_arrived = false;
-        for ((from, to), arrives) in pairs(&made, &place).zip(self.parts) {
-            // It has arrived if it is not where it was made.
-            if arrives && !is_there(&from) && is_there(&to) {
-                fs::rename(to, from)?;
-                had_arrived = true;
-            }
-        }
-        for (there, aside) in self.aside(workspaces).iter().flat_map(|aside| pairs(&place, aside)) {
-            if is_there(&aside) {
-                fs::rename(aside, there)?;
-            }
+        self.bring_out(workspaces, keep)?;
+        let (place, aside) = (self.place(workspaces), self.aside(workspaces));
+        rename_all(aside.iter().flat_map(|aside| pairs(aside, &place)))?;
+        let kept = Kept::within(&self.kept_dir(workspaces));
+        if kept.exists() {
+            // The parts that had not arrived yet go with the others.
+            rename_all(pairs(&self.made(workspaces), &kept))?;
         }
         self.sync(workspaces)?;
         self.forget(workspaces)?;
-        let made = workspaces.root.join(ARRIVING).join(&self.made);
-        if keep && had_arrived {
-            let kept = workspaces.new_below(REPLACED)?;
-            fs::rename(made, &kept)?;
-            return Ok(Some(kept));
+        // What cannot be removed now is with the next start.
+        fs::remove_dir_all(self.made_dir(workspaces)).unwrap_or_default();
+        Ok(kept.exists().then(|| self.kept_dir(workspaces)))
+    }
+
+    /// Takes out of its place what has arrived there: to be kept, or back to where it was made. There is room for what is kept before
+    /// anything is moved.
+    fn bring_out(&self, workspaces: &Workspaces, keep: bool) -> io::Result<()> {
+        let (made, kept) = (self.made(workspaces), Kept::within(&self.kept_dir(workspaces)));
+        let out = if keep { &kept } else { &made };
+        let mut moves: Vec<_> = pairs(&self.place(workspaces), out).collect();
+        let mut has_arrived = self.have_arrived(workspaces).into_iter();
+        moves.retain(|_| has_arrived.next().unwrap_or_default());
+        if keep && !moves.is_empty() {
+            new_dir(&self.kept_dir(workspaces))?;
         }
-        fs::remove_dir_all(made).or_else(super::ending::absent)?;
-        Ok(None)
+        rename_all(moves)
+    }
+
+    /// Which parts are in their place: those that are neither where they were made, nor taken out of it again.
+    fn have_arrived(&self, workspaces: &Workspaces) -> Vec<bool> {
+        let (made, kept) = (self.made(workspaces), Kept::within(&self.kept_dir(workspaces)));
+        let elsewhere = pairs(&made, &kept).map(|(made, kept)| is_there(made) || is_there(kept));
+        elsewhere.zip(self.parts).map(|(elsewhere, arrives)| arrives && !elsewhere).collect()
     }
 
     /// Removes the record, and the directory for what is put aside if nothing is in it.
@@ -134,8 +144,8 @@ impl Landing {
     }
 
     fn sync(&self, workspaces: &Workspaces) -> io::Result<()> {
-        let made = Some(workspaces.root.join(ARRIVING).join(&self.made));
-        let touched = made.into_iter().chain(self.aside_dir(workspaces)).filter(|dir| dir.is_dir());
+        let ours = [self.made_dir(workspaces), self.kept_dir(workspaces), workspaces.root.join(REPLACED)];
+        let touched = ours.into_iter().chain(self.aside_dir(workspaces)).filter(|dir| dir.is_dir());
         touched.chain([workspaces.root.clone()]).try_for_each(|dir| File::open(dir)?.sync_all())
     }
 
@@ -152,7 +162,16 @@ impl Landing {
     }
 
     fn made(&self, workspaces: &Workspaces) -> Kept {
-        Kept::within(&workspaces.root.join(ARRIVING).join(&self.made))
+        Kept::within(&self.made_dir(workspaces))
+    }
+
+    fn made_dir(&self, workspaces: &Workspaces) -> PathBuf {
+        workspaces.root.join(ARRIVING).join(&self.made)
+    }
+
+    /// Where goes what is kept of it if it is taken back: the same place every time, and no other's.
+    fn kept_dir(&self, workspaces: &Workspaces) -> PathBuf {
+        workspaces.root.join(REPLACED).join(format!("{}-taken-back", self.made))
     }
 
     fn aside_dir(&self, workspaces: &Workspaces) -> Option<PathBuf> {
@@ -217,6 +236,12 @@ fn pairs(from: &Kept, to: &Kept) -> impl Iterator<Item = (PathBuf, PathBuf)> + u
     from.each().map(Path::to_owned).into_iter().zip(to.each().map(Path::to_owned))
 }
 
+/// Renames those that are there.
+fn rename_all(pairs: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> io::Result<()> {
+    let mut there = pairs.into_iter().filter(|(from, _)| is_there(from));
+    there.try_for_each(|(from, to)| fs::rename(from, to))
+}
+
 fn is_there(path: impl AsRef<Path>) -> bool {
     path.as_ref().symlink_metadata().is_ok()
 }
@@ -256,6 +281,48 @@ mod tests {
         all.map(|one| one.map(str::to_owned))
     }
 
+    /// What taking that back renames, in its order.
+    fn back(
+        workspaces: &Workspaces,
+        landing: &Landing,
+        done: &[(PathBuf, PathBuf)],
+        keep: bool,
+    ) -> Vec<(PathBuf, PathBuf)> {
+        let (made, kept) = (landing.made_dir(workspaces), landing.kept_dir(workspaces));
+        let (out, aside): (Vec<_>, Vec<_>) = done.iter().partition(|(from, _)| from.starts_with(&made));
+        let to = |from: &Path| if keep { kept.join(from.file_name().unwrap()) } else { from.to_owned() };
+        let out = out.iter().map(|(from, there)| (there.clone(), to(from)));
+        out.chain(aside.iter().map(|(there, aside)| (aside.clone(), there.clone()))).collect()
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_what_is_kept_the_record_stays_and_the_next_try_keeps_it() {
+        for was_there in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let workspaces = Workspaces::new(dir.path());
+            let (agent, place, landing) = arriving(&workspaces, was_there);
+            landing.go(&workspaces).unwrap();
+            // A directory cannot be made there.
+            let no_room = landing.kept_dir(&workspaces);
+            fs::create_dir_all(no_room.parent().unwrap()).unwrap();
+            fs::write(&no_room, "").unwrap();
+            landing.take_back(&workspaces, true).unwrap_err();
+            assert_eq!(content(&place), words([Some("new"), None, Some("new")]), "nothing was moved");
+            let known = Known { there: vec![agent], arrival: 3 };
+            workspaces.settle(&known);
+            assert!(is_there(landing.record(&workspaces)), "the next start could not either");
+
+            fs::remove_file(&no_room).unwrap();
+            workspaces.settle(&known);
+            assert!(!is_there(landing.record(&workspaces)));
+            let before = if was_there { [Some("a"), Some("a"), None] } else { [None; 3] };
+            assert_eq!(content(&place), words(before));
+            let [kept] = &workspaces.replaced()[..] else { panic!("what came is kept, and nothing else") };
+            assert_eq!(fs::read_to_string(kept.join("files/file")).unwrap(), "new");
+            assert_eq!(fs::read_to_string(kept.join("git/file")).unwrap(), "new");
+        }
+    }
+
     #[test]
     fn an_import_that_is_cut_off_anywhere_before_the_agent_arrived_leaves_its_files_as_they_were() {
         for (was_there, before) in [(true, words([Some("a"), Some("a"), None])), (false, words([None, None, None]))] {
@@ -269,19 +336,26 @@ mod tests {
                     assert_eq!(all.len(), moves);
                     all[..cut].iter().for_each(|(from, to)| fs::rename(from, to).unwrap());
                     // And taking it back is cut off as well.
-                    let back: Vec<_> = all[..cut].iter().rev().collect();
-                    let (out, back): (Vec<_>, Vec<_>) =
-                        back.into_iter().partition(|(_, to)| to.parent() == place.parent());
-                    out.iter().chain(&back).take(again).for_each(|(from, to)| fs::rename(to, from).unwrap());
+                    back(&workspaces, &landing, &all[..cut], was_there).iter().take(again).for_each(|(from, to)| {
+                        fs::create_dir_all(to.parent().unwrap()).unwrap();
+                        fs::rename(from, to).unwrap();
+                    });
 
                     let known = Known { there: was_there.then(|| agent.clone()).into_iter().collect(), arrival: 3 };
                     workspaces.settle(&known);
                     assert_eq!(content(&place), before, "{was_there} {cut} {again}");
                     assert!(super::super::ending::entries(&dir.path().join(LANDING)).is_empty());
                     let aside = workspaces.replaced();
-                    let files = aside.iter().map(|dir| fs::read_to_string(dir.join("files/file")).unwrap());
-                    assert!(files.eq(aside.iter().map(|_| "new")), "what was there is nowhere but in its place");
-                    assert!(was_there || aside.is_empty());
+                    let has_arrived = cut > moves - 2;
+                    assert_eq!(aside.len(), usize::from(was_there && has_arrived), "{was_there} {cut} {again}");
+                    for dir in aside {
+                        let kept = Kept::within(&dir).each().map(|part| fs::read_to_string(part.join("file")).ok());
+                        assert_eq!(
+                            kept,
+                            words([Some("new"), None, Some("new")]),
+                            "all of what came is kept, however far it came"
+                        );
+                    }
                     workspaces.settle(&known);
                     assert_eq!(content(&place), before);
                 }
