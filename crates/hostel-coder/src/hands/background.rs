@@ -50,6 +50,26 @@ struct Kept {
     gone: u64,
 }
 
+impl Kept {
+    fn push(&mut self, bytes: &[u8]) {
+        self.said.extend(bytes);
+        let gone = self.said.len().saturating_sub(KEPT);
+        self.said.drain(..gone);
+        self.gone = self.gone.saturating_add(gone as u64);
+    }
+
+    /// What was said before is not next to what comes, so it is as gone as what is missing.
+    fn gap(&mut self, bytes: u64) {
+        self.gone = self.end().saturating_add(bytes);
+        self.said.clear();
+    }
+
+    /// How many bytes were said.
+    fn end(&self) -> u64 {
+        self.gone.saturating_add(self.said.len() as u64)
+    }
+}
+
 /// How it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -162,11 +182,14 @@ struct Listening(Arc<Far>);
 impl Ear for Listening {
     fn push(&mut self, bytes: &[u8]) {
         let mut kept = self.0.kept();
-        kept.said.extend(bytes);
-        let gone = kept.said.len().saturating_sub(KEPT);
-        kept.said.drain(..gone);
-        kept.gone += gone as u64;
-        self.0.end.send_replace(kept.gone + kept.said.len() as u64);
+        kept.push(bytes);
+        self.0.end.send_replace(kept.end());
+    }
+
+    fn gap(&mut self, bytes: u64) {
+        let mut kept = self.0.kept();
+        kept.gap(bytes);
+        self.0.end.send_replace(kept.end());
     }
 
     fn latest(&self) -> String {
@@ -232,11 +255,20 @@ impl Far {
         matches!(&*self.stage.borrow(), Stage::Lost(_))
     }
 
-    /// What it said after its first `from` bytes, as far as it is kept.
+    /// Whether it says nothing more, whatever comes.
+    fn is_silent(&self) -> bool {
+        self.ended().is_some() && !self.is_lost()
+    }
+
+    /// What it said after its first `from` bytes, as far as it is kept. After a restart of the server its output is heard anew: what is
+    /// beyond what was heard so far is waited for, unless it is over.
     pub(crate) fn tail(&self, from: u64) -> Tail {
-        let state = self.ended().map_or(State::Running, State::Lost);
+        let (state, is_silent) = (self.ended().map_or(State::Running, State::Lost), self.is_silent());
         let kept = self.kept();
-        let next = kept.gone + kept.said.len() as u64;
+        let next = kept.end();
+        if from > next && !is_silent {
+            return Tail { from, bytes: Vec::new(), next: from, state };
+        }
         let from = from.clamp(kept.gone, next);
         let skip = usize::try_from(from - kept.gone).unwrap_or(usize::MAX);
         Tail { from, bytes: kept.said.iter().skip(skip).copied().collect(), next, state }
@@ -313,11 +345,43 @@ mod tests {
         let far = far();
         let mut ear = Listening(Arc::clone(&far));
         ear.push(b"begin ");
-        assert_eq!((far.tail(0).bytes, far.tail(2).from, far.tail(99).next), (b"begin ".to_vec(), 2, 6));
+        assert_eq!((far.tail(0).bytes, far.tail(2).from, far.tail(9).bytes), (b"begin ".to_vec(), 2, Vec::new()));
         ear.push(&vec![b'x'; KEPT]);
         let tail = far.more(0).await;
         assert_eq!((tail.from, tail.bytes.len(), tail.next), (6, KEPT, 6 + KEPT as u64));
         assert_eq!(tail.state, State::Running);
+    }
+
+    #[test]
+    fn a_position_beyond_what_is_known_waits_for_more_until_it_is_over() {
+        let far = far();
+        let mut ear = Listening(Arc::clone(&far));
+        ear.push(b"begin ");
+        for stage in [Stage::Runs, Stage::Lost("desk went away".to_owned())] {
+            far.stage.send_replace(stage);
+            let tail = far.tail(9);
+            assert_eq!((tail.from, tail.bytes, tail.next), (9, Vec::new(), 9));
+        }
+        far.stage.send_replace(Stage::Runs);
+        ear.push(b"and end");
+        assert_eq!((far.tail(9).from, far.tail(9).bytes, far.tail(9).next), (9, b" end".to_vec(), 13));
+        far.stage.send_replace(Stage::Over("exit code 0".to_owned()));
+        assert_eq!((far.tail(99).from, far.tail(99).next), (13, 13));
+    }
+
+    #[test]
+    fn what_is_missing_counts_and_nothing_is_kept_from_before_it() {
+        let far = far();
+        let mut ear = Listening(Arc::clone(&far));
+        ear.push(b"begin ");
+        ear.gap(4);
+        assert_eq!((far.tail(0).from, far.tail(0).next), (10, 10));
+        ear.push(b"end");
+        let tail = far.tail(2);
+        assert_eq!((tail.from, tail.bytes, tail.next), (10, b"end".to_vec(), 13));
+        ear.gap(u64::MAX);
+        ear.push(b"more than can be counted");
+        assert_eq!(far.tail(0).next, u64::MAX);
     }
 
     #[tokio::test]

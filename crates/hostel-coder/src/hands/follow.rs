@@ -18,6 +18,8 @@ const LONG: Duration = Duration::from_secs(60 * 60);
 pub(super) trait Ear {
     /// What was said next.
     fn push(&mut self, bytes: &[u8]);
+    /// So many bytes were said next that nobody has any more.
+    fn gap(&mut self, bytes: u64);
     /// The end of it.
     fn latest(&self) -> String;
     /// All of it that is kept.
@@ -37,6 +39,10 @@ pub(super) trait Ear {
 impl Ear for Said {
     fn push(&mut self, bytes: &[u8]) {
         Self::push(self, bytes);
+    }
+
+    fn gap(&mut self, bytes: u64) {
+        Self::push(self, format!("\n({bytes} bytes are left out)\n").as_bytes());
     }
 
     fn latest(&self) -> String {
@@ -203,7 +209,7 @@ impl<E: Ear> Word<E> {
             return;
         }
         if report.from > self.next {
-            self.said.push(format!("\n({} bytes are left out)\n", report.from - self.next).as_bytes());
+            self.said.gap(report.from - self.next);
         }
         let known = usize::try_from(self.next.saturating_sub(report.from)).unwrap_or(usize::MAX);
         let data = &report.data;
