@@ -75,6 +75,29 @@ describe("the workbench", () => {
     await context.close();
   });
 
+  test("what is typed goes in its order, and the next piece when the one before was taken", async () => {
+    const context = await it.context();
+    const pieces = [];
+    const [open, most] = [new Set(), { open: 0 }];
+    const sent = ({ id, method, args }) => method === "terminalInput" && (pieces.push(args[0].data), open.add(id), (most.open = Math.max(most.open, open.size)));
+    const read = (frame, take) => typeof frame.payload === "string" && frame.payload.startsWith("{") && take(JSON.parse(frame.payload));
+    context.on("page", (page) => page.on("websocket", (socket) => {
+      socket.on("framesent", (frame) => read(frame, sent));
+      socket.on("framereceived", (frame) => read(frame, ({ type, id }) => type === "rpc" && open.delete(id)));
+    }));
+    const page = await tab(it, context, freshName());
+    await opened(page, "Terminal");
+    await page.getByRole("button", { name: "Open a terminal" }).click();
+    const screen = page.locator(".terminal .xterm-rows");
+    await screen.filter({ hasText: /\S/ }).waitFor();
+    await typed(page, "echo so-$((40 + 2))");
+    await screen.filter({ hasText: "so-42" }).waitFor();
+    assert.ok(pieces.join("").includes("echo so-$((40 + 2))\r"), JSON.stringify(pieces));
+    assert.equal(most.open, 1);
+    assert.deepEqual(page.errors, []);
+    await context.close();
+  });
+
   test("a terminal is the same in two tabs, and either of them types", async () => {
     const context = await it.context();
     const name = freshName();

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod asking;
+mod inputs;
 mod link;
 mod order;
 mod place;

@@ -6,6 +6,7 @@ import { useConversation } from "../context";
 import type { Agent } from "../link";
 import { feedOf, type Id } from "./feed";
 import { strict, strictly } from "./strict-document";
+import { typing } from "./typing";
 
 export default function Terminal({ id }: { id: Id }) {
   const { agent } = useConversation();
@@ -51,7 +52,7 @@ function shown(box: HTMLElement, id: Id, agent: () => Agent) {
   strictly(document, () => terminal.open(box));
   // Everything typed is the shell's, but for the page's own shortcuts with which one gets out of it.
   terminal.attachCustomKeyEventHandler((event) => !((event.ctrlKey || event.metaKey) && (event.key === "`" || event.shiftKey)));
-  terminal.onData((data) => void agent().call("terminalInput", [{ id, data }]).catch(() => undefined));
+  terminal.onData(typing((data) => agent().call("terminalInput", [{ id, data }])));
   terminal.onResize(({ rows, cols }) => void agent().call("terminalResize", [{ id, rows, columns: cols }]).catch(() => undefined));
   // While the pane slides in it is narrower than any line: a shell told of that would write its prompt over many.
   const isReady = () => box.offsetParent && (fit.proposeDimensions()?.cols ?? 0) >= NARROWEST;

@@ -7,6 +7,8 @@ use hostel_sandbox::JobId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::inputs::Inputs;
+
 /// How an order is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -31,6 +33,8 @@ pub(super) struct Ordered {
     pub(super) cancel: CancellationToken,
     /// Whether it may be typed into without a question.
     pub(super) takes_input: AtomicBool,
+    /// What waits to be typed into it.
+    pub(super) inputs: Inputs,
     /// How many follow it.
     followers: watch::Sender<usize>,
 }
@@ -38,7 +42,8 @@ pub(super) struct Ordered {
 impl Default for Ordered {
     fn default() -> Self {
         let (stage, followers) = (watch::Sender::new(Stage::New), watch::Sender::new(0));
-        Self { stage, cancel: CancellationToken::new(), takes_input: AtomicBool::new(false), followers }
+        let (cancel, takes_input) = (CancellationToken::new(), AtomicBool::new(false));
+        Self { stage, cancel, takes_input, inputs: Inputs::default(), followers }
     }
 }
 

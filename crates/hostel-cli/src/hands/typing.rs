@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use hostel_sandbox::{JobId, Terminal};
 
 use super::allowed::Rule;
+use super::inputs::{Batch, Input};
 use super::order::{Ordered, Stage};
 use super::work::Work;
 use crate::chat::Verdict;
@@ -21,23 +22,72 @@ pub(super) struct Typed {
     pub(super) end: bool,
 }
 
+/// Whether what was asked about is to be typed.
+enum Answer {
+    Yes,
+    /// It is not, and why.
+    No(String),
+    /// Nobody wants this one of it any more, and why.
+    Unwanted(usize, &'static str),
+}
+
 impl Work {
-    /// Types it, unless this id was heard before. What needs no question is typed before this returns, so that it comes in its order.
+    /// Types it, unless this id was heard before: into one command in the order in which this is called. What needs no question, and
+    /// waits for none, is typed before this returns.
     pub(super) fn type_in(self: &Arc<Self>, id: &str, typed: Typed) {
         let (order, is_new) = self.hear(id);
         if !is_new {
             return;
         }
-        match self.ruled(&typed) {
-            Ok((command, job, true)) => self.end(&order, &typed, Ok((command, job))),
-            Ok((command, job, false)) => {
-                let work = Arc::clone(self);
-                tokio::spawn(async move {
-                    let asked = work.asked(&order, &command, job, &typed).await;
-                    work.end(&order, &typed, asked.map(|()| (command, job)));
-                });
+        let Typed { of, text, end } = typed;
+        let input = Input { order, text, end };
+        match self.find(&of) {
+            Some(command) => self.line_up(command, input),
+            None => self.end(&input.into(), Err("the command is not known here".to_owned())),
+        }
+    }
+
+    fn line_up(self: &Arc<Self>, command: Arc<Ordered>, input: Input) {
+        match self.ruled(&command, &input.text) {
+            Err(why) => self.end(&input.into(), Err(why)),
+            Ok((job, true)) if !command.inputs.is_served() => self.end(&input.into(), Ok(job)),
+            Ok(_) => {
+                input.order.stage.send_replace(Stage::Asked);
+                if command.inputs.push(input) {
+                    let work = Arc::clone(self);
+                    tokio::spawn(async move { work.serve(&command).await });
+                }
             }
-            Err(why) => self.end(&order, &typed, Err(why)),
+        }
+    }
+
+    /// Types what waits for a command, with a question where one is needed, until nothing waits.
+    async fn serve(&self, command: &Ordered) {
+        while let Some(batch) = command.inputs.next() {
+            let (wanted, cancelled) = batch.sorted();
+            if let Some(cancelled) = cancelled {
+                self.end(&cancelled, Err("it was cancelled".to_owned()));
+            }
+            if let Some(batch) = wanted {
+                self.serve_one(command, batch).await;
+            }
+        }
+    }
+
+    /// An answer before may have settled it, and the command may be over meanwhile.
+    async fn serve_one(&self, command: &Ordered, mut batch: Batch) {
+        let job = match self.ruled(command, &batch.text()) {
+            Ok((job, true)) => return self.end(&batch, Ok(job)),
+            Ok((job, false)) => job,
+            Err(why) => return self.end(&batch, Err(why)),
+        };
+        match self.asked(command, job, &batch).await {
+            Answer::Yes => self.end(&batch, Ok(job)),
+            Answer::No(why) => self.end(&batch, Err(why)),
+            Answer::Unwanted(which, why) => {
+                self.end(&batch.take(which), Err(format!("nobody had answered when {why}")));
+                command.inputs.put_back(batch);
+            }
         }
     }
 
@@ -48,49 +98,48 @@ impl Work {
         }
     }
 
-    /// The command, and whether it may be typed into without a question; or why it may not.
-    fn ruled(&self, typed: &Typed) -> Result<(Arc<Ordered>, JobId, bool), String> {
-        let command = self.find(&typed.of).ok_or("the command is not known here")?;
-        let job = running(self, &command).ok_or("the command does not run here any more")?;
-        if let Rule::Deny(pattern) = self.allowed.lock().rule(&typed.text, None) {
+    /// What runs, and whether that may be typed into it without a question; or why it may not.
+    fn ruled(&self, command: &Ordered, text: &str) -> Result<(JobId, bool), String> {
+        let job = running(self, command).ok_or("the command does not run here any more")?;
+        if let Rule::Deny(pattern) = self.allowed.lock().rule(text, None) {
             return Err(format!("whoever lends the machine denies {pattern:?}"));
         }
         // That nothing more comes needs nobody's yes.
-        let is_free = self.input || typed.text.is_empty() || command.takes_input.load(Ordering::Relaxed);
+        let is_free = self.input || text.is_empty() || command.takes_input.load(Ordering::Relaxed);
         if !is_free && !self.asking.asks() {
             return Err("whoever lends the machine has not allowed input, and nobody can be asked there".to_owned());
         }
-        Ok((command, job, is_free))
+        Ok((job, is_free))
     }
 
     /// Asks whoever lends the machine. Always is for this command until it is over.
-    async fn asked(&self, order: &Ordered, command: &Ordered, job: JobId, typed: &Typed) -> Result<(), String> {
-        order.stage.send_replace(Stage::Asked);
-        let ends = if typed.end { ", and to end its input" } else { "" };
-        let question = format!("The agent wants to type into {}{ends}:\n{}", self.title(job), typed.text);
+    async fn asked(&self, command: &Ordered, job: JobId, batch: &Batch) -> Answer {
+        let ends = if batch.ends() { ", and to end its input" } else { "" };
+        let who = "The agent, or somebody at its terminals,";
+        let question = format!("{who} wants to type into {}{ends}:\n{}", self.title(job), batch.text());
         let verdict = tokio::select! {
             verdict = self.asking.ask(&question, "type it? [y/n/always] ") => verdict,
-            why = order.unwanted(self.grace) => return Err(format!("nobody had answered when {why}")),
+            (which, why) = batch.unwanted(self.grace) => return Answer::Unwanted(which, why),
         };
         match verdict {
-            Some(Verdict::Yes) => Ok(()),
+            Some(Verdict::Yes) => Answer::Yes,
             Some(Verdict::Always) => {
                 command.takes_input.store(true, Ordering::Relaxed);
-                Ok(())
+                Answer::Yes
             }
-            Some(Verdict::NoBecause(why)) => Err(format!("whoever lends the machine said no: {why}")),
-            Some(Verdict::No) => Err("whoever lends the machine said no".to_owned()),
-            None => Err("nobody can be asked there any more".to_owned()),
+            Some(Verdict::NoBecause(why)) => Answer::No(format!("whoever lends the machine said no: {why}")),
+            Some(Verdict::No) => Answer::No("whoever lends the machine said no".to_owned()),
+            None => Answer::No("nobody can be asked there any more".to_owned()),
         }
     }
 
-    fn end(&self, order: &Ordered, typed: &Typed, allowed: Result<(Arc<Ordered>, JobId), String>) {
-        let given = allowed.and_then(|(_, job)| {
-            self.give(job, typed)?;
-            let _ = output::note(&harmless(&format!("» {}: {}", self.title(job), typed.text.trim_end())));
+    fn end(&self, batch: &Batch, allowed: Result<JobId, String>) {
+        let given = allowed.and_then(|job| {
+            self.give(job, batch)?;
+            let _ = output::note(&harmless(&format!("» {}: {}", self.title(job), batch.text().trim_end())));
             Ok(())
         });
-        order.stage.send_replace(match given {
+        batch.settle(&match given {
             Ok(()) => Stage::Done("was typed".to_owned()),
             Err(why) => {
                 let _ = output::note(&harmless(&format!("✗ what was to be typed: {why}")));
@@ -99,12 +148,12 @@ impl Work {
         });
     }
 
-    fn give(&self, job: JobId, typed: &Typed) -> Result<(), String> {
-        let bytes = Some(typed.text.clone().into_bytes()).filter(|bytes| !bytes.is_empty());
+    fn give(&self, job: JobId, batch: &Batch) -> Result<(), String> {
+        let bytes = Some(batch.text().into_bytes()).filter(|bytes| !bytes.is_empty());
         if let Some(bytes) = bytes {
             self.jobs.write(job, Some(bytes)).map_err(|error| error.to_string())?;
         }
-        if typed.end {
+        if batch.ends() {
             self.jobs.write(job, None).map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! Commands in the background of a machine that is lent: read, typed into and ended, whoever dies meanwhile.
 
-use std::fs;
+use std::{fs, time::Duration};
+
+use hostel_client::{Call, Client, Options, Target};
+use serde_json::{Value, json};
 
 use super::{
     lending::{Scene, decided, lines},
@@ -135,4 +138,76 @@ async fn half_a_line_at_the_terminal_keeps_no_question_away() {
     let chat = scene.chat("run touch made");
     terminal.sees("touch made").await;
     assert!(decided(&mut terminal, "y", chat).await.contains("ended with code 0") && lent.join("made").exists());
+}
+
+/// Somebody at the agent's page, who waits for nothing.
+struct Person(Client);
+
+impl Person {
+    async fn at(scene: &Scene) -> Self {
+        let target = Target::parse("coder/default", &scene.url()).unwrap();
+        Self(Client::connect(&target, &Options::default()).await.unwrap())
+    }
+
+    /// Calls, one after another on one socket.
+    fn calls(&self, method: &str, argument: Value) -> tokio::task::JoinHandle<Value> {
+        let (client, call) = (self.0.clone(), Call::new(method, vec![argument]).timeout(Duration::from_secs(120)));
+        tokio::spawn(async move { client.call(call).await.unwrap() })
+    }
+
+    /// Types these, and has something run that shows on the machine's screen: what was typed has come there then.
+    async fn types(&self, terminal: &mut Pty, texts: &[&str], shown: &str) -> Vec<tokio::task::JoinHandle<Value>> {
+        let typed = texts.iter().map(|text| self.calls("terminalInput", json!({"id": 1, "data": text}))).collect();
+        self.calls("executeCommand", json!(format!("echo {shown}")));
+        terminal.sees(&format!("\u{2192} echo {shown}")).await;
+        typed
+    }
+}
+
+/// Answers until the screen shows this.
+async fn answers(terminal: &mut Pty, answer: &str, shown: &str) {
+    while !terminal.screen().contains(shown) {
+        let before = terminal.raw().matches("look again").count();
+        terminal.line(answer).await;
+        while !terminal.screen().contains(shown) && terminal.raw().matches("look again").count() == before {
+            terminal.more().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_key_by_key_is_typed_in_its_order_and_asked_about_together() {
+    let scene = scene("60s").await;
+    let (lent, url) = (scene.path("lent"), scene.url());
+    let flags = ["--use", "--allow", "sh echo.sh", "--allow", "echo *", "--deny", "rm *"];
+    let mut terminal = Pty::start(scene.place.path(), &scene.lending(&url, &lent, &flags)).await;
+    terminal.sees("the agent's commands run here").await;
+    scene.said("begin sh echo.sh").await;
+    let person = Person::at(&scene).await;
+
+    let mut typed = person.types(&mut terminal, &["t"], "first").await;
+    terminal.sees("wants to type into sh echo.sh").await;
+    typed.extend(person.types(&mut terminal, &["e", "a", "\n"], "second").await);
+    answers(&mut terminal, "y", "ea\n").await;
+    answers(&mut terminal, "y", "sh echo.sh: ea").await;
+    for typed in typed {
+        typed.await.unwrap();
+    }
+    // Nobody is asked any more about what waits for an "always".
+    let mut typed = person.types(&mut terminal, &["m"], "third").await;
+    typed.extend(person.types(&mut terminal, &["i", "lk\n"], "fourth").await);
+    answers(&mut terminal, "always", "sh echo.sh: ilk").await;
+    typed.push(person.calls("terminalInput", json!({"id": 1, "data": "at once\n"})));
+    for typed in typed {
+        typed.await.unwrap();
+    }
+    assert!(scene.said("output 6").await.contains("got"));
+    let mut said = scene.said("output 6").await;
+    while !said.contains("got at once") {
+        said = scene.said("output 6").await;
+    }
+    assert_eq!(lines(&lent.join("log")), ["tea", "milk", "at once"]);
+    terminal.keys("\x03").await;
+    let (code, screen) = terminal.left().await;
+    assert_eq!(code, Some(0), "{screen}");
 }

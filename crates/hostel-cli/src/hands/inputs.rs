@@ -1,0 +1,148 @@
+//! What is to be typed into one command: in the order in which it came, and together what came while somebody was asked.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select_all;
+use parking_lot::Mutex;
+
+use super::order::{Ordered, Stage};
+
+/// One input.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The order to type it.
+    pub(super) order: Arc<Ordered>,
+    pub(super) text: String,
+    /// Whether the input of the command ends after it.
+    pub(super) end: bool,
+}
+
+/// What waits to be typed into a command.
+#[derive(Debug, Default)]
+pub(super) struct Inputs(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    inputs: VecDeque<Input>,
+    /// Whether somebody takes them out.
+    is_served: bool,
+}
+
+impl Inputs {
+    /// Whether what comes now has to wait.
+    pub(super) fn is_served(&self) -> bool {
+        self.0.lock().is_served
+    }
+
+    /// Lines it up. Whoever is answered `true` is to take out what waits until there is nothing.
+    pub(super) fn push(&self, input: Input) -> bool {
+        let mut waiting = self.0.lock();
+        waiting.inputs.push_back(input);
+        !mem::replace(&mut waiting.is_served, true)
+    }
+
+    /// All that waits, up to the end of the input. With nothing, it is not served any more.
+    pub(super) fn next(&self) -> Option<Batch> {
+        let mut waiting = self.0.lock();
+        let end = waiting.inputs.iter().position(|input| input.end).map(|end| end + 1);
+        let many = end.unwrap_or(waiting.inputs.len());
+        waiting.is_served = many > 0;
+        waiting.is_served.then(|| Batch(waiting.inputs.drain(..many).collect()))
+    }
+
+    /// Lines it up again before everything else.
+    pub(super) fn put_back(&self, batch: Batch) {
+        let mut waiting = self.0.lock();
+        batch.0.into_iter().rev().for_each(|input| waiting.inputs.push_front(input));
+    }
+}
+
+/// What is typed at once.
+#[derive(Debug)]
+pub(super) struct Batch(Vec<Input>);
+
+impl From<Input> for Batch {
+    fn from(input: Input) -> Self {
+        Self(vec![input])
+    }
+}
+
+impl Batch {
+    pub(super) fn text(&self) -> String {
+        self.0.iter().map(|input| &*input.text).collect()
+    }
+
+    /// Whether the input of the command ends after it.
+    pub(super) fn ends(&self) -> bool {
+        self.0.iter().any(|input| input.end)
+    }
+
+    /// Waits until one of them is wanted by nobody; which, and why. Cancel safe.
+    pub(super) async fn unwanted(&self, grace: Duration) -> (usize, &'static str) {
+        let each = self.0.iter().map(|input| Box::pin(input.order.unwanted(grace)));
+        let (why, which, _) = select_all(each).await;
+        (which, why)
+    }
+
+    /// Takes one out.
+    pub(super) fn take(&mut self, which: usize) -> Self {
+        self.0.remove(which).into()
+    }
+
+    /// Those that were not cancelled, and those that were.
+    pub(super) fn sorted(self) -> (Option<Self>, Option<Self>) {
+        let (cancelled, wanted) = self.0.into_iter().partition(|input| input.order.cancel.is_cancelled());
+        (Self(wanted).some(), Self(cancelled).some())
+    }
+
+    fn some(self) -> Option<Self> {
+        (!self.0.is_empty()).then_some(self)
+    }
+
+    /// Says what became of it.
+    pub(super) fn settle(&self, stage: &Stage) {
+        self.0.iter().for_each(|input| drop(input.order.stage.send_replace(stage.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(text: &str) -> Input {
+        Input { order: Arc::default(), text: text.to_owned(), end: false }
+    }
+
+    #[test]
+    fn what_comes_meanwhile_is_one_batch_in_its_order_and_nothing_comes_after_the_end_of_the_input() {
+        let inputs = Inputs::default();
+        assert!(!inputs.is_served() && inputs.push(input("a")) && inputs.is_served());
+        let first = inputs.next().unwrap();
+        assert_eq!(first.text(), "a");
+        for text in ["b", "c", "d"] {
+            assert!(!inputs.push(Input { end: text == "c", ..input(text) }), "it is served already");
+        }
+        let mut second = inputs.next().unwrap();
+        assert_eq!((&*second.text(), second.ends()), ("bc", true));
+        assert_eq!(second.take(0).text(), "b");
+        inputs.put_back(second);
+        assert_eq!(inputs.next().unwrap().text(), "c");
+        let last = inputs.next().unwrap();
+        assert_eq!((&*last.text(), last.ends()), ("d", false));
+        assert!(inputs.next().is_none() && !inputs.is_served() && inputs.push(input("e")));
+    }
+
+    #[tokio::test]
+    async fn of_a_batch_it_is_known_which_one_nobody_wants() {
+        let inputs = Inputs::default();
+        assert_eq!(["a", "b", "c"].map(|text| inputs.push(input(text))), [true, false, false]);
+        let batch = inputs.next().unwrap();
+        batch.0[1].order.cancel.cancel();
+        assert_eq!(batch.unwanted(Duration::MAX).await, (1, "it was cancelled"));
+        let (wanted, cancelled) = batch.sorted();
+        assert_eq!((wanted.unwrap().text(), cancelled.unwrap().text()), ("ac".to_owned(), "b".to_owned()));
+    }
+}
