@@ -5,6 +5,7 @@ mod asking;
 mod inputs;
 mod link;
 mod order;
+mod orders;
 mod place;
 mod typing;
 mod work;

@@ -163,7 +163,7 @@ impl Lent<'_> {
             Order::Size { id, rows, columns } => work.resize(&id, Terminal { rows, columns }),
             Order::Tell { id, from } => self.tell(id, from),
             Order::Cancel { id } => {
-                if let Some(order) = work.find(&id) {
+                if let Some(order) = work.orders.find(&id) {
                     order.cancel.cancel();
                 }
             }

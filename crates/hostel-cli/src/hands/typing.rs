@@ -35,13 +35,13 @@ impl Work {
     /// Types it, unless this id was heard before: into one command in the order in which this is called. What needs no question, and
     /// waits for none, is typed before this returns.
     pub(super) fn type_in(self: &Arc<Self>, id: &str, typed: Typed) {
-        let (order, is_new) = self.hear(id);
+        let (order, is_new) = self.orders.hear(id);
         if !is_new {
             return;
         }
         let Typed { of, text, end } = typed;
         let input = Input { order, text, end };
-        match self.find(&of) {
+        match self.orders.find(&of) {
             Some(command) => self.line_up(command, input),
             None => self.end(&input.into(), Err("the command is not known here".to_owned())),
         }
@@ -93,7 +93,7 @@ impl Work {
 
     /// Changes the size of a command's terminal.
     pub(super) fn resize(&self, id: &str, size: Terminal) {
-        if let Some(job) = self.find(id).and_then(|command| running(self, &command)) {
+        if let Some(job) = self.orders.find(id).and_then(|command| running(self, &command)) {
             let _ = self.jobs.resize(job, size);
         }
     }

@@ -1,6 +1,5 @@
-//! The orders of this run of the program, each of which is carried out at most once.
+//! What is done here for an agent: orders, each of which is carried out at most once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use parking_lot::Mutex;
 use super::allowed::{Allowed, Rule};
 use super::asking::Asking;
 use super::order::{Ordered, Stage};
+use super::orders::Orders;
 use super::place::{Place, Wanted};
 use crate::chat::Verdict;
 use crate::output::{self, harmless};
@@ -29,24 +29,18 @@ pub(crate) struct Work {
     /// Whether what is typed into a command needs no question.
     pub(super) input: bool,
     pub(super) grace: Duration,
-    /// Every id that was ever heard: none is carried out twice.
-    orders: Mutex<HashMap<String, Arc<Ordered>>>,
+    pub(super) orders: Orders,
 }
 
 impl Work {
     pub(crate) fn new(place: Place, allowed: Allowed, asking: Asking, input: bool, grace: Duration) -> Arc<Self> {
         let (allowed, jobs) = (Mutex::new(allowed), Jobs::new(MOST, KEPT));
-        Arc::new(Self { place, allowed, asking, jobs, input, grace, orders: Mutex::default() })
-    }
-
-    /// The order with this id, if it was heard.
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Ordered>> {
-        self.orders.lock().get(id).cloned()
+        Arc::new(Self { place, allowed, asking, jobs, input, grace, orders: Orders::default() })
     }
 
     /// Begins an order, unless it was heard before.
     pub(super) fn begin(self: &Arc<Self>, id: &str, wanted: Wanted) -> Arc<Ordered> {
-        let (order, is_new) = self.hear(id);
+        let (order, is_new) = self.orders.hear(id);
         if is_new {
             let (work, ours) = (Arc::clone(self), Arc::clone(&order));
             tokio::spawn(async move { work.carry_out(&ours, wanted).await });
@@ -54,20 +48,9 @@ impl Work {
         order
     }
 
-    /// The order with this id, and whether it was not heard before.
-    pub(super) fn hear(&self, id: &str) -> (Arc<Ordered>, bool) {
-        let mut orders = self.orders.lock();
-        if let Some(known) = orders.get(id) {
-            return (Arc::clone(known), false);
-        }
-        let order = Arc::new(Ordered::default());
-        orders.insert(id.to_owned(), Arc::clone(&order));
-        (order, true)
-    }
-
     /// Nothing more is asked about an order.
     pub(super) fn forget(&self, id: &str) {
-        let Some(order) = self.find(id) else { return };
+        let Some(order) = self.orders.find(id) else { return };
         let stage = order.stage.borrow().clone();
         match stage {
             Stage::Job(job) if self.is_over(job) => drop(self.jobs.forget(job)),
@@ -75,7 +58,7 @@ impl Work {
             // It is not over.
             Stage::Job(_) | Stage::New | Stage::Asked | Stage::Forgotten => return,
         }
-        order.stage.send_replace(Stage::Forgotten);
+        self.orders.forget(id);
     }
 
     pub(super) fn is_over(&self, job: JobId) -> bool {
@@ -172,12 +155,7 @@ impl Work {
         let is_over = |(id, _, state): (JobId, String, JobState)| (state != JobState::Running).then_some(id);
         let over: Vec<JobId> = self.jobs.list().into_iter().filter_map(is_over).collect();
         let old = &over[..over.len().saturating_sub(REMEMBERED)];
-        for order in self.orders.lock().values() {
-            let gone = matches!(&*order.stage.borrow(), Stage::Job(job) if old.contains(job));
-            if gone {
-                order.stage.send_replace(Stage::Forgotten);
-            }
-        }
+        self.orders.forget_jobs(old);
         for job in old {
             let _ = self.jobs.forget(*job);
         }

@@ -25,7 +25,7 @@ pub(super) struct Teller {
 impl Teller {
     /// Tells it from a byte of the output on, to the end. What cannot be told is asked about over the next connection.
     pub(super) async fn run(self, from: u64) {
-        let Some(order) = self.work.find(&self.id) else {
+        let Some(order) = self.work.orders.find(&self.id) else {
             self.say(State::Unknown {}, from, from, String::new()).await;
             return;
         };
