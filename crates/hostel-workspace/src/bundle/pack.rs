@@ -58,26 +58,7 @@ impl Packer<'_> {
     }
 
     fn inside(&mut self, part: &Part<'_>, dir: &OwnedFd, path: &mut Vec<u8>, depth: usize) -> Result<()> {
-        if depth > DEEPEST {
-            return Err(refused(path, "directories are nested too deeply"));
-        }
-        let mut names = names(dir).map_err(|error| unreadable(path, error))?;
-        if part.is_repository(path.get(part.name.len() + 1..).unwrap_or_default()) {
-            // What names objects is taken before them, so that of a repository at work nothing is named that is not there.
-            names.sort_by_key(|name| name.as_bytes() == b"objects");
-        }
-        for name in names {
-            let length = path.len();
-            path.push(b'/');
-            path.extend_from_slice(name.as_bytes());
-            match self.one(part, dir, &name, path, depth) {
-                // What is gone meanwhile is not carried.
-                Ok(()) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            path.truncate(length);
-        }
-        Ok(())
+        each(part, dir, path, depth, |name, path| self.one(part, dir, name, path, depth))
     }
 
     fn one(&mut self, part: &Part<'_>, dir: &OwnedFd, name: &CString, path: &mut Vec<u8>, depth: usize) -> Result<()> {
@@ -170,8 +151,40 @@ fn header(kind: EntryType, size: u64) -> Header {
     header
 }
 
+/// Looks at everything in a directory, in order, with its path. What is gone meanwhile is passed over.
+///
+/// # Errors
+/// [`Error::Carried`] if directories are nested too deeply or this one cannot be read, and what looking has to say.
+pub(super) fn each(
+    part: &Part<'_>,
+    dir: &OwnedFd,
+    path: &mut Vec<u8>,
+    depth: usize,
+    mut look: impl FnMut(&CString, &mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    if depth > DEEPEST {
+        return Err(refused(path, "directories are nested too deeply"));
+    }
+    let mut names = names(dir).map_err(|error| unreadable(path, error))?;
+    if part.is_repository(path.get(part.name.len() + 1..).unwrap_or_default()) {
+        // What names objects is taken before them, so that of a repository at work nothing is named that is not there.
+        names.sort_by_key(|name| name.as_bytes() == b"objects");
+    }
+    for name in names {
+        let length = path.len();
+        path.push(b'/');
+        path.extend_from_slice(name.as_bytes());
+        match look(&name, path) {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        path.truncate(length);
+    }
+    Ok(())
+}
+
 /// The names in a directory, in order.
-pub(super) fn names(dir: impl AsFd) -> Result<Vec<CString>, Errno> {
+fn names(dir: impl AsFd) -> Result<Vec<CString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;

@@ -8,8 +8,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::pack::{DIRECTORY, names, unreadable};
-use super::{DEEPEST, Part, refused};
+use super::Part;
+use super::pack::{DIRECTORY, each, unreadable};
 use crate::{Error, Result};
 
 /// What was changed so short a time ago may be changed again without its time telling.
@@ -47,21 +47,8 @@ struct Look {
 
 impl Look {
     fn inside(&mut self, part: &Part<'_>, dir: &OwnedFd, path: &mut Vec<u8>, depth: usize) -> Result<()> {
-        if depth > DEEPEST {
-            return Err(refused(path, "directories are nested too deeply"));
-        }
-        for name in names(dir).map_err(|error| unreadable(path, error))? {
-            let length = path.len();
-            path.push(b'/');
-            path.extend_from_slice(name.as_bytes());
-            match self.one(part, dir, &name, path, depth) {
-                // What is gone meanwhile has changed the directory.
-                Ok(()) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            path.truncate(length);
-        }
-        Ok(())
+        // What is gone meanwhile has changed the directory.
+        each(part, dir, path, depth, |name, path| self.one(part, dir, name, path, depth))
     }
 
     fn one(&mut self, part: &Part<'_>, dir: &OwnedFd, name: &CString, path: &mut Vec<u8>, depth: usize) -> Result<()> {
