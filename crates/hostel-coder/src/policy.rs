@@ -214,8 +214,8 @@ pub(crate) fn remember(cx: &Cx<CoderAgent>, approval: &Approval) -> Result<bool>
     // What was not offered with the question is not remembered, though no rule may stand against it any more.
     let offered = approval.preview.as_ref().and_then(|preview| preview.always.clone());
     if let Some(rule) = always(cx, &approval.tool, &approval.input)?.filter(|_| offered.is_some()) {
-        Rows(cx).add(&rule, approval.answered_by.as_deref())?;
-        approval.pin.as_deref().map_or(Ok(()), |pin| pins::keep(cx, &rule.to_string(), pin))?;
+        let is_new = Rows(cx).add(&rule, approval.answered_by.as_deref())?;
+        approval.pin.as_deref().map_or(Ok(()), |pin| pins::keep(cx, &rule.to_string(), pin, is_new))?;
         errands::order_rules(cx)?;
         told::tell(cx, News::Policy);
     }

@@ -9,10 +9,14 @@ const EXISTS: &str = "select 1 from sqlite_master where type = 'table' and name 
 const TABLE: &str =
     "create table if not exists coder_rule_pins (rule text primary key, pin text not null) without rowid";
 
-/// Keeps how the tool of a rule is described.
-pub(super) fn keep(cx: &Cx<CoderAgent>, rule: &str, pin: &str) -> Result<()> {
+/// Keeps how the tool of a rule is described that an "always" has made, or makes again. A rule that is not new and has no pin was given by
+/// hand: it stays as it is.
+pub(super) fn keep(cx: &Cx<CoderAgent>, rule: &str, pin: &str, is_new: bool) -> Result<()> {
     cx.sql(TABLE, ())?;
-    cx.sql("insert or replace into coder_rule_pins (rule, pin) values (?, ?)", (rule, pin)).map(drop)
+    if is_new {
+        return cx.sql("insert or replace into coder_rule_pins (rule, pin) values (?, ?)", (rule, pin)).map(drop);
+    }
+    cx.sql("update coder_rule_pins set pin = ? where rule = ?", (pin, rule)).map(drop)
 }
 
 /// Whether a rule holds for a tool that is described so. One that was not made by an "always" holds however it is.

@@ -58,12 +58,13 @@ impl Rows<'_> {
         for gone in kept.iter().filter(|kept| !rules.contains(&kept.rule)) {
             self.remove(&gone.rule, who)?;
         }
-        rules.iter().try_for_each(|rule| self.add(rule, who))
+        rules.iter().try_for_each(|rule| self.add(rule, who).map(drop))
     }
 
-    pub(super) fn add(&self, rule: &Rule, who: Option<&str>) -> Result<()> {
+    /// Adds a rule, unless there is an equal one; whether it did.
+    pub(super) fn add(&self, rule: &Rule, who: Option<&str>) -> Result<bool> {
         if self.rules()?.iter().any(|kept| kept.rule == *rule) {
-            return Ok(());
+            return Ok(false);
         }
         self.0.sql(RULES, ())?;
         let action = serde_json::to_value(rule.action)?;
@@ -71,7 +72,8 @@ impl Rows<'_> {
         let pattern = rule.pattern.as_deref();
         let since = self.0.now().as_millisecond();
         self.0.sql(query, (rule.tool.as_str(), pattern, action.as_str().unwrap_or_default(), since, who))?;
-        self.changed("", "added", &rule.to_string(), who)
+        self.changed("", "added", &rule.to_string(), who)?;
+        Ok(true)
     }
 
     fn remove(&self, rule: &Rule, who: Option<&str>) -> Result<()> {

@@ -133,6 +133,27 @@ async fn threat_27_a_tool_that_its_server_describes_anew_is_asked_about_again_af
 }
 
 #[tokio::test]
+async fn an_always_leaves_an_equal_rule_as_it_was_given_by_hand() {
+    let mut scene = scene().await;
+    scene.say("/mcp here", true).await;
+    scene.say_always("where").await;
+    let mut rule = scene.page.call("getPolicy", json!([])).await["rules"][0].clone();
+    rule.as_object_mut().unwrap().retain(|name, _| ["tool", "pattern", "action"].contains(&&**name));
+    scene.page.call("setPolicy", json!([{"rules": []}])).await;
+    scene.ask("where").await;
+    scene.until_asked().await;
+    scene.page.call("setPolicy", json!([{"rules": [rule]}])).await;
+    scene.always().await;
+    scene.answering_now(true).await;
+    fs::write(scene.workspace().join("says"), "Tells where it is, and whom you know.").unwrap();
+    scene.restart().await;
+    let parts = scene.say("where", false).await;
+    assert!(results(&parts, "mcp__here__where")[0].starts_with("in /"), "{parts:#?}");
+    let rules = scene.page.call("getPolicy", json!([])).await["rules"].clone();
+    assert_eq!(rules.as_array().unwrap().len(), 1, "{rules:#}");
+}
+
+#[tokio::test]
 async fn no_rule_and_no_mode_starts_a_server_of_a_project() {
     let mut scene = scene().await;
     let rules = json!([{"tool": "*", "action": "allow"}]);

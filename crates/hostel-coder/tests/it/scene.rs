@@ -188,6 +188,7 @@ impl Scene {
     /// Says something, and that each tool it is asked about is allowed from then on.
     pub(crate) async fn say_always(&mut self, text: &str) -> Vec<Value> {
         self.ask(text).await;
+        self.said += 1;
         let mut asked = false;
         loop {
             let frame = self.frame().await;
@@ -198,11 +199,16 @@ impl Scene {
             if !std::mem::take(&mut asked) {
                 return self.parts().await;
             }
-            for approval in self.http("GET", "/approvals", "").await["approvals"].as_array().unwrap() {
-                let path = format!("/approvals/{}", approval["id"].as_str().unwrap());
-                self.http("POST", &path, r#"{"approve":true,"always":true}"#).await;
-            }
+            self.always().await;
             self.home.advance(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Says to everything that waits for a yes that it is allowed from then on.
+    pub(crate) async fn always(&self) {
+        for approval in self.http("GET", "/approvals", "").await["approvals"].as_array().unwrap() {
+            let path = format!("/approvals/{}", approval["id"].as_str().unwrap());
+            self.http("POST", &path, r#"{"approve":true,"always":true}"#).await;
         }
     }
 
