@@ -1,0 +1,96 @@
+//! What is beside a workspace: what is made to take its place, its snapshots from before it had a repository, and a repository that is put
+//! aside.
+
+use std::path::{Path, PathBuf};
+
+use hostel::Result;
+use hostel_workspace::Workspace;
+
+use super::{Workspaces, number, said};
+use crate::beside::beside;
+
+/// How the names of directories end that are made beside a workspace.
+const BESIDE: &str = "new";
+
+impl Workspaces {
+    /// A new and empty directory on the same file system as `workspace`, that nothing else knows of. What a crash has left of
+    /// earlier ones goes.
+    pub(crate) async fn beside(&self, workspace: &Workspace) -> Result<Workspace> {
+        let (path, limits) = (workspace.path().to_owned(), self.limits.clone());
+        beside(move || {
+            remove_beside(&path);
+            let new = path.with_extension(format!("{:x}.{BESIDE}", number()));
+            Workspace::create(new, limits).map_err(said)
+        })
+        .await
+    }
+
+    /// Puts what was made beside it in the place of an empty workspace, in one step.
+    pub(crate) async fn put(&self, made: Workspace, workspace: Workspace) -> Result<()> {
+        beside(move || {
+            std::fs::rename(made.path(), workspace.path())?;
+            // What was taken of it before it had a repository.
+            let (side, new) = (Self::side(made.path()), Self::side(workspace.path()));
+            if side.is_dir() && !new.exists() {
+                std::fs::rename(side, new)?;
+            }
+            let around = workspace.path().parent().map(std::fs::File::open);
+            Ok(around.map_or(Ok(()), |dir| dir?.sync_all())?)
+        })
+        .await
+    }
+
+    /// Throws away what was made beside a workspace.
+    pub(crate) async fn discard(&self, made: Workspace) -> Result<()> {
+        beside(move || Ok(std::fs::remove_dir_all(made.path())?)).await
+    }
+
+    /// Where the snapshots of a workspace without a repository are.
+    pub(crate) fn side(workspace: &Path) -> PathBuf {
+        let mut name = workspace.as_os_str().to_owned();
+        name.push(".side");
+        name.into()
+    }
+
+    /// Where the repository of a workspace is while the files are those of a time without one.
+    pub(super) fn git_aside(workspace: &Path) -> PathBuf {
+        let mut name = workspace.as_os_str().to_owned();
+        name.push(".git");
+        name.into()
+    }
+
+    /// Takes the repository out of the workspace, if there is one. Blocks.
+    pub(crate) fn put_git_aside(workspace: &Workspace) -> Result<()> {
+        let (own, aside) = (workspace.path().join(".git"), Self::git_aside(workspace.path()));
+        if own.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        if aside.exists() {
+            std::fs::remove_dir_all(&aside)?;
+        }
+        Ok(std::fs::rename(own, aside)?)
+    }
+
+    /// Puts it back there. Blocks.
+    pub(crate) fn bring_git_back(workspace: &Workspace) -> Result<()> {
+        let (own, aside) = (workspace.path().join(".git"), Self::git_aside(workspace.path()));
+        if own.symlink_metadata().is_ok() || !aside.exists() {
+            return Ok(());
+        }
+        Ok(std::fs::rename(aside, own)?)
+    }
+}
+
+/// Removes what a crash has left beside the workspace `path`.
+fn remove_beside(path: &Path) {
+    let (Some(around), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return };
+    for entry in std::fs::read_dir(around).into_iter().flatten().flatten() {
+        let is_left = |other: &str| {
+            other.starts_with(&format!("{name}.")) && (other.ends_with(BESIDE) || other.ends_with("new.side"))
+        };
+        if entry.file_name().to_str().is_some_and(is_left) {
+            // One that a git program is still writing to goes with the next.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
