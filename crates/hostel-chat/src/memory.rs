@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     /// Who got the transcript because its answer was stopped, and has not asked for anything since. What it said before it had that
     /// is not in it, and comes back to it.
     pub(crate) stopped: BTreeSet<ConnectionKey>,
+    /// Who came back to an answer of its own that had ended meanwhile, and has not asked yet what there is to resume.
+    pub(crate) back: BTreeSet<ConnectionKey>,
     /// How a turn is being run whose message has to be read again.
     pub(crate) run: Option<Run>,
 }

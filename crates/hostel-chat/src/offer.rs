@@ -1,22 +1,26 @@
-//! Calls of tools that run in a page, offered again to pages of the AI SDK 5.
+//! Calls of tools that run in a page, offered again to pages that may have lost what they said of them.
 //!
-//! Such a page runs a tool and says its result once, whether or not that arrives: lost with the socket, it is said by nobody, while the
-//! page shows it. What is not among its messages it forgets to have run. So a page that comes back is shown the conversation without the
-//! calls that still wait, and then with them.
+//! A page runs a tool and says its result once, whether or not that arrives: lost with the socket or with the process, it is said by
+//! nobody, while the page shows it. What is not among its messages it forgets to have run. So a page that comes back is shown the
+//! conversation without the calls that still wait, and then with them. A result that has arrived is asked for by nobody.
 
 use hostel::{
     Result,
+    connection::ConnectionRecord,
     host::Host,
-    protocol::chat::{ToolState, UiMessage},
+    protocol::chat::{ToolState, UiMessage, message_updated},
 };
 use serde_json::Value;
 
 use crate::{
     out::Audience,
-    store::turns::{self, State},
+    store::turns::{self, State, Turn},
 };
 
-/// Has pages that may have lost what they said forget that they said it. The transcript is to follow.
+/// Pages that are remembered to have been shown the calls of an answer.
+const MOST_PAGES: usize = 64;
+
+/// Has pages of the AI SDK 5 that may have lost what they said forget that they said it. The transcript is to follow.
 pub(crate) fn again(host: &dyn Host, to: &Audience, texts: &[String]) -> Result<()> {
     if to.strict.is_empty() {
         return Ok(());
@@ -29,16 +33,54 @@ pub(crate) fn again(host: &dyn Host, to: &Audience, texts: &[String]) -> Result<
 
 /// The transcript without the calls at its end that wait for a page, if there are any and the answer that made them is over.
 pub(crate) fn without_calls(host: &dyn Host, texts: &[String]) -> Result<Option<Vec<String>>> {
-    let Some((last, before)) = texts.split_last() else { return Ok(None) };
-    let Ok(mut last) = UiMessage::parse(last) else { return Ok(None) };
-    let said = last.parts.len();
-    last.parts.retain(|part| !waits(part));
-    if last.parts.len() == said {
-        return Ok(None);
+    let Some((_, before)) = texts.split_last() else { return Ok(None) };
+    let waiting = waiting(host, texts)?;
+    Ok(waiting.map(|(last, _)| before.iter().cloned().chain([last.to_json()]).collect()))
+}
+
+/// What a page of today is told as it comes back, for it to forget the calls it has run. The transcript is to follow.
+///
+/// One that has not been here since the calls were made has run none: it is loaded now, and would run them twice. It is remembered.
+pub(crate) fn forget(host: &dyn Host, record: &ConnectionRecord, texts: &[String]) -> Result<Option<String>> {
+    let Some((last, turn)) = waiting(host, texts)? else { return Ok(None) };
+    if turn.ask.shown_to.iter().any(|page| **page == *record.id) {
+        return Ok(Some(message_updated(&last)));
     }
+    remember(host, turn, [&*record.id])?;
+    Ok(None)
+}
+
+/// An answer is over. Pages of today that came in the middle of it forget what they have run of its calls before they hear the end,
+/// since until then the newest of them run none; everybody who is here is remembered to have been shown them.
+pub(crate) fn ended(host: &dyn Host, turn: i64, message: &UiMessage, behind: &Audience) -> Result<()> {
+    let Some(last) = stripped(message.clone()) else { return Ok(()) };
+    behind.tolerant_alone().send(host, &message_updated(&last));
+    let Some(turn) = turns::get(host, turn)? else { return Ok(()) };
+    let here = host.connections();
+    remember(host, turn, here.iter().map(|record| &*record.id))
+}
+
+fn remember<'a>(host: &dyn Host, mut turn: Turn, pages: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let shown_to = &mut turn.ask.shown_to;
+    shown_to.extend(pages.into_iter().map(str::to_owned));
+    shown_to.drain(..shown_to.len().saturating_sub(MOST_PAGES));
+    turns::set_ask(host, turn.n, &turn.ask)
+}
+
+/// The last message without the calls that wait for a page, and the turn that made them, if there are any and it is over.
+fn waiting(host: &dyn Host, texts: &[String]) -> Result<Option<(UiMessage, Turn)>> {
+    let last = texts.last().and_then(|last| UiMessage::parse(last).ok());
+    let Some(last) = last.and_then(stripped) else { return Ok(None) };
     let is_over = |state| matches!(state, State::Done | State::Suspended | State::Waiting);
     let turn = turns::of_message(host, &last.id)?.filter(|turn| is_over(turn.state));
-    Ok(turn.map(|_| before.iter().cloned().chain([last.to_json()]).collect()))
+    Ok(turn.map(|turn| (last, turn)))
+}
+
+/// A message without the calls that wait for a page, if it has any.
+fn stripped(mut message: UiMessage) -> Option<UiMessage> {
+    let said = message.parts.len();
+    message.parts.retain(|part| !waits(part));
+    (message.parts.len() < said).then_some(message)
 }
 
 /// Whether a call waits for its result. One that waits for somebody's yes does not.

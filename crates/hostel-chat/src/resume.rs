@@ -41,6 +41,14 @@ pub(crate) fn announced(host: &dyn Host, record: &ConnectionRecord) -> Result<Ve
     Ok(frames)
 }
 
+/// Remembers that a page which can ask came back to an answer of its own that had ended meanwhile.
+pub(crate) fn note_back(host: &dyn Host, record: &ConnectionRecord) {
+    let talk = Talk::of(host);
+    let back = &mut talk.lock().back;
+    back.retain(|key| host.is_connected(*key));
+    back.insert(record.key);
+}
+
 /// A turn that was accepted and waits.
 fn waiting(host: &dyn Host, inner: &mut Inner, record: &ConnectionRecord) -> Result<Option<String>> {
     let turn = turns::open(host)?.into_iter().find(|turn| !turn.ask.by_itself);
@@ -94,10 +102,21 @@ fn answer(host: &dyn Host, inner: &mut Inner, record: &ConnectionRecord, probe: 
     if let Some(turn) = turns::last_asked(host)?.filter(|turn| turn.state == State::Failed && !turn.seen) {
         return Ok(Answer::Frame(stream_resuming(&turn.id, probe)));
     }
+    if let Some(turn) = missed(host, inner, record)? {
+        return Ok(Answer::Frame(stream_resuming(&turn.id, probe)));
+    }
     match open.iter().find(|turn| !turn.ask.by_itself) {
         Some(turn) => Ok(pending(inner, record, turn, probe)),
         None => Ok(Answer::None("idle")),
     }
+}
+
+/// The answer of a page that has missed its end: some keep the beginning they have against every transcript until they hear one.
+fn missed(host: &dyn Host, inner: &mut Inner, record: &ConnectionRecord) -> Result<Option<Turn>> {
+    if !inner.back.remove(&record.key) {
+        return Ok(None);
+    }
+    Ok(turns::last_asked(host)?.filter(|turn| !turn.state.is_open()))
 }
 
 fn pending(inner: &mut Inner, record: &ConnectionRecord, turn: &Turn, probe: Option<&str>) -> Answer {

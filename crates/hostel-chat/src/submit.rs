@@ -169,6 +169,8 @@ fn accept(
     if let Some(key) = from.key() {
         inner.requesters.insert(n, key);
     }
+    // What it asks next is its own from the beginning.
+    from.key().map(|key| inner.back.remove(&key));
     let knows = from.key().filter(|key| !inner.stopped.remove(key));
     Audience::others(host, knows).send_transcript(host, || live::shown(host, inner))?;
     match policy.quiet() {
@@ -191,6 +193,7 @@ fn ask_of(request: &ChatRequest, from: From<'_>) -> Ask {
         dialect: request.dialect.as_str().to_owned(),
         page: from.connection.map(|record| record.id.to_string()),
         who: from.who.map(Into::into),
+        shown_to: Vec::new(),
         fingerprint: from.fingerprint.map(str::to_owned),
     }
 }

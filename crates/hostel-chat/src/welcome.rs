@@ -27,14 +27,25 @@ pub(crate) fn greet(host: &dyn Host, record: &ConnectionRecord) -> Result<Vec<St
     if let Some(turn) = &last {
         out::presume(record, turn.ask.dialect());
     }
-    let mut frames = resume::announced(host, record)?;
+    let texts = transcript::texts(host)?;
+    let is_pushed = !texts.is_empty() && !out::is_too_long(&texts);
+    let mut frames = Vec::new();
+    if is_pushed && out::dialect(record) == Dialect::Tolerant {
+        // Before all else: the newest pages show what comes at once as one.
+        frames.extend(offer::forget(host, record, &texts)?);
+    }
+    frames.extend(resume::announced(host, record)?);
     if let Some(turn) = last.filter(|turn| !turn.state.is_open() && turn.ask.page.as_deref() == Some(&record.id)) {
+        if out::dialect(record) == Dialect::Tolerant {
+            resume::note_back(host, record);
+            // It may have watched what went on with its answer by itself, and asks only for its own.
+            frames.extend(watched(host, Some(&turn))?);
+        }
         frames.extend(ended(record, &turn));
     } else if out::dialect(record) == Dialect::Tolerant {
-        frames.extend(watched(host)?);
+        frames.extend(watched(host, None)?);
     }
-    let texts = transcript::texts(host)?;
-    if !texts.is_empty() && !out::is_too_long(&texts) {
+    if is_pushed {
         out::note_greeted(record);
         if out::dialect(record) == Dialect::Strict {
             frames.extend(offer::without_calls(host, &texts)?.map(|texts| transcript_for(record, &texts)));
@@ -46,9 +57,10 @@ pub(crate) fn greet(host: &dyn Host, record: &ConnectionRecord) -> Result<Vec<St
 
 /// The end of the last turn, for a page that watched it when it was cut off: some keep the beginning they have against every
 /// transcript until they hear an end. Pages that did not watch it pass this over.
-fn watched(host: &dyn Host) -> Result<Option<String>> {
+fn watched(host: &dyn Host, but: Option<&Turn>) -> Result<Option<String>> {
+    let last = turns::last(host)?.filter(|turn| but.is_none_or(|but| but.n != turn.n));
     // Of one that failed, those who ask hear the reason.
-    let over = turns::last(host)?.filter(|turn| !turn.state.is_open() && (turn.state != State::Failed || turn.seen));
+    let over = last.filter(|turn| !turn.state.is_open() && (turn.state != State::Failed || turn.seen));
     Ok(over.map(|turn| resume::end_of(&turn).to_json()))
 }
 

@@ -4,7 +4,7 @@ use hostel::{
     Result,
     connection::ConnectionKey,
     host::Host,
-    protocol::chat::{Outcome, ResponseFrame, resume_none},
+    protocol::chat::{Dialect, Outcome, ResponseFrame, resume_none},
 };
 
 use super::{begin_next, load::ensure, say::recovered};
@@ -64,14 +64,20 @@ pub(crate) fn close(host: &dyn Host, talk: &Talk, inner: &mut Inner, end: &End) 
     talk.grew(log::add(host, live.n, Kind::End, 1, body)?);
     turns::end(host, live.n, state, error.as_deref(), state != State::Failed || !everybody.is_empty())?;
     let stopped = stopped(host, inner, end, requester.or(live.owner).filter(|_| kept));
-    let knows = requester.filter(|key| kept && !live.continuation && !was_greeted(host, *key) && stopped.is_none());
-    let those = |behind: bool| {
-        let goes_behind = |key| live.resumed.contains(&key) || stopped == Some(key);
-        Audience::of(host, |key| kept && Some(key) != knows && goes_behind(key) == behind)
-    };
+    let greeted = requester.filter(|key| kept && !live.continuation && was_greeted(host, *key));
+    let knows = requester.filter(|_| kept && !live.continuation && greeted.is_none() && stopped.is_none());
+    let goes_behind = |key| live.resumed.contains(&key) || stopped == Some(key);
+    let late = greeted.filter(|key| is_of_today(host, *key) && !goes_behind(*key));
+    let gets = |key| kept && Some(key) != knows && Some(key) != late;
+    let those = |behind: bool| Audience::of(host, |key| gets(key) && goes_behind(key) == behind);
     those(false).send_transcript(host, || transcript::texts(host))?;
+    let behind = those(true);
+    if matches!(state, State::Done | State::Suspended) {
+        offer::ended(host, live.n, live.fold.message(), &behind)?;
+    }
     tell_end(host, &live, end, state, error.as_deref(), &everybody);
-    tell_behind(host, &those(true))?;
+    tell_behind(host, &behind)?;
+    Audience::of(host, |key| late == Some(key)).send_transcript(host, || transcript::texts(host))?;
     tell_pending(host, inner);
     if live.continuation {
         inner.owner = None;
@@ -82,6 +88,13 @@ pub(crate) fn close(host: &dyn Host, talk: &Talk, inner: &mut Inner, end: &End) 
 /// Whether a client got the transcript in the middle of things: then it gets it at the end as well.
 fn was_greeted(host: &dyn Host, key: ConnectionKey) -> bool {
     host.connections().iter().find(|record| record.key == key).is_some_and(|record| out::take_greeted(record))
+}
+
+/// Whether a client is of today. When such a page asked while a transcript without its question was on its way, it puts the answer
+/// above the question as it hears the end: it gets the transcript behind that.
+fn is_of_today(host: &dyn Host, key: ConnectionKey) -> bool {
+    let mut all = host.connections().into_iter();
+    all.find(|record| record.key == key).is_some_and(|record| out::dialect(&record) == Dialect::Tolerant)
 }
 
 /// Whose answer was stopped: the page shows nothing of what is said between its stop and the end, and gets the transcript behind

@@ -68,6 +68,11 @@ async fn watch(home: &mut TestHome, gate: &Gate, sizes: &[usize], cut: usize, di
                 view.is_over = true;
             }
             Some("cf_agent_chat_messages") => transcript = Some(frame["messages"][1].clone()),
+            // It was over before, and is shown behind the end.
+            _ if frame["done"] == true && frame["replay"] == true => {
+                transcript = Some(next(&mut page).await["messages"][1].clone());
+                view.is_over = true;
+            }
             _ => view.take(&frame),
         }
     }

@@ -1,6 +1,6 @@
 //! Clients of other times, side by side with those of today.
 
-use hostel_testing::Peer;
+use hostel_testing::{Peer, TestHome};
 use serde_json::{Value, json};
 
 use super::support::{Gate, ask, home, next, probe, until_end, user};
@@ -90,6 +90,50 @@ async fn a_call_is_offered_again_to_a_page_of_the_second_generation_that_comes_b
     page.until_frame("cf_agent_message_updated").await;
     let mut page = home.connect("talker/x?_pk=page").await;
     assert_eq!(shown(&mut page).await, [json!("end"), json!(["output-available"])]);
+}
+
+/// What a page of today is told of the message with the call as it comes to `at`: the frame, and the states of the calls in it.
+async fn told(home: &TestHome, at: &str) -> Vec<(String, Value)> {
+    let mut page = home.connect(at).await;
+    let mut told = Vec::new();
+    loop {
+        let frame: Value = serde_json::from_str(&page.until(|_| true).await).unwrap();
+        let kind = frame["type"].as_str().unwrap_or_default();
+        let message = if frame["message"].is_null() { &frame["messages"][1] } else { &frame["message"] };
+        let calls = message["parts"].as_array().into_iter().flatten().filter(|part| !part["toolCallId"].is_null());
+        match kind {
+            "cf_agent_message_updated" | "cf_agent_chat_messages" => {
+                told.push((kind.to_owned(), calls.map(|call| call["state"].clone()).collect()));
+            }
+            // The first that is not of the chat: what comes before anything else has come.
+            "cf_agent_identity" => return told,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_offered_again_to_a_page_of_today_that_has_seen_it() {
+    let mut home = home(&Gate::closed()).await;
+    let (mut page, mut other) = (home.connect("talker/x?_pk=page").await, home.connect("talker/x?_pk=other").await);
+    page.send(ask("r1", &[user("u1", "tool")])).await;
+    until_end(&mut page, "r1").await;
+    until_end(&mut other, "r1").await;
+    // Both have run the tool and said so, which nobody heard.
+    home.crash().await;
+    let shown = |state: &[&str]| ("cf_agent_chat_messages".to_owned(), json!(state));
+    let again = || vec![("cf_agent_message_updated".to_owned(), json!([])), shown(&["input-available"])];
+    assert_eq!(told(&home, "talker/x?_pk=page").await, again());
+    assert_eq!(told(&home, "talker/x?_pk=other").await, again());
+    // One that is loaded now has run nothing yet: what it is to forget it would do twice.
+    assert_eq!(told(&home, "talker/x?_pk=new").await, [shown(&["input-available"])]);
+    assert_eq!(told(&home, "talker/x?_pk=new").await, again());
+    let mut page = home.connect("talker/x?_pk=page").await;
+    let result = json!({"type": "cf_agent_tool_result", "toolCallId": "tc1", "toolName": "getLocation", "output": 1});
+    page.send(result.to_string()).await;
+    page.until(|text| text.contains("message_updated") && text.contains("output-available")).await;
+    // What has arrived is not asked for again.
+    assert_eq!(told(&home, "talker/x?_pk=other").await, [shown(&["output-available"])]);
 }
 
 #[tokio::test]

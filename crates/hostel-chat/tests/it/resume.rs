@@ -119,6 +119,94 @@ async fn stopping_keeps_what_was_said_and_tells_everybody() {
     assert_eq!(until_end(&mut a, "c2").await.last().unwrap()["outcome"], json!(null));
 }
 
+#[tokio::test]
+async fn a_page_that_missed_the_end_of_its_answer_hears_it_when_it_asks_and_once() {
+    let gate = Gate::closed();
+    let mut home = home(&gate).await;
+    for dies in [false, true] {
+        let name = format!("talker/{dies}");
+        let at = format!("{name}?_pk=page");
+        let mut page = home.connect(&at).await;
+        page.send(ask("r1", &[user("u1", "hold one")])).await;
+        gate.open(1);
+        page.until(|text| text.contains("hold ")).await;
+        let mut other = home.connect(&format!("{name}?_pk=other")).await;
+        if dies {
+            home.crash().await;
+            other = home.connect(&format!("{name}?_pk=other")).await;
+        } else {
+            page.leave().await;
+        }
+        gate.open(5);
+        until_end(&mut other, "r1").await;
+        let mut page = home.connect(&at).await;
+        page.send(probe("p")).await;
+        let resuming = json!({"type": "cf_agent_stream_resuming", "id": "r1", "probeId": "p"});
+        assert_eq!(next(&mut page).await, resuming, "some keep their own beginning until they hear an end");
+        page.send(ack("r1")).await;
+        assert_eq!(next(&mut page).await["done"], true);
+        assert_eq!(next(&mut page).await["messages"], json!(stored(&home, &name).await));
+        // Nobody else, and nobody twice.
+        other.send(probe("p")).await;
+        assert_eq!(until_none(&mut other).await["reason"], "idle");
+        page.send(probe("p")).await;
+        assert_eq!(until_none(&mut page).await["reason"], "idle");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_came_back_hears_the_end_of_what_went_on_by_itself_meanwhile() {
+    let home = home(&Gate::closed()).await;
+    let mut page = home.connect("talker/x?_pk=page").await;
+    page.send(ask("r1", &[user("u1", "tool")])).await;
+    until_end(&mut page, "r1").await;
+    page.leave().await;
+    let mut other = home.connect("talker/x?_pk=other").await;
+    let result = json!({"type": "cf_agent_tool_result", "toolCallId": "tc1", "toolName": "getLocation", "output": 1, "autoContinue": true});
+    other.send(result.to_string()).await;
+    other.until_frame("cf_agent_message_updated").await;
+    home.advance(std::time::Duration::from_millis(50)).await;
+    other.until(|text| text.contains("\"done\":true") && text.contains("\"continuation\":true")).await;
+    let mut page = home.connect("talker/x?_pk=page").await;
+    let end = next(&mut page).await;
+    assert_eq!((&end["done"], &end["replay"]), (&json!(true), &json!(true)));
+    assert_ne!(end["id"], "r1");
+    page.send(probe("p")).await;
+    assert_eq!(next(&mut page).await["id"], "r1");
+}
+
+#[tokio::test]
+async fn a_page_that_came_back_gets_the_transcript_behind_the_end_of_what_it_asks_next() {
+    let home = home(&Gate::closed()).await;
+    let mut page = home.connect("talker/x?_pk=page").await;
+    page.send(ask("r1", &[user("u1", "hi")])).await;
+    until_end(&mut page, "r1").await;
+    page.leave().await;
+    let mut page = home.connect("talker/x?_pk=page").await;
+    for (id, is_shown) in [("r2", true), ("r3", false)] {
+        page.send(ask(id, &[user(id, "hi")])).await;
+        let frames = until_end(&mut page, id).await;
+        assert!(!types(&frames).contains(&"cf_agent_chat_messages"), "{frames:?}");
+        page.send(probe("p")).await;
+        let kind = next(&mut page).await["type"].clone();
+        assert_eq!(kind == "cf_agent_chat_messages", is_shown, "{kind}");
+        if is_shown {
+            until_none(&mut page).await;
+        }
+    }
+}
+
+/// The answer that there is nothing to resume.
+async fn until_none(page: &mut Peer) -> serde_json::Value {
+    loop {
+        let frame = next(page).await;
+        assert_ne!(frame["type"], "cf_agent_stream_resuming");
+        if frame["type"] == "cf_agent_stream_resume_none" {
+            return frame;
+        }
+    }
+}
+
 /// A page that stops an answer of its own, which has said two words.
 async fn stopped(home: &TestHome, gate: &Gate) -> Peer {
     let mut page = home.connect("talker/x").await;
