@@ -1,7 +1,7 @@
 // The real useAgentChat of several generations in a real Chromium, two tabs at once:
 //   node chat.mjs --serve "PATH/hostel-conformance --listen 127.0.0.1:{port} --data {data}"
 //     [--provider "PATH/hostel-fake-provider" --agent HelperAgent] (a model answers; {models} in --serve is its address)
-//     [--part story,cuts,kills,agents] [--versions 0.32.0,...] [--every N] (each N-th frame boundary only) [--from K]
+//     [--part story,cuts,kills,agents] [--versions 0.32.0,...] [--every N] (each N-th frame boundary only) [--from K] [--to L]
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
     part: { type: "string", default: "story,cuts,kills,agents" },
     every: { type: "string", default: "1" },
     from: { type: "string", default: "1" },
+    to: { type: "string", default: "Infinity" },
     agent: { type: "string", default: "ChatAgent" },
     provider: { type: "string" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
@@ -66,7 +67,7 @@ after(async () => {
 });
 
 const parts = flags.part.split(",");
-const choice = { every: Number(flags.every), from: Number(flags.from), agent: flags.agent };
+const choice = { every: Number(flags.every), from: Number(flags.from), to: Number(flags.to), agent: flags.agent };
 for (const version of versions) {
   if (parts.includes("story")) describe(`useAgentChat ${version}`, () => story(world, version));
   if (parts.includes("agents")) describe(`useAgentToolEvents ${version}`, () => agents(world, version));

@@ -8,13 +8,13 @@ import { pageServer } from "../page-server.mjs";
 import { cutter } from "./cutter.mjs";
 import { abilities, freshTabs } from "./story.mjs";
 import { kebab } from "../versions.mjs";
-import { isIdle, openTab, texts, tools } from "./tab.mjs";
+import { openTab, texts, tools } from "./tab.mjs";
 
 const SAID = ["tool", "approval", "slow one two three"];
 const CALLS = { ChatAgent: ["getLocation", "danger"], HelperAgent: ["clock", "getLocation", "danger"] };
 // What a frame lost on its way costs: the person sees that nothing happens, and does it again.
 const PATIENCE = 1500;
-// Whoever wants an answer anew has all of it done again: that is for the last, and said in the report.
+// Whoever wants an answer anew has all of it done again: that is for the last, shows what comes of it, and fails.
 const LONG_PATIENCE = 10_000;
 // What a call says that was under way when the server was killed.
 const UNCERTAIN = "so it may or may not have happened";
@@ -30,7 +30,19 @@ const STUCK = [
   },
 ];
 
-export function boundaries(world, version, how, { every, from, agent }) {
+// What the packages of an age show as an error although nothing is wrong, by the version of the page. Nobody else may be in `error`, and
+// this one only while everything is shown, and if it was sent exactly what it cannot read.
+const READS_WRONG = [
+  {
+    version: "0.21.0",
+    tool: "danger",
+    says: (call) => `No tool invocation found for tool call ID "${call}".`,
+    after: (call) => [{ type: "start" }, { type: "tool-output-available", toolCallId: call }],
+    why: "`ai` 6 begins a stream it goes on with by an empty message, unless a call was cut off while it was written, and then misses the call that the first chunk has the result of; `ai` 7 takes the message that waits",
+  },
+];
+
+export function boundaries(world, version, how, { every, from, to, agent }) {
   if (!abilities(version).resume) return;
   let context;
   let proxy;
@@ -56,12 +68,12 @@ export function boundaries(world, version, how, { every, from, agent }) {
   });
 
   test(`${version}: ${how} at ${every === 1 ? "every" : `each ${every}th`} boundary`, async (t) => {
-    for (let at = from; at <= count; at += every) {
+    for (let at = from; at <= Math.min(count, to); at += every) {
       await t.test(`${how} after message ${at} of ${count}`, async (t) => {
         if (how === "kill") restartAt(world, proxy);
-        const { stuck, anew } = await conversation(world, version, context, proxy, at, agent, how);
+        const { stuck } = await conversation(world, version, context, proxy, at, agent, how);
         const cut = proxy.last && `${proxy.last.direction} ${proxy.last.type}`;
-        t.diagnostic(`after ${cut}${stuck ? ": busy until stop was pressed" : ""}${anew ? ": asked anew" : ""}`);
+        t.diagnostic(`after ${cut}${stuck ? ": busy until stop was pressed" : ""}`);
       });
     }
   });
@@ -85,10 +97,11 @@ async function conversation(world, version, context, proxy, at, agent, how) {
     for (const [turn, text] of SAID.entries()) await said(scene, text, turn);
     const { passed } = proxy;
     await agreed(world, context, [one, two], agent);
+    assert.equal(scene.anew, 0, "somebody had to ask for an answer anew");
     if (agent === "HelperAgent") await ranOnce(world, one);
     const known = scene.known();
     if (known && scene.lost && !scene.stuck) throw new Error(`${version} was not stuck after "${known.after}": take it out of STUCK`);
-    return { passed, stuck: scene.stuck, anew: scene.anew };
+    return { passed, stuck: scene.stuck };
   } finally {
     proxy.onCut = null;
     await proxy.restarted;
@@ -114,7 +127,7 @@ async function said(scene, text, turn) {
     const views = await Promise.all([one.view(), two.view()]);
     const now = JSON.stringify(views);
     if (now !== before) [before, changed] = [now, Date.now()];
-    if (views.every((view) => isThrough(view, turn))) return;
+    if (views.every((view, at) => isThrough(view, turn) && isWell([one, two][at], view))) return;
     const rest = Date.now() - changed;
     if ((tried === 0 || rest > PATIENCE) && views[0].open) {
       tried++;
@@ -137,9 +150,14 @@ async function nudge(scene, [view, other], text, turn, isLast) {
   const open = tools(view).find((call) => call.state !== "settled");
   const there = tools(other).find((call) => call.state !== "settled");
   const call = there ?? open;
+  // That one is the server's to answer.
+  if (call?.name === "clock") return false;
   if (call?.name === "danger") return one.act("approve", call.id, call.name, true);
   if (call) return one.act("answer", call.id, call.name, { city: "again" });
-  if (isLast && !view.busy && !other.busy) {
+  if (view.busy || other.busy) return false;
+  // What the server never got nobody can answer: it is said again, with what the page shows.
+  if ((await questions(scene)) <= turn) return one.act("again");
+  if (isLast) {
     scene.anew++;
     return one.act("again");
   }
@@ -158,7 +176,21 @@ function isThrough(view, turn) {
   const answers = texts(view, "assistant");
   const expected = ["continued", "continued", "You said: slow one two three"][turn];
   const calls = tools(view).filter((call) => call.name !== "danger");
-  return isIdle(view) && view.messages.length === 2 * (turn + 1) && answers.at(-1).includes(expected) && calls.every((call) => call.state === "settled");
+  return view.open && !view.busy && view.messages.length === 2 * (turn + 1) && answers.at(-1).includes(expected) && calls.every((call) => call.state === "settled");
+}
+
+// Whether a tab shows no error, or the one that its packages show for what it was sent.
+function isWell(tab, view) {
+  if (view.status !== "error") return true;
+  const known = READS_WRONG.find(({ version }) => version === tab.options.generation);
+  const call = known && tools(view).findLast(({ name, state, output }) => name === known.tool && state === "settled" && output === "done");
+  return Boolean(call) && view.error === known.says(call.id) && wasSent(tab, known.after(call.id));
+}
+
+// Whether a stream that a tab was to go on with began like this.
+function wasSent(tab, first) {
+  const begins = (chunks) => first.every((want, at) => Object.entries(want).every(([key, value]) => chunks[at]?.[key] === value));
+  return [...tab.continued.values()].some(begins);
 }
 
 async function agreed(world, context, tabs, agent) {

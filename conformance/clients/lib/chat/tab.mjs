@@ -8,6 +8,12 @@ export async function openTab(context, options) {
   const { page, generation, agent, name, label, manual = false } = options;
   const tab = await context.newPage();
   const log = [];
+  // What answers said that went on and that the tab has asked for, by the id of the stream.
+  const continued = new Map();
+  tab.on("websocket", (socket) => {
+    socket.on("framesent", ({ payload }) => noteAsked(continued, payload));
+    socket.on("framereceived", ({ payload }) => noteSaid(continued, payload));
+  });
   tab.on("console", (message) => log.push(message.text()));
   tab.on("pageerror", (error) => log.push(`page error: ${error.message}`));
   const query = new URLSearchParams({ v: generation, agent, name, tab: label });
@@ -19,6 +25,7 @@ export async function openTab(context, options) {
     label,
     options,
     log,
+    continued,
     act,
     view: () => act("view"),
     opens: () => tab.evaluate(() => window.opens),
@@ -28,6 +35,24 @@ export async function openTab(context, options) {
       await tab.waitForFunction(() => window.chat && window.opens, undefined, { timeout: 15_000 });
     },
   };
+}
+
+function noteAsked(continued, payload) {
+  const { type, id } = parsed(payload);
+  if (type === "cf_agent_stream_resume_ack") continued.set(id, []);
+}
+
+function noteSaid(continued, payload) {
+  const { type, id, continuation, body } = parsed(payload);
+  if (type === "cf_agent_use_chat_response" && continuation && body) continued.get(id)?.push(parsed(body));
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
 
 /** Waits until the view of a tab is as wanted; says what it was when it never is. */
