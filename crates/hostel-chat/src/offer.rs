@@ -41,9 +41,11 @@ pub(crate) fn without_calls(host: &dyn Host, texts: &[String]) -> Result<Option<
 /// What a page of today is told as it comes back, for it to forget the calls it has run. The transcript is to follow.
 ///
 /// One that has not been here since the calls were made has run none: it is loaded now, and would run them twice. It is remembered.
+/// Whoever asked has been here, and may have run a call before the answer was over.
 pub(crate) fn forget(host: &dyn Host, record: &ConnectionRecord, texts: &[String]) -> Result<Option<String>> {
     let Some((last, turn)) = waiting(host, texts)? else { return Ok(None) };
-    if turn.ask.shown_to.iter().any(|page| **page == *record.id) {
+    let asker = turns::last_asked(host)?.and_then(|turn| turn.ask.page);
+    if turn.ask.shown_to.iter().chain(&asker).any(|page| **page == *record.id) {
         return Ok(Some(message_updated(&last)));
     }
     remember(host, turn, [&*record.id])?;

@@ -137,6 +137,22 @@ async fn a_call_is_offered_again_to_a_page_of_today_that_has_seen_it() {
 }
 
 #[tokio::test]
+async fn a_call_is_offered_again_to_whoever_asked_and_was_away_at_the_end() {
+    let gate = Gate::closed();
+    let home = home(&gate).await;
+    let mut page = home.connect("talker/x?_pk=page").await;
+    page.send(ask("r1", &[user("u1", "later")])).await;
+    while page.call("begun", json!([])).await == 0 {}
+    page.leave().await;
+    let mut other = home.connect("talker/x?_pk=other").await;
+    gate.open(1);
+    until_end(&mut other, "r1").await;
+    // Some run a call as soon as they read it, in the middle of the answer.
+    let told = told(&home, "talker/x?_pk=page").await;
+    assert_eq!(told[0], ("cf_agent_message_updated".to_owned(), json!([])));
+}
+
+#[tokio::test]
 async fn a_question_is_not_offered_again() {
     let home = home(&Gate::closed()).await;
     let mut page = home.connect("talker/x?_pk=page").await;

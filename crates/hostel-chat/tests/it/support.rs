@@ -107,7 +107,10 @@ impl ChatAgent for Talker {
                 Chunk::text_delta("t1", "partial"),
                 Chunk::error("ERR:mid stream"),
             ]),
-            "tool" => {
+            "tool" | "later" => {
+                if text == "later" {
+                    pass(&cx).await?;
+                }
                 turn.suspend();
                 turn.emit_all([
                     Chunk::new("start"),
