@@ -141,7 +141,7 @@ async fn a_call_is_offered_again_to_whoever_asked_and_was_away_at_the_end() {
     let gate = Gate::closed();
     let home = home(&gate).await;
     let mut page = home.connect("talker/x?_pk=page").await;
-    page.send(ask("r1", &[user("u1", "later")])).await;
+    page.send(ask("r1", &[user("u1", "gated-tool")])).await;
     while page.call("begun", json!([])).await == 0 {}
     page.leave().await;
     let mut other = home.connect("talker/x?_pk=other").await;

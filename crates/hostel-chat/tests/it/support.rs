@@ -107,8 +107,8 @@ impl ChatAgent for Talker {
                 Chunk::text_delta("t1", "partial"),
                 Chunk::error("ERR:mid stream"),
             ]),
-            "tool" | "later" => {
-                if text == "later" {
+            "tool" | "gated-tool" => {
+                if text == "gated-tool" {
                     pass(&cx).await?;
                 }
                 turn.suspend();
