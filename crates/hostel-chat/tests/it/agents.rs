@@ -295,7 +295,10 @@ async fn stopping_the_answer_stops_the_agent_below_also_across_a_crash() {
     let mut page = home.connect("desk/x").await;
     let run = runs(&mut page).await.remove(0);
     assert_eq!(run["state"], "aborted");
-    while page.call("standing", json!([run["runId"]])).await != "cancelled" {}
+    // A stop that the crash broke off is ordered again after a pause.
+    while page.call("standing", json!([run["runId"]])).await != "cancelled" {
+        home.advance(std::time::Duration::from_secs(1)).await;
+    }
     gate.open(10);
     home.settle().await;
     let below = format!("desk/x/sub/digger/{}", run["runId"].as_str().unwrap().replace(':', "%3A"));
