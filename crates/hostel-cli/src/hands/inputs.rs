@@ -20,6 +20,10 @@ pub(super) struct Input {
     pub(super) end: bool,
 }
 
+/// How much may wait to be typed into a command, and of how much may be asked at once, in bytes.
+const MOST: usize = 64 << 10;
+const MOST_AT_ONCE: usize = 4 << 10;
+
 /// What waits to be typed into a command.
 #[derive(Debug, Default)]
 pub(super) struct Inputs(Mutex<Waiting>);
@@ -37,6 +41,12 @@ impl Inputs {
         self.0.lock().is_served
     }
 
+    /// Whether so much more may wait.
+    pub(super) fn has_room(&self, text: &str) -> bool {
+        let waiting: usize = self.0.lock().inputs.iter().map(|input| input.text.len()).sum();
+        waiting == 0 || waiting + text.len() <= MOST
+    }
+
     /// Lines it up. Whoever is answered `true` is to take out what waits until there is nothing.
     pub(super) fn push(&self, input: Input) -> bool {
         let mut waiting = self.0.lock();
@@ -44,11 +54,16 @@ impl Inputs {
         !mem::replace(&mut waiting.is_served, true)
     }
 
-    /// All that waits, up to the end of the input. With nothing, it is not served any more.
+    /// What waits, up to the end of the input, and no more than somebody can look at. With nothing, it is not served any more.
     pub(super) fn next(&self) -> Option<Batch> {
         let mut waiting = self.0.lock();
         let end = waiting.inputs.iter().position(|input| input.end).map(|end| end + 1);
-        let many = end.unwrap_or(waiting.inputs.len());
+        let sizes = waiting.inputs.iter().scan(0, |sum, input| {
+            *sum += input.text.len();
+            Some(*sum)
+        });
+        let fit = sizes.take_while(|sum| *sum <= MOST_AT_ONCE).count().max(1);
+        let many = end.unwrap_or(waiting.inputs.len()).min(fit);
         waiting.is_served = many > 0;
         waiting.is_served.then(|| Batch(waiting.inputs.drain(..many).collect()))
     }
@@ -133,6 +148,22 @@ mod tests {
         let last = inputs.next().unwrap();
         assert_eq!((&*last.text(), last.ends()), ("d", false));
         assert!(inputs.next().is_none() && !inputs.is_served() && inputs.push(input("e")));
+    }
+
+    #[test]
+    fn no_more_is_asked_about_at_once_than_somebody_can_look_at_and_no_more_waits_than_there_is_room_for() {
+        let inputs = Inputs::default();
+        let piece = "x".repeat(MOST_AT_ONCE / 2);
+        while inputs.has_room(&piece) {
+            inputs.push(input(&piece));
+        }
+        let mut batches = 0;
+        while let Some(batch) = inputs.next() {
+            assert_eq!(batch.text().len(), MOST_AT_ONCE);
+            batches += 1;
+        }
+        assert_eq!(batches * MOST_AT_ONCE, MOST);
+        assert!(inputs.has_room(&"x".repeat(MOST + 1)), "one alone is never too much");
     }
 
     #[tokio::test]

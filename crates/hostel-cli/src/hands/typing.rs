@@ -51,6 +51,9 @@ impl Work {
         match self.ruled(&command, &input.text) {
             Err(why) => self.end(&input.into(), Err(why)),
             Ok((job, true)) if !command.inputs.is_served() => self.end(&input.into(), Ok(job)),
+            Ok(_) if !command.inputs.has_room(&input.text) => {
+                self.end(&input.into(), Err("too much waits to be typed there already".to_owned()));
+            }
             Ok(_) => {
                 input.order.stage.send_replace(Stage::Asked);
                 if command.inputs.push(input) {

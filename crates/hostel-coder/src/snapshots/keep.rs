@@ -50,6 +50,8 @@ pub(crate) async fn put_back(workspaces: &Workspaces, workspace: &Workspace, tak
     let (place, is_own) = (workspace.clone(), taken.is_own);
     beside(move || if is_own { Workspaces::bring_git_back(&place) } else { Workspaces::put_git_aside(&place) }).await?;
     let repo = keeper(workspaces, workspace, taken).await?;
+    // A command that was stopped may have been in it.
+    repo.doubt();
     if !repo.has(&taken.tree).await.map_err(said)? {
         return Err(Error::msg("The files of that moment are not kept any more.")
             .with_fix("put back the conversation alone, with files: false"));

@@ -139,6 +139,9 @@ async fn tree(cx: &Call, repo: &Repo, agent: &str, branch: &str) -> Result<Repo>
         return Err(refused("There is no commit to begin at.", "commit with git_commit first"));
     }
     if let Some(left) = left(repo, branch).await? {
+        repo.clear_unfinished_worktree(&left, branch).await.map_err(said)?;
+    }
+    if let Some(left) = left(repo, branch).await? {
         return repo.move_worktree(&left, &path).await.map_err(said);
     }
     if repo.commit_id(branch).await.map_err(said)?.is_some() {

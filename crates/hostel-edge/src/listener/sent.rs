@@ -11,10 +11,15 @@ use http_body::{Body as _, Frame, SizeHint};
 
 use super::serve_http::{Activity, Running};
 
-/// Counts as a request under way whenever the client waits for more of it, however long that takes. While the client takes nothing it counts
-/// as nothing, so that nobody keeps a connection by not reading.
+/// How much is handed out at once, in bytes. The library asks for the next piece when the client has taken this one.
+const PIECE: usize = 32 << 10;
+
+/// Counts as a request under way whenever the client waits for more of it, however long that takes. While the client takes nothing of
+/// what there is it counts as nothing, so that nobody keeps a connection by not reading.
 pub(super) struct Sent {
     body: Body,
+    /// What of a frame is not handed out yet.
+    rest: Bytes,
     activity: Arc<Activity>,
     waited_for: Option<Running>,
 }
@@ -26,7 +31,11 @@ impl Sent {
             return answer;
         }
         let activity = Arc::clone(activity);
-        answer.map(|body| Body::new(Self { body, activity, waited_for: None }))
+        answer.map(|body| Body::new(Self { body, rest: Bytes::new(), activity, waited_for: None }))
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        Frame::data(self.rest.split_to(self.rest.len().min(PIECE)))
     }
 }
 
@@ -36,19 +45,32 @@ impl http_body::Body for Sent {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
-        // It is asked for only when the client has room for it.
         this.waited_for.get_or_insert_with(|| Running::begin(&this.activity));
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        while this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) if frame.is_data() => this.rest = frame.into_data().unwrap_or_default(),
+                other => {
+                    this.waited_for = None;
+                    return Poll::Ready(other);
+                }
+            }
+        }
         this.waited_for = None;
-        Poll::Ready(frame)
+        Poll::Ready(Some(Ok(this.piece())))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut size = SizeHint::new();
+        size.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            size.set_upper(upper + rest);
+        }
+        size
     }
 }
 
@@ -109,6 +131,26 @@ mod tests {
         }
         source.send("b".into()).unwrap();
         assert!(is_idle(&activity).await, "what there is, is not taken");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_in_one_piece_is_of_use_for_as_long_as_the_client_takes_of_it() {
+        let activity: Arc<Activity> = Arc::default();
+        let whole = Bytes::from(vec![7; 20 * PIECE + 1]);
+        let mut body = Sent::over(Response::new(Body::from(whole.clone())), &activity).into_body();
+        let mut taken = Vec::new();
+        let takes = async {
+            while let Some(piece) = body.frame().await {
+                taken.extend(piece.unwrap().into_data().unwrap());
+                assert_eq!(body.size_hint().exact(), Some((whole.len() - taken.len()) as u64));
+                sleep(PATIENCE * 9 / 10).await;
+            }
+        };
+        tokio::select! {
+            () = idle(PATIENCE, &activity) => panic!("it is of use"),
+            () = takes => {}
+        }
+        assert_eq!(taken, whole);
     }
 
     #[test]

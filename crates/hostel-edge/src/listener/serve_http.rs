@@ -44,8 +44,10 @@ pub(super) struct Activity {
 impl Activity {
     /// A number that changes whenever a request begins or ends, and whether all of them have ended.
     pub(super) fn seen(&self) -> (usize, bool) {
+        // In this order, an end in between is seen as work and never the other way round.
+        let ended = self.ended.load(Ordering::Acquire);
         let begun = self.begun.load(Ordering::Acquire);
-        (begun, begun == self.ended.load(Ordering::Acquire))
+        (begun, begun == ended)
     }
 
     /// It is not to be used any more: the answer under way is its last.

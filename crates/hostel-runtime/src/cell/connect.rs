@@ -81,7 +81,7 @@ impl Cell {
         let mut greeted = Ok(());
         let work = |awake: &mut Awake| Ok(self.join(peer, awake));
         self.turn(&Turn::own(Mode::Read), work, |greeting, deliveries| {
-            greeted = greeting.map(|greeting| deliveries.extend(greeting));
+            greeted = greeting.map(|greeting| deliveries.extend(greeting)).inspect_err(|_| self.forget(peer));
         });
         greeted
     }

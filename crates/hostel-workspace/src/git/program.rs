@@ -159,7 +159,7 @@ impl<'a> Command<'a> {
 
     async fn wait(&self) -> std::io::Result<Output> {
         let mut child = self.process().spawn()?;
-        let (_group, midway) = (Group(child.id()), Midway::new(self.git, self.repo));
+        let (_group, midway) = (Group(child.id()), Midway::new(self.git, self.repo.filter(|_| self.locks())));
         let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let (Some(stdin), Some(text)) = (&mut stdin, &self.input) {
@@ -171,9 +171,18 @@ impl<'a> Command<'a> {
         let keep = self.keep;
         let (status, (bytes, cut), (errors, _), ()) =
             tokio::join!(child.wait(), drain(stdout, keep), drain(stderr, 16 << 10), write);
-        midway.ended();
-        let code = status?.code().unwrap_or(-1);
+        let status = status?;
+        // One that a signal ended was cut off as well; a confining program says so by its code.
+        if status.code().is_some_and(|code| code <= 128) {
+            midway.ended();
+        }
+        let code = status.code().unwrap_or(-1);
         Ok(Output { code, bytes, errors: String::from_utf8_lossy(&errors).into_owned(), cut })
+    }
+
+    /// Whether it may lock something.
+    fn locks(&self) -> bool {
+        !self.env.iter().any(|(name, value)| (*name, &**value) == ("GIT_OPTIONAL_LOCKS", "0"))
     }
 
     fn process(&self) -> Process {

@@ -32,7 +32,7 @@ impl Repo {
     }
 
     /// Takes the work tree at `path` away, and its branch, if [`Repo::add_worktree`] was cut off while it made them: git says so in a
-    /// note that it removes last. One that was made whole stays.
+    /// note that it removes last. One that was made whole stays, and so does one on whose branch somebody has committed.
     ///
     /// # Errors
     /// [`Error::Git`].
@@ -45,10 +45,12 @@ impl Repo {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let args = ["remove", "--force", "--force", "--", &path.to_string_lossy()];
-        self.command("worktree").await?.args(args).run().await?;
-        // It was begun for this, so that nobody has put anything there.
-        self.command("branch").await?.args(["--quiet", "-D", "--", branch]).run().await.map(drop)
+        let path = path.to_string_lossy().into_owned();
+        if !self.is_part_of(branch, "HEAD").await? {
+            return self.command("worktree").await?.args(["unlock", "--", &path]).run().await.map(drop);
+        }
+        self.command("worktree").await?.args(["remove", "--force", "--force", "--", &path]).run().await?;
+        self.command("branch").await?.args(["--quiet", "-d", "--", branch]).run().await.map(drop)
     }
 
     fn is_unfinished(&self) -> bool {
