@@ -99,7 +99,7 @@ impl Conversation {
         let lost = self.asked.as_ref().filter(|asked| !asked.arrived(&transcript) && self.live.is_none());
         let mut send: Vec<String> = lost.map(|asked| asked.frame.clone()).into_iter().collect();
         send.push(self.ask_again());
-        self.messages = transcript;
+        self.take(transcript);
         Step { changes: vec![Change::Transcript], send }
     }
 
@@ -236,8 +236,18 @@ impl Conversation {
     }
 
     fn transcript(&mut self, messages: Vec<UiMessage>) -> Step {
-        self.messages = messages;
+        self.take(messages);
         Change::Transcript.into()
+    }
+
+    /// The transcript, and behind it what was said here and has crossed it on the way.
+    fn take(&mut self, transcript: Vec<UiMessage>) {
+        let lost = self.asked.as_ref().filter(|asked| !asked.arrived(&transcript));
+        let own =
+            lost.and_then(|asked| self.messages.iter().position(|known| Some(&known.id) == asked.message.as_ref()));
+        let own = own.map(|at| self.messages.swap_remove(at));
+        self.messages = transcript;
+        self.messages.extend(own);
     }
 
     fn put(&mut self, message: UiMessage) {

@@ -118,6 +118,21 @@ fn what_was_said_into_a_lost_connection_is_said_again() {
 }
 
 #[test]
+fn a_transcript_that_crosses_a_question_takes_it_from_nobody() {
+    let mut chat = Conversation::default();
+    let (request, _) = chat.submit("hi");
+    let before = json!({"type": "cf_agent_chat_messages", "messages": [{"id": "u0", "role": "user", "parts": [{"type": "text", "text": "before"}]}]});
+    chat.receive(&before.to_string());
+    assert_eq!(text(&chat), "before|hi");
+    for (seq, chunk) in (0..).zip(chunks(&["Hello"])) {
+        chat.receive(&piece(&request, seq, &chunk));
+    }
+    chat.receive(&before.to_string());
+    chat.receive(&done(&request));
+    assert_eq!(text(&chat), "before|hi|Hello");
+}
+
+#[test]
 fn a_turn_that_ended_while_away_is_over() {
     let mut chat = Conversation::default();
     let (request, _) = chat.submit("hi");
