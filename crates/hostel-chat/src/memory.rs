@@ -4,7 +4,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -62,6 +62,7 @@ pub(crate) struct Run {
     recovering: bool,
     excluded: BTreeSet<ConnectionKey>,
     resumed: BTreeSet<ConnectionKey>,
+    found: BTreeMap<ConnectionKey, Vec<String>>,
     cancel: CancellationToken,
 }
 
@@ -92,6 +93,8 @@ pub(crate) struct Live {
     pub(crate) excluded: BTreeSet<ConnectionKey>,
     /// Connections that came in the middle and were replayed what there was.
     pub(crate) resumed: BTreeSet<ConnectionKey>,
+    /// The calls that waited when a connection came: what its page said of them before that may be lost.
+    pub(crate) found: BTreeMap<ConnectionKey, Vec<String>>,
     pub(crate) who: Option<Identity>,
     pub(crate) cancel: CancellationToken,
 }
@@ -179,6 +182,7 @@ impl Run {
             recovering: live.recovering,
             excluded: live.excluded.clone(),
             resumed: live.resumed.clone(),
+            found: live.found.clone(),
             cancel: live.cancel.clone(),
         }
     }
@@ -189,13 +193,13 @@ impl Run {
 
     /// Goes on with what was read again. Who was told to ask for it, and cannot yet, waits again.
     pub(crate) fn go_on(self, live: &mut Live, pending: &mut BTreeSet<ConnectionKey>) {
-        let Self { attempt, owner, suspended, recovering, excluded, resumed, cancel, .. } = self;
+        let Self { attempt, owner, suspended, recovering, excluded, resumed, found, cancel, .. } = self;
         match live.streaming {
             true => live.excluded = excluded,
             false => pending.extend(excluded),
         }
         (live.attempt, live.owner, live.cancel) = (attempt, owner, cancel);
-        live.resumed = resumed;
+        (live.resumed, live.found) = (resumed, found);
         (live.suspended, live.recovering) = (suspended, recovering);
     }
 }

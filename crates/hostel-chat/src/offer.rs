@@ -6,15 +6,19 @@
 
 use hostel::{
     Result,
-    connection::ConnectionRecord,
+    connection::{ConnectionKey, ConnectionRecord},
     host::Host,
     protocol::chat::{ToolState, UiMessage, message_updated},
 };
 use serde_json::Value;
 
 use crate::{
-    out::Audience,
-    store::turns::{self, State, Turn},
+    memory::Live,
+    out::{self, Audience},
+    store::{
+        transcript,
+        turns::{self, State, Turn},
+    },
 };
 
 /// Pages that are remembered to have been shown the calls of an answer.
@@ -54,12 +58,26 @@ pub(crate) fn forget(host: &dyn Host, record: &ConnectionRecord, texts: &[String
 
 /// An answer is over. Pages of today that came in the middle of it forget what they have run of its calls before they hear the end,
 /// since until then the newest of them run none; everybody who is here is remembered to have been shown them.
-pub(crate) fn ended(host: &dyn Host, turn: i64, message: &UiMessage, behind: &Audience) -> Result<()> {
-    let Some(last) = stripped(message.clone()) else { return Ok(()) };
-    behind.tolerant_alone().send(host, &message_updated(&last));
-    let Some(turn) = turns::get(host, turn)? else { return Ok(()) };
+pub(crate) fn ended(host: &dyn Host, live: &Live, behind: &Audience) -> Result<()> {
+    let message = live.fold.message();
+    if calls(message).is_empty() {
+        return Ok(());
+    }
+    if !out::is_too_long(&transcript::texts(host)?) {
+        behind.tolerant.iter().for_each(|key| forget_found(host, live, *key));
+    }
+    let Some(turn) = turns::get(host, live.n)? else { return Ok(()) };
     let here = host.connections();
     remember(host, turn, here.iter().map(|record| &*record.id))
+}
+
+/// Has a page forget the calls that waited when it came. Of those that were made since, nothing it said is lost; some run them at once,
+/// and would run them twice.
+fn forget_found(host: &dyn Host, live: &Live, key: ConnectionKey) {
+    let Some(found) = live.found.get(&key) else { return };
+    if let Some(last) = stripped(live.fold.message().clone(), |call| found.iter().any(|id| *id == call)) {
+        Audience::of(host, |other| other == key).send(host, &message_updated(&last));
+    }
 }
 
 fn remember<'a>(host: &dyn Host, mut turn: Turn, pages: impl IntoIterator<Item = &'a str>) -> Result<()> {
@@ -69,19 +87,26 @@ fn remember<'a>(host: &dyn Host, mut turn: Turn, pages: impl IntoIterator<Item =
     turns::set_ask(host, turn.n, &turn.ask)
 }
 
-/// The last message without the calls that wait for a page, and the turn that made them, if there are any and it is over.
+/// The last message without the calls that wait for a page, and the turn that made them, if there are any and it is over. None of a
+/// transcript that is not pushed: what is taken away would not come back.
 fn waiting(host: &dyn Host, texts: &[String]) -> Result<Option<(UiMessage, Turn)>> {
-    let last = texts.last().and_then(|last| UiMessage::parse(last).ok());
-    let Some(last) = last.and_then(stripped) else { return Ok(None) };
+    let last = texts.last().filter(|_| !out::is_too_long(texts)).and_then(|last| UiMessage::parse(last).ok());
+    let Some(last) = last.and_then(|last| stripped(last, |_| true)) else { return Ok(None) };
     let is_over = |state| matches!(state, State::Done | State::Suspended | State::Waiting);
     let turn = turns::of_message(host, &last.id)?.filter(|turn| is_over(turn.state));
     Ok(turn.map(|turn| (last, turn)))
 }
 
-/// A message without the calls that wait for a page, if it has any.
-fn stripped(mut message: UiMessage) -> Option<UiMessage> {
+/// The calls of a message that wait for a page.
+pub(crate) fn calls(message: &UiMessage) -> Vec<String> {
+    let waiting = message.parts.iter().filter(|part| waits(part));
+    waiting.filter_map(|part| part["toolCallId"].as_str()).map(str::to_owned).collect()
+}
+
+/// A message without those calls that wait for a page, if it has any of them.
+fn stripped(mut message: UiMessage, which: impl Fn(&str) -> bool) -> Option<UiMessage> {
     let said = message.parts.len();
-    message.parts.retain(|part| !waits(part));
+    message.parts.retain(|part| !(waits(part) && which(part["toolCallId"].as_str().unwrap_or_default())));
     (message.parts.len() < said).then_some(message)
 }
 

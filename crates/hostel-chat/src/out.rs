@@ -123,11 +123,6 @@ impl Audience {
         Self { strict: Arc::clone(&self.strict), ..Self::default() }
     }
 
-    /// Those of them who are of today.
-    pub(crate) fn tolerant_alone(&self) -> Self {
-        Self { tolerant: Arc::clone(&self.tolerant), ..Self::default() }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.tolerant.is_empty() && self.strict.is_empty() && self.old.is_empty()
     }

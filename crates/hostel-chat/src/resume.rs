@@ -33,6 +33,7 @@ pub(crate) fn announced(host: &dyn Host, record: &ConnectionRecord) -> Result<Ve
     }
     if live.streaming {
         live.excluded.insert(record.key);
+        live.found.insert(record.key, offer::calls(live.fold.message()));
         frames.push(stream_resuming(&live.id, None));
     } else if !live.continuation {
         frames.push(stream_pending(Some(&live.id), None));

@@ -73,7 +73,7 @@ pub(crate) fn close(host: &dyn Host, talk: &Talk, inner: &mut Inner, end: &End) 
     those(false).send_transcript(host, || transcript::texts(host))?;
     let behind = those(true);
     if matches!(state, State::Done | State::Suspended) {
-        offer::ended(host, live.n, live.fold.message(), &behind)?;
+        offer::ended(host, &live, &behind)?;
     }
     tell_end(host, &live, end, state, error.as_deref(), &everybody);
     tell_behind(host, &behind)?;

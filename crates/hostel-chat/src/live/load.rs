@@ -67,6 +67,7 @@ fn read(host: &dyn Host, inner: &Inner, turn: &Turn) -> Result<Live> {
         recovering: turn.attempts > 0,
         excluded: Default::default(),
         resumed: Default::default(),
+        found: Default::default(),
         who: turn.ask.who.clone().map(Into::into),
         cancel: CancellationToken::new(),
     };
@@ -104,7 +105,7 @@ pub(crate) fn begin_again(host: &dyn Host, inner: &mut Inner, turn: &Turn) -> Re
     };
     seen.send_end(host, end, None);
     seen.send(host, &stream_resuming(&live.id, None));
-    live.excluded = old.excluded;
+    (live.excluded, live.found) = (old.excluded, old.found);
     live.excluded.extend(seen.tolerant.iter().chain(&*seen.strict));
     inner.live = Some(live);
     Ok(())

@@ -3,7 +3,7 @@
 use hostel_testing::{Peer, TestHome};
 use serde_json::{Value, json};
 
-use super::support::{Gate, ask, home, next, probe, until_end, user};
+use super::support::{Gate, ack, ask, home, next, probe, until_end, user};
 
 /// As the first clients ask.
 fn old(id: &str, text: &str) -> String {
@@ -150,6 +150,46 @@ async fn a_call_is_offered_again_to_whoever_asked_and_was_away_at_the_end() {
     // Some run a call as soon as they read it, in the middle of the answer.
     let told = told(&home, "talker/x?_pk=page").await;
     assert_eq!(told[0], ("cf_agent_message_updated".to_owned(), json!([])));
+}
+
+/// A page that comes back in the middle of an answer, which has made its call by then or makes it now: whether it is to forget that.
+async fn forgets(home: &TestHome, gate: &Gate, at: &str, is_before: bool) -> bool {
+    let at = format!("{at}?_pk=page");
+    let mut page = home.connect(&at).await;
+    page.send(ask("r1", &[user("u1", "slow-tool")])).await;
+    page.until(|text| text.contains("start-step")).await;
+    let is_call = |text: &str| text.contains("cf_agent_use_chat_response") && text.contains("tool-input-available");
+    if is_before {
+        gate.open(1);
+        page.until(is_call).await;
+    }
+    page.leave().await;
+    let mut page = home.connect(&at).await;
+    page.send(ack("r1")).await;
+    if !is_before {
+        page.until(|text| text.contains("replayComplete")).await;
+        gate.open(1);
+    }
+    page.until(is_call).await;
+    gate.open(1);
+    let frames = until_end(&mut page, "r1").await;
+    frames.iter().any(|frame| frame["type"] == "cf_agent_message_updated")
+}
+
+#[tokio::test]
+async fn a_page_that_comes_in_the_middle_forgets_only_the_calls_that_were_made_before() {
+    let gate = Gate::closed();
+    let home = home(&gate).await;
+    assert!(forgets(&home, &gate, "talker/a", true).await, "what it said of it may be lost");
+    assert!(!forgets(&home, &gate, "talker/b", false).await, "it would run it twice");
+    // The call would be taken away, and a transcript that gives it back is not sent.
+    let mut page = home.connect("talker/c").await;
+    for id in ["l1", "l2", "l3"] {
+        page.send(ask(id, &[user(id, &format!("none {}", "x".repeat(700 << 10)))])).await;
+        until_end(&mut page, id).await;
+    }
+    page.leave().await;
+    assert!(!forgets(&home, &gate, "talker/c", true).await, "it would never see it again");
 }
 
 #[tokio::test]

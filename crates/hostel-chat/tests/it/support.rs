@@ -120,6 +120,14 @@ impl ChatAgent for Talker {
                     Chunk::finish("tool-calls"),
                 ])
             }
+            "slow-tool" => {
+                turn.suspend();
+                turn.emit_all([Chunk::new("start"), Chunk::start_step()])?;
+                pass(&cx).await?;
+                turn.emit(Chunk::tool_input_available("tc1", "getLocation", json!({"q": 1})))?;
+                pass(&cx).await?;
+                turn.emit_all([Chunk::finish_step(), Chunk::finish("tool-calls")])
+            }
             "approval" => {
                 turn.suspend();
                 turn.emit_all([
