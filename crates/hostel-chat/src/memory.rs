@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) stopped: BTreeSet<ConnectionKey>,
     /// Who came back to an answer of its own that had ended meanwhile, and has not asked yet what there is to resume.
     pub(crate) back: BTreeSet<ConnectionKey>,
+    /// The pages that were shown calls which wait as they came, and the turn that made those.
+    pub(crate) shown: (i64, Vec<String>),
     /// How a turn is being run whose message has to be read again.
     pub(crate) run: Option<Run>,
 }

@@ -13,7 +13,7 @@ use hostel::{
 use serde_json::Value;
 
 use crate::{
-    memory::Live,
+    memory::{Live, Talk},
     out::{self, Audience},
     store::{
         transcript,
@@ -44,15 +44,20 @@ pub(crate) fn without_calls(host: &dyn Host, texts: &[String]) -> Result<Option<
 
 /// What a page of today is told as it comes back, for it to forget the calls it has run. The transcript is to follow.
 ///
-/// One that has not been here since the calls were made has run none: it is loaded now, and would run them twice. It is remembered.
-/// Whoever asked has been here, and may have run a call before the answer was over.
+/// One that has not been here since the calls were made has run none: it is loaded now, and would run them twice. It is remembered, but
+/// only in memory: whoever comes writes nothing, also to read on a full disk. Whoever asked has been here, and may have run a call before the answer was over.
 pub(crate) fn forget(host: &dyn Host, record: &ConnectionRecord, texts: &[String]) -> Result<Option<String>> {
     let Some((last, turn)) = waiting(host, texts)? else { return Ok(None) };
     let asker = turns::last_asked(host)?.and_then(|turn| turn.ask.page);
-    if turn.ask.shown_to.iter().chain(&asker).any(|page| **page == *record.id) {
+    let talk = Talk::of(host);
+    let (n, shown) = &mut talk.lock().shown;
+    if std::mem::replace(n, turn.n) != turn.n {
+        shown.clear();
+    }
+    if turn.ask.shown_to.iter().chain(&asker).chain(&*shown).any(|page| **page == *record.id) {
         return Ok(Some(message_updated(&last)));
     }
-    remember(host, turn, [&*record.id])?;
+    add(shown, [&*record.id]);
     Ok(None)
 }
 
@@ -81,10 +86,17 @@ fn forget_found(host: &dyn Host, live: &Live, key: ConnectionKey) {
 }
 
 fn remember<'a>(host: &dyn Host, mut turn: Turn, pages: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    let shown_to = &mut turn.ask.shown_to;
-    shown_to.extend(pages.into_iter().map(str::to_owned));
-    shown_to.drain(..shown_to.len().saturating_sub(MOST_PAGES));
+    add(&mut turn.ask.shown_to, pages);
     turns::set_ask(host, turn.n, &turn.ask)
+}
+
+/// Adds pages, and forgets those that were added longest ago.
+fn add<'a>(shown_to: &mut Vec<String>, pages: impl IntoIterator<Item = &'a str>) {
+    for page in pages {
+        shown_to.retain(|other| other != page);
+        shown_to.push(page.to_owned());
+    }
+    shown_to.drain(..shown_to.len().saturating_sub(MOST_PAGES));
 }
 
 /// The last message without the calls that wait for a page, and the turn that made them, if there are any and it is over. None of a
@@ -113,4 +125,20 @@ fn stripped(mut message: UiMessage, which: impl Fn(&str) -> bool) -> Option<UiMe
 /// Whether a call waits for its result. One that waits for somebody's yes does not.
 fn waits(part: &Value) -> bool {
     ToolState::of(part) == Some(ToolState::InputAvailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_PAGES, add};
+
+    #[test]
+    fn the_newest_different_pages_are_remembered() {
+        let mut pages = vec!["old".to_owned(), "back".to_owned()];
+        let more: Vec<_> = (0..MOST_PAGES - 1).map(|n| n.to_string()).collect();
+        for _ in 0..2 {
+            add(&mut pages, ["back"].into_iter().chain(more.iter().map(String::as_str)));
+        }
+        assert_eq!(pages.len(), MOST_PAGES);
+        assert_eq!((pages[0].as_str(), &pages[1..]), ("back", &more[..]));
+    }
 }

@@ -1,6 +1,6 @@
 //! Clients of other times, side by side with those of today.
 
-use hostel_testing::{Peer, TestHome};
+use hostel_testing::{CrashPoint, Peer, TestHome};
 use serde_json::{Value, json};
 
 use super::support::{Gate, ack, ask, home, next, probe, until_end, user};
@@ -126,7 +126,10 @@ async fn a_call_is_offered_again_to_a_page_of_today_that_has_seen_it() {
     assert_eq!(told(&home, "talker/x?_pk=page").await, again());
     assert_eq!(told(&home, "talker/x?_pk=other").await, again());
     // One that is loaded now has run nothing yet: what it is to forget it would do twice.
+    // Nor does it write anything as it comes: the host would die of it.
+    home.crash_at(CrashPoint::Committed, 1);
     assert_eq!(told(&home, "talker/x?_pk=new").await, [shown(&["input-available"])]);
+    assert!(home.call_off_crash(), "a page that comes only reads");
     assert_eq!(told(&home, "talker/x?_pk=new").await, again());
     let mut page = home.connect("talker/x?_pk=page").await;
     let result = json!({"type": "cf_agent_tool_result", "toolCallId": "tc1", "toolName": "getLocation", "output": 1});
