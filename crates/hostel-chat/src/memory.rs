@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     /// Who got the transcript because its answer was stopped, and has not asked for anything since. What it said before it had that
     /// is not in it, and comes back to it.
     pub(crate) stopped: BTreeSet<ConnectionKey>,
-    /// Who came back to an answer of its own that had ended meanwhile, and has not asked yet what there is to resume.
+    /// Who came back to an answer of its own whose end it may have missed, and has not asked yet what there is to resume.
     pub(crate) back: BTreeSet<ConnectionKey>,
     /// The pages that were shown calls which wait as they came, and the turn that made those.
     pub(crate) shown: (i64, Vec<String>),

@@ -20,6 +20,8 @@ use crate::{
 
 /// What is replayed to one client at most: beyond that it could not read it fast enough.
 const MOST_REPLAYED: usize = 4 << 20;
+/// How long after an end that was sent to a page that page is not asked whether it has heard it any more.
+const HEARD_AFTER_MS: i64 = 10 * 60 * 1_000;
 
 /// What a new connection is told of a turn under way, if there is one.
 pub(crate) fn announced(host: &dyn Host, record: &ConnectionRecord) -> Result<Vec<String>> {
@@ -42,8 +44,14 @@ pub(crate) fn announced(host: &dyn Host, record: &ConnectionRecord) -> Result<Ve
     Ok(frames)
 }
 
-/// Remembers that a page which can ask came back to an answer of its own that had ended meanwhile.
-pub(crate) fn note_back(host: &dyn Host, record: &ConnectionRecord) {
+/// Remembers that a page which can ask came back to an answer of its own whose end it may have missed.
+///
+/// One that was connected then may have missed it all the same: it was on its way when the socket broke or the process died. Long after
+/// that it is taken to have heard it.
+pub(crate) fn note_back(host: &dyn Host, record: &ConnectionRecord, turn: &Turn) {
+    if turn.ask.ended_there.is_some_and(|ended| host.now().as_millisecond() - ended > HEARD_AFTER_MS) {
+        return;
+    }
     let talk = Talk::of(host);
     let back = &mut talk.lock().back;
     back.retain(|key| host.is_connected(*key));

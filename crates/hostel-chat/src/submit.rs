@@ -193,6 +193,7 @@ fn ask_of(request: &ChatRequest, from: From<'_>) -> Ask {
         dialect: request.dialect.as_str().to_owned(),
         page: from.connection.map(|record| record.id.to_string()),
         who: from.who.map(Into::into),
+        ended_there: None,
         shown_to: Vec::new(),
         fingerprint: from.fingerprint.map(str::to_owned),
     }

@@ -37,7 +37,7 @@ pub(crate) fn greet(host: &dyn Host, record: &ConnectionRecord) -> Result<Vec<St
     frames.extend(resume::announced(host, record)?);
     if let Some(turn) = last.filter(|turn| !turn.state.is_open() && turn.ask.page.as_deref() == Some(&record.id)) {
         if out::dialect(record) == Dialect::Tolerant {
-            resume::note_back(host, record);
+            resume::note_back(host, record, &turn);
             // It may have watched what went on with its answer by itself, and asks only for its own.
             frames.extend(watched(host, Some(&turn))?);
         }

@@ -18,6 +18,8 @@ const ATTEMPT: &str = "/*hostel*/ UPDATE hostel_chat_turns SET attempts = ?2, st
 const ASK: &str = "/*hostel*/ UPDATE hostel_chat_turns SET ask = ?2 WHERE n = ?1";
 const END: &str =
     "/*hostel*/ UPDATE hostel_chat_turns SET state = ?2, ended = ?3, error = ?4, seen = ?5, bytes = ?6 WHERE n = ?1";
+const ENDED_THERE: &str =
+    "/*hostel*/ UPDATE hostel_chat_turns SET ask = json_set(ask, '$.ended_there', ended) WHERE n = ?1";
 const SEEN: &str = "/*hostel*/ UPDATE hostel_chat_turns SET seen = 1 WHERE n = ?1";
 const MESSAGE: &str = "/*hostel*/ UPDATE hostel_chat_turns SET message = ?2 WHERE n = ?1";
 const REMOVE: &str = "/*hostel*/ DELETE FROM hostel_chat_turns WHERE n = ?1";
@@ -140,7 +142,15 @@ pub(crate) fn end(host: &dyn Host, n: i64, state: State, error: Option<&str>, se
         bytes.into(),
     ];
     host.own_sql(END, &params)?;
+    note_there(host, n)?;
     tidy(host)
+}
+
+/// Notes that the page that asked is there at the end of its turn, if it is.
+fn note_there(host: &dyn Host, n: i64) -> Result<()> {
+    let page = get(host, n)?.and_then(|turn| turn.ask.page);
+    let is_there = page.is_some_and(|page| host.connections().iter().any(|record| *record.id == *page));
+    if is_there { host.own_sql(ENDED_THERE, &[n.into()]).map(drop) } else { Ok(()) }
 }
 
 /// The answer has named its message otherwise.

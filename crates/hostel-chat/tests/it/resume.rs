@@ -155,6 +155,35 @@ async fn a_page_that_missed_the_end_of_its_answer_hears_it_when_it_asks_and_once
 }
 
 #[tokio::test]
+async fn a_page_that_was_there_at_the_end_does_not_hear_it_again_long_after() {
+    let gate = Gate::closed();
+    let mut home = home(&gate).await;
+    for is_there in [true, false] {
+        let name = format!("talker/{is_there}");
+        let at = format!("{name}?_pk=page");
+        let mut page = home.connect(&at).await;
+        page.send(ask("r1", &[user("u1", "hold one")])).await;
+        page.until(|text| text.contains("text-start")).await;
+        let mut other = home.connect(&name).await;
+        if !is_there {
+            home.crash().await;
+            other = home.connect(&name).await;
+        }
+        gate.open(2);
+        until_end(&mut other, "r1").await;
+        // The end may have been on its way when the socket broke; not for ever.
+        for (minutes, is_told) in [(1, true), (60, !is_there)] {
+            home.advance(std::time::Duration::from_secs(60 * minutes)).await;
+            let mut page = home.connect(&at).await;
+            page.send(probe("p")).await;
+            let told = page.until(|text| text.contains("\"probeId\":\"p\"")).await;
+            assert_eq!(told.contains("cf_agent_stream_resuming"), is_told, "{is_there} {minutes}: {told}");
+            page.leave().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_came_back_hears_the_end_of_what_went_on_by_itself_meanwhile() {
     let home = home(&Gate::closed()).await;
     let mut page = home.connect("talker/x?_pk=page").await;

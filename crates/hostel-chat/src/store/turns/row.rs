@@ -83,6 +83,9 @@ pub(crate) struct Ask {
     /// The page that asked: its `_pk`.
     pub(crate) page: Option<String>,
     pub(crate) who: Option<Who>,
+    /// When it ended, in milliseconds, if the page that asked was connected then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_there: Option<i64>,
     /// The pages that were shown calls of this answer which wait for one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) shown_to: Vec<String>,
