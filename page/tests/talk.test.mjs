@@ -42,7 +42,7 @@ describe("talking", () => {
   test("colours that cannot be loaded while the server is away come once it is back", async () => {
     const context = await it.context();
     let refused = 0;
-    await context.route(/assets\/languages-.*\.js$/, (route) => (++refused === 1 ? route.abort() : route.continue()));
+    await context.route(/assets\/languages-.*\.js(\?.*)?$/, (route) => (++refused === 1 ? route.abort() : route.continue()));
     const page = await tab(it, context, freshName());
     await say(page, "markdown");
     const answer = await answered(page, "A title");
