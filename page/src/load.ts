@@ -9,7 +9,7 @@ const PAUSES = [500, 1000, 2000, 4000];
 export async function loaded<T>(load: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await (attempt === 0 ? load() : again(load, attempt));
+      return await (attempt === 0 ? load() : again(load));
     } catch (error) {
       if (attempt === PAUSES.length) throw error;
       await new Promise((done) => setTimeout(done, PAUSES[attempt]));
@@ -17,14 +17,16 @@ export async function loaded<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Older browsers remember that a module failed, and ask for it no more: they are given another address of the same one. */
-async function again<T>(load: () => Promise<T>, attempt: number): Promise<T> {
+let addresses = 0;
+
+/** Some browsers remember that a module failed, and ask for it no more: they are given another address of the same one each time. */
+async function again<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (error) {
     const address = addressIn(error);
     if (!address) throw error;
-    return (await import(`${address}?again=${attempt}`)) as T;
+    return (await import(`${address}?again=${(addresses += 1)}`)) as T;
   }
 }
 
