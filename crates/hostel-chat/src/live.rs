@@ -18,8 +18,9 @@ use crate::{
     settle,
     store::{
         transcript,
-        turns::{self, State},
+        turns::{self, State, Turn},
     },
+    submit,
 };
 
 /// The task that runs a turn.
@@ -39,12 +40,25 @@ pub(crate) fn begin_next(host: &dyn Host, inner: &mut Inner) -> Result<()> {
             settle::drop_turn(host, inner, &next)?;
             continue;
         }
+        if has_gone_on(host, inner, &next)? {
+            submit::skip_queued(host, inner, &next)?;
+            continue;
+        }
         turns::set_state(host, next.n, State::Running)?;
         Talk::undoable(host, || {});
         inner.live = Some(load::load(host, inner, &next)?);
         return order(host, RUN, next.n, None, None);
     }
     Ok(())
+}
+
+/// A page asked for an answer to the results of its tools, and got it meanwhile: the agent had heard of them first, and went on by
+/// itself.
+fn has_gone_on(host: &dyn Host, inner: &Inner, turn: &Turn) -> Result<bool> {
+    match (&turn.ask.continues, &turn.ask.after_call) {
+        (Some(message), Some(call)) => settle::has_gone_on(host, inner, message, call),
+        _ => Ok(false),
+    }
 }
 
 /// Has a task of ours run, now or later; under a key it takes the place of the one before.

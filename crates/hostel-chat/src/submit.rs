@@ -18,14 +18,14 @@ use self::{
 };
 pub(crate) use self::{
     messages::{messages, note_ask},
-    stop::{cancel, clear},
+    stop::{cancel, clear, skip_queued},
 };
 use crate::{
     live,
     memory::{Inner, Talk},
     out::{self, Audience},
     policy::Policy,
-    resume,
+    resume, settle,
     store::{
         self, transcript,
         turns::{self, Ask, State, Turn},
@@ -89,7 +89,7 @@ pub(crate) fn take(
     }
     let open = turns::open_briefly(host)?;
     let busy = open.iter().any(|turn| !turn.ask.by_itself || turn.state != State::Waiting);
-    if is_repeated(&request, &open) || busy && policy == Policy::Drop {
+    if is_repeated(&request, &open) || busy && policy == Policy::Drop || has_gone_on(host, &inner, &request)? {
         skip_at_once(host, &inner, &request, from)?;
         return Ok(Accepted::Skipped);
     }
@@ -107,6 +107,12 @@ fn is_repeated(request: &ChatRequest, open: &[Turn]) -> bool {
     let last = request.messages.last().filter(|last| last.role == Role::User && request.trigger == Trigger::Submit);
     let Some(last) = last else { return false };
     open.iter().any(|turn| turn.ask.message_ids.last() == Some(&last.id))
+}
+
+/// The agent has gone on from where the client's message ends: its tool calls were answered, and it heard of that first.
+fn has_gone_on(host: &dyn Host, inner: &Inner, request: &ChatRequest) -> Result<bool> {
+    let Some(message) = request.continues() else { return Ok(false) };
+    settle::call_at_end(message).map_or(Ok(false), |call| settle::has_gone_on(host, inner, &message.id, call))
 }
 
 /// A request that came before: its client has lost sight of it.
@@ -185,6 +191,7 @@ fn ask_of(request: &ChatRequest, from: From<'_>) -> Ask {
         regenerate: request.trigger == Trigger::Regenerate,
         continues: request.continues().map(|message| message.id.clone()),
         by_itself: false,
+        after_call: request.continues().and_then(settle::call_at_end).map(str::to_owned),
         root: None,
         client_tools: request.client_tools.clone(),
         body: request.body.clone(),

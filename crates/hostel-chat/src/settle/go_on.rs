@@ -117,11 +117,9 @@ pub(crate) fn drop_turn(host: &dyn Host, inner: &mut Inner, turn: &Turn) -> Resu
 /// Whether every call of the message was answered, and nothing was said since.
 pub(crate) fn is_wanted(host: &dyn Host, inner: &Inner, turn: &Turn) -> Result<bool> {
     let Some(id) = turn.ask.continues.as_deref() else { return Ok(true) };
-    let live = inner.live.as_ref().map(|live| live.fold.message()).filter(|message| message.id == id);
-    let stored = if live.is_none() { transcript::get(host, id)?.map(|(message, _)| message) } else { None };
-    let Some(message) = live.or(stored.as_ref()) else { return Ok(false) };
+    let Some(message) = now(host, inner, id)? else { return Ok(false) };
     let open = message.pending_tools().any(|(_, _, state)| state != ToolState::ApprovalResponded);
-    Ok(!open && !is_answered(message))
+    Ok(!open && !is_answered(&message))
 }
 
 /// Whether a step was begun after the last tool call.
@@ -129,4 +127,26 @@ fn is_answered(message: &UiMessage) -> bool {
     let last = |of: &dyn Fn(&Value) -> bool| message.parts.iter().rposition(of);
     let tool = last(&|part| ToolState::of(part).is_some());
     tool.is_none() || last(&|part| part["type"] == "step-start") > tool
+}
+
+/// The tool call that a message ends with, if it does.
+pub(crate) fn call_at_end(message: &UiMessage) -> Option<&str> {
+    let last = message.parts.last().filter(|part| ToolState::of(part).is_some())?;
+    last["toolCallId"].as_str()
+}
+
+/// Whether a step was begun in this message after this call.
+pub(crate) fn has_gone_on(host: &dyn Host, inner: &Inner, id: &str, call: &str) -> Result<bool> {
+    let Some(message) = now(host, inner, id)? else { return Ok(false) };
+    let after = message.parts.iter().skip_while(|part| part["toolCallId"] != call);
+    Ok(after.into_iter().any(|part| part["type"] == "step-start"))
+}
+
+/// A message as far as it is.
+fn now(host: &dyn Host, inner: &Inner, id: &str) -> Result<Option<UiMessage>> {
+    let live = inner.live.as_ref().map(|live| live.fold.message()).filter(|message| message.id == id);
+    match live {
+        Some(message) => Ok(Some(message.clone())),
+        None => Ok(transcript::get(host, id)?.map(|(message, _)| message)),
+    }
 }

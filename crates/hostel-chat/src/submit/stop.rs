@@ -31,6 +31,13 @@ pub(super) fn skip(host: &dyn Host, talk: &Talk, inner: &mut Inner, turn: &Turn)
     Ok(())
 }
 
+/// [`skip`] of a turn whose time has come. Whoever asked is shown first what there is instead.
+pub(crate) fn skip_queued(host: &dyn Host, inner: &mut Inner, turn: &Turn) -> Result<()> {
+    let requester = inner.requesters.get(&turn.n).copied();
+    Audience::of(host, |key| Some(key) == requester).send_transcript(host, || live::shown(host, inner))?;
+    skip(host, &Talk::of(host), inner, turn)
+}
+
 /// Whoever wants an answer anew does not want the one that is under way as well, nor one that waits, nor answers to what is taken
 /// away with it. What would go on with a message that is taken back is dropped when its time comes, which is once it is gone: the
 /// next turn does not begin here.

@@ -94,6 +94,9 @@ impl ChatAgent for Talker {
     async fn answer(cx: Cx<Self>, turn: ChatTurn<Self>) -> Result<()> {
         cx.update(|me| me.begun += 1)?;
         if turn.is_continuation() {
+            if turn.body().contains_key("gated") {
+                pass(&cx).await?;
+            }
             return continued(&turn);
         }
         let text = turn.messages()?.last().map(UiMessage::text).unwrap_or_default();

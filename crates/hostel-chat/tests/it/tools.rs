@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{Gate, ack, ask, chunks, home, next, probe, stored, texts, until_end, user};
 
@@ -73,6 +73,57 @@ async fn an_approval_goes_on_too_and_only_the_first_answer_counts() {
     let kept = stored(&home, "talker/x").await;
     assert_eq!(kept[1]["parts"][1]["state"], "approval-responded");
     assert_eq!(texts(&kept)[1].1, "continued");
+    assert_eq!(page.call("begun", json!([])).await, 2);
+}
+
+/// What a page sends by itself that was told to once all calls of its last message are answered.
+fn by_itself(id: &str, mut messages: Vec<Value>) -> String {
+    messages[1]["parts"].as_array_mut().unwrap().truncate(2);
+    ask(id, &messages)
+}
+
+#[tokio::test]
+async fn a_page_that_asks_to_go_on_as_well_gets_no_second_answer() {
+    let home = home(&Gate::closed()).await;
+    let mut page = home.connect("talker/x").await;
+    page.send(ask("t1", &[user("u1", "tool")])).await;
+    until_end(&mut page, "t1").await;
+    page.send(result("tc1", true)).await;
+    let updated = next(&mut page).await["message"].clone();
+    // The agent is to go on in a moment, and is asked to before that.
+    page.send(by_itself("t2", vec![user("u1", "tool"), updated])).await;
+    home.advance(Duration::from_millis(50)).await;
+    until_end(&mut page, "t2").await;
+    let kept = stored(&home, "talker/x").await;
+    // And once more, when it has: the page had not heard of it yet.
+    page.send(by_itself("t3", kept.clone())).await;
+    let end = until_end(&mut page, "t3").await;
+    assert_eq!(end.last().unwrap()["outcome"], "skipped");
+    assert_eq!(stored(&home, "talker/x").await, kept);
+    let texts: Vec<_> = kept[1]["parts"].as_array().unwrap().iter().filter(|part| part["type"] == "text").collect();
+    assert_eq!(texts.len(), 1);
+    assert_eq!(page.call("begun", json!([])).await, 2);
+}
+
+#[tokio::test]
+async fn a_page_that_asks_to_go_on_while_the_agent_does_hears_that_it_did() {
+    let gate = Gate::closed();
+    let home = home(&gate).await;
+    let mut page = home.connect("talker/x").await;
+    let body = json!({"messages": [user("u1", "tool")], "trigger": "submit-message", "gated": true}).to_string();
+    page.send(
+        json!({"id": "t1", "init": {"method": "POST", "body": body}, "type": "cf_agent_use_chat_request"}).to_string(),
+    )
+    .await;
+    until_end(&mut page, "t1").await;
+    page.send(result("tc1", true)).await;
+    home.advance(Duration::from_millis(50)).await;
+    while page.call("begun", json!([])).await != 2 {}
+    page.send(by_itself("t2", stored(&home, "talker/x").await)).await;
+    gate.open(1);
+    let end = until_end(&mut page, "t2").await;
+    assert_eq!(end.last().unwrap()["outcome"], "skipped");
+    assert_eq!(texts(&stored(&home, "talker/x").await)[1].1, "continued");
     assert_eq!(page.call("begun", json!([])).await, 2);
 }
 

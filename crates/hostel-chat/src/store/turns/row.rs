@@ -72,6 +72,9 @@ pub(crate) struct Ask {
     pub(crate) continues: Option<String>,
     /// Whether clients are told that it is a continuation: the agent goes on by itself.
     pub(crate) by_itself: bool,
+    /// The call that was the end of the message for the client that asked to go on with it: from there the agent goes on once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after_call: Option<String>,
     /// The turn that this one goes on with, the first of them.
     pub(crate) root: Option<i64>,
     pub(crate) client_tools: Vec<ClientTool>,
