@@ -150,6 +150,9 @@ pub(crate) fn acknowledged(host: &dyn Host, record: &ConnectionRecord, id: &str)
     match turns::by_id(host, id)? {
         Some(turn) if !turn.state.is_open() => {
             tell_ended(host, record, &turn)?;
+            if inner.told.get(&record.key).is_some_and(|told| *told >= turn.n) {
+                return Ok(());
+            }
             // Some clients keep their own beginning of an answer, whatever transcripts say, until they hear an end.
             let (to, shown) = (Audience::one(record), live::shown(host, &inner)?);
             offer::again(host, &to, &shown)?;

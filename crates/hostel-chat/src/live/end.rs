@@ -66,7 +66,7 @@ pub(crate) fn close(host: &dyn Host, talk: &Talk, inner: &mut Inner, end: &End) 
     let stopped = stopped(host, inner, end, requester.or(live.owner).filter(|_| kept));
     let greeted = requester.filter(|key| kept && !live.continuation && was_greeted(host, *key));
     let knows = requester.filter(|_| kept && !live.continuation && greeted.is_none() && stopped.is_none());
-    let goes_behind = |key| live.resumed.contains(&key) || stopped == Some(key);
+    let goes_behind = |key| came_in_the_middle(&live, key) || stopped == Some(key);
     let late = greeted.filter(|key| is_of_today(host, *key) && !goes_behind(*key));
     let gets = |key| kept && Some(key) != knows && Some(key) != late;
     let those = |behind: bool| Audience::of(host, |key| gets(key) && goes_behind(key) == behind);
@@ -77,12 +77,25 @@ pub(crate) fn close(host: &dyn Host, talk: &Talk, inner: &mut Inner, end: &End) 
     }
     tell_end(host, &live, end, state, error.as_deref(), &everybody);
     tell_behind(host, &behind)?;
+    note_told(host, inner, live.n, live.excluded.iter().copied().filter(|key| gets(*key)));
     Audience::of(host, |key| late == Some(key)).send_transcript(host, || transcript::texts(host))?;
     tell_pending(host, inner);
     if live.continuation {
         inner.owner = None;
     }
     settle::look_again(host, &live.fold.message().id)
+}
+
+/// Whether a client was told of the turn when it had begun: it has acknowledged that, or is about to.
+fn came_in_the_middle(live: &Live, key: ConnectionKey) -> bool {
+    live.resumed.contains(&key) || live.excluded.contains(&key)
+}
+
+/// Remembers who was told the end and the transcript, and may yet acknowledge that it is ready for the answer. Shown once more then, it
+/// would lose what it has said in between.
+fn note_told(host: &dyn Host, inner: &mut Inner, n: i64, told: impl Iterator<Item = ConnectionKey>) {
+    inner.told.retain(|key, _| host.is_connected(*key));
+    inner.told.extend(told.map(|key| (key, n)));
 }
 
 /// Whether a client got the transcript in the middle of things: then it gets it at the end as well.
