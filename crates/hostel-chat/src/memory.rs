@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub(crate) stopped: BTreeSet<ConnectionKey>,
     /// Who came back to an answer of its own whose end it may have missed, and has not asked yet what there is to resume.
     pub(crate) back: BTreeSet<ConnectionKey>,
-    /// The last turn of which a client that was about to acknowledge it has had the end and the transcript.
+    /// The turn of which a client that is about to acknowledge it has had the end and the transcript.
     pub(crate) told: BTreeMap<ConnectionKey, i64>,
     /// The pages that were shown calls which wait as they came, and the turn that made those.
     pub(crate) shown: (i64, Vec<String>),

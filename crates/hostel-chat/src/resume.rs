@@ -109,10 +109,10 @@ fn answer(host: &dyn Host, inner: &mut Inner, record: &ConnectionRecord, probe: 
         return Ok(pending(inner, record, turn, probe));
     }
     if let Some(turn) = turns::last_asked(host)?.filter(|turn| turn.state == State::Failed && !turn.seen) {
-        return Ok(Answer::Frame(stream_resuming(&turn.id, probe)));
+        return Ok(over(inner, record, &turn, probe));
     }
     if let Some(turn) = missed(host, inner, record)? {
-        return Ok(Answer::Frame(stream_resuming(&turn.id, probe)));
+        return Ok(over(inner, record, &turn, probe));
     }
     match open.iter().find(|turn| !turn.ask.by_itself) {
         Some(turn) => Ok(pending(inner, record, turn, probe)),
@@ -126,6 +126,12 @@ fn missed(host: &dyn Host, inner: &mut Inner, record: &ConnectionRecord) -> Resu
         return Ok(None);
     }
     Ok(turns::last_asked(host)?.filter(|turn| !turn.state.is_open()))
+}
+
+/// One that is over is told once more: what the page makes of a stream with nothing in it is taken away by the transcript behind.
+fn over(inner: &mut Inner, record: &ConnectionRecord, turn: &Turn, probe: Option<&str>) -> Answer {
+    inner.told.remove(&record.key);
+    Answer::Frame(stream_resuming(&turn.id, probe))
 }
 
 fn pending(inner: &mut Inner, record: &ConnectionRecord, turn: &Turn, probe: Option<&str>) -> Answer {
@@ -150,7 +156,7 @@ pub(crate) fn acknowledged(host: &dyn Host, record: &ConnectionRecord, id: &str)
     match turns::by_id(host, id)? {
         Some(turn) if !turn.state.is_open() => {
             tell_ended(host, record, &turn)?;
-            if inner.told.get(&record.key).is_some_and(|told| *told >= turn.n) {
+            if inner.told.get(&record.key) == Some(&turn.n) {
                 return Ok(());
             }
             // Some clients keep their own beginning of an answer, whatever transcripts say, until they hear an end.

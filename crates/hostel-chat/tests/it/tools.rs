@@ -76,6 +76,10 @@ async fn a_page_that_acknowledges_an_answer_that_is_over_loses_nothing_it_has_sa
     let frames = until_end(&mut page, "t2").await;
     let transcripts: Vec<_> = frames.iter().filter(|frame| frame["type"] == "cf_agent_chat_messages").collect();
     assert_eq!(transcripts, Vec::<&Value>::new(), "the page shows its question already");
+    // Of another, it is shown what there is: a page makes an empty message of a stream with nothing in it.
+    page.send(ack("t1")).await;
+    until_end(&mut page, "t1").await;
+    assert_eq!(next(&mut page).await["type"], "cf_agent_chat_messages");
 }
 
 #[tokio::test]
