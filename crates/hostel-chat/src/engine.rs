@@ -25,13 +25,13 @@ use hostel::protocol::chat::Chunk;
 use hostel_model::{Model, Reasoning, Usage};
 use serde_json::{Map, Value, json};
 
+pub use self::{meter::Metered, start::answer};
 pub(crate) use self::{
-    meter::Meter,
+    meter::{Meter, Permit},
     place::{NOTHING, Place, unfinished},
     scribe::Call,
     seam::Turn,
 };
-pub use self::{meter::Metered, start::answer};
 use self::{settle::Settled, step::Ended};
 use crate::{approval::Desk, context::Context, tool::Bound};
 
@@ -48,6 +48,7 @@ pub(crate) struct Ready {
     pub(crate) reasoning: Option<Reasoning>,
     pub(crate) extra: Map<String, Value>,
     pub(crate) meter: Option<Meter>,
+    pub(crate) permit: Option<Permit>,
 }
 
 /// One answer, or the part of one between two waits.
@@ -97,6 +98,7 @@ impl Engine {
             match self.step(&mut place).await? {
                 Ended::Calls => {}
                 Ended::Over => return Ok(()),
+                Ended::Refused(reason) => return self.say_why(&place, &reason),
             }
         }
     }

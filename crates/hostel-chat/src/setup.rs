@@ -14,6 +14,7 @@ use crate::{approval::ApprovalPolicy, context::Context, engine::Metered, policy:
 /// How many steps an answer may take if nobody says.
 const MAX_STEPS: usize = 20;
 type Meter<A> = Arc<dyn Fn(&Cx<A>, &Metered) -> Result<Option<String>> + Send + Sync>;
+type Permit<A> = Arc<dyn Fn(Cx<A>, Metered) -> BoxFuture<Result<Option<String>>> + Send + Sync>;
 type Through = Arc<dyn Fn(Arc<dyn Model>) -> Arc<dyn Model> + Send + Sync>;
 type SystemHook<A> = Arc<dyn Fn(Cx<A>) -> BoxFuture<Result<String>> + Send + Sync>;
 
@@ -50,6 +51,7 @@ pub struct ChatSetup<A> {
     pub(crate) extra: Map<String, Value>,
     pub(crate) open_settings: bool,
     pub(crate) meter: Option<Meter<A>>,
+    pub(crate) permit: Option<Permit<A>>,
 }
 
 impl<A: Send + Sync + 'static> ChatSetup<A> {
@@ -74,6 +76,7 @@ impl<A: Send + Sync + 'static> ChatSetup<A> {
             extra: Map::new(),
             open_settings: false,
             meter: None,
+            permit: None,
         }
     }
 
@@ -84,6 +87,19 @@ impl<A: Send + Sync + 'static> ChatSetup<A> {
     #[must_use]
     pub fn meter(mut self, meter: impl Fn(&Cx<A>, &Metered) -> Result<Option<String>> + Send + Sync + 'static) -> Self {
         self.meter = Some(Arc::new(meter));
+        self
+    }
+
+    /// Is asked before each step, after [`ChatSetup::meter`], when the request is made, and may wait: for those who share a budget and
+    /// have to take turns. A reason it answers ends the answer, in these words; an error does the same. It may be asked twice for one
+    /// step, where the model did not take the first request. Dropped while it waits, nothing was asked of the model.
+    #[must_use]
+    pub fn permit<F, Fut>(mut self, permit: F) -> Self
+    where
+        F: Fn(Cx<A>, Metered) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<String>>> + Send + 'static,
+    {
+        self.permit = Some(Arc::new(move |cx, metered| Box::pin(permit(cx, metered))));
         self
     }
 

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::{
     calls, child,
-    child::{Above, Errand, ErrandResult},
+    child::{
+        Above, Errand, ErrandResult,
+        steps::{ErrandStep, StepAnswer},
+    },
     commands,
     context::{ContextChange, ProjectContext},
     conversations, documented,
@@ -268,10 +271,16 @@ impl CoderAgent {
         child::result(cx, turn)
     }
 
-    /// An agent below tells how far it is; why it may not go on, if so.
+    /// An agent below tells how far it is.
     #[callable(allow = "internal")]
-    fn errand_news(&mut self, cx: &Cx<Self>, news: &ErrandNews) -> Result<Option<String>> {
+    fn errand_news(&mut self, cx: &Cx<Self>, news: &ErrandNews) -> Result<()> {
         self.with_work(cx, |cx| errands::news(cx, news))
+    }
+
+    /// An agent below would begin a step; whether it may.
+    #[callable(allow = "internal")]
+    fn errand_step(&mut self, cx: &Cx<Self>, step: &ErrandStep) -> Result<StepAnswer> {
+        self.with_work(cx, |cx| errands::steps::asked(cx, step))
     }
 
     /// Tells the agent above how far the errand is.

@@ -1,13 +1,13 @@
 //! An agent under another: what it may do, and the one errand it is at.
 
+pub(crate) mod steps;
+
 use hostel::{Cx, JsonSchema, Result};
 use hostel_chat::{Always, ApprovalPolicy, ChatSetup, Room, Rules, Ruling, Tool, ToolCall};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Budget, CoderAgent, Mode, Rule,
-    errands::ErrandNews,
-    policy, runs,
+    Budget, CoderAgent, Mode, Rule, policy, runs,
     tools::refused,
     work::{json, rows},
 };
@@ -40,9 +40,6 @@ pub struct Errand {
     /// What holds here because it holds above.
     #[serde(default)]
     pub(crate) above: Above,
-    /// Why it was stopped, if the agent above may take no more.
-    #[serde(default)]
-    pub(crate) stopped: Option<String>,
 }
 
 /// The policy of the agent above, which holds here as well.
@@ -59,9 +56,6 @@ pub struct Above {
 pub struct ErrandResult {
     /// What it said last.
     pub(crate) summary: String,
-    /// Why it was stopped, if the agent above may take no more.
-    #[serde(default)]
-    pub(crate) stopped: Option<String>,
     /// What it took.
     pub(crate) used: Budget,
 }
@@ -116,13 +110,13 @@ pub(crate) fn branch_of(name: &str) -> Result<String> {
     Ok(format!("hostel/{name}"))
 }
 
-/// The agent above says what may be done, before it says what is to be done. After a crash it says so again: that the errand was
-/// stopped stays, and so does what it was told since.
+/// The agent above says what may be done, before it says what is to be done. After a crash it says so again: what it was told since
+/// stays.
 pub(crate) fn prepare(cx: &Cx<CoderAgent>, given: &Errand) -> Result<()> {
     is_above(cx)?;
     let known = errand(cx).unwrap_or_default();
     let above = if known.above.at > given.above.at { known.above } else { given.above.clone() };
-    put(cx, &Errand { above, stopped: known.stopped.or(given.stopped.clone()), ..given.clone() })
+    put(cx, &Errand { above, ..given.clone() })
 }
 
 fn put(cx: &Cx<CoderAgent>, errand: &Errand) -> Result<()> {
@@ -147,8 +141,7 @@ pub(crate) fn result(cx: &Cx<CoderAgent>, turn: &str) -> Result<ErrandResult> {
     let message = turn.and_then(|turn| transcript.into_iter().rfind(|message| message.id == turn.message));
     let texts = message.iter().flat_map(|message| &message.parts).filter(|part| part["type"] == "text");
     let summary = texts.filter_map(|part| part["text"].as_str()).next_back().unwrap_or_default().to_owned();
-    let stopped = errand(cx).and_then(|errand| errand.stopped);
-    Ok(ErrandResult { summary, stopped, used: runs::meter::in_all(cx)? })
+    Ok(ErrandResult { summary, used: runs::meter::in_all(cx)? })
 }
 
 /// Has the agent above told how far it is.
@@ -163,20 +156,10 @@ pub(crate) fn order_news(cx: &Cx<CoderAgent>) -> Result<()> {
 
 const NEWS: &str = "coder:errand-news";
 
-/// Tells the agent above how far it is, and stops if that may take no more.
+/// Tells the agent above how far it is.
 pub(crate) async fn tell_above(cx: &Cx<CoderAgent>) -> Result<()> {
-    let news = ErrandNews { used: runs::meter::in_all(cx)? };
-    let above = cx.parent::<CoderAgent>()?;
-    if let Some(why) = above.errand_news(&news).await? {
-        if let Some(errand) = errand(cx) {
-            put(cx, &Errand { stopped: Some(why), ..errand })?;
-        }
-        let room = Room::of(cx);
-        for turn in room.open_turns()? {
-            room.cancel(&turn.id)?;
-        }
-    }
-    Ok(())
+    let news = steps::news(cx)?;
+    cx.parent::<CoderAgent>()?.errand_news(&news).await
 }
 
 /// Refuses everybody but the agent above.

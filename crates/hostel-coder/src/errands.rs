@@ -1,6 +1,8 @@
 //! What the agent above keeps of its errands: which is for which of its answers and which agent is at it, so that what it takes counts
 //! there once, and so that it hears of rules that change.
 
+pub(crate) mod steps;
+
 use hostel::{Cx, JsonSchema, Result};
 use hostel_chat::{Room, TurnInfo};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,9 @@ const AT_WORK: &str = "select turn from coder_errands where name = ? and agent <
 pub struct ErrandNews {
     /// What it took so far.
     pub(crate) used: Budget,
+    /// Which of its steps that is the end of, if none is under way.
+    #[serde(default)]
+    pub(crate) ended: Option<i64>,
 }
 
 /// Writes an errand down before it is given, and with it the steps that it may take: they are its own until it is over, so that all who
@@ -95,6 +100,7 @@ fn under_way(cx: &Call) -> Result<usize> {
 
 /// An errand was begun, and could not be given.
 pub(crate) fn give_up(cx: &Cx<CoderAgent>, agent: &str) -> Result<()> {
+    steps::freed(cx);
     cx.sql(END, (agent,)).map(drop)
 }
 
@@ -114,22 +120,33 @@ pub(crate) fn is_at_work(cx: &Cx<CoderAgent>, name: &str, agent: &str) -> Result
 pub(crate) fn end(cx: &Cx<CoderAgent>, agent: &str, used: &Budget) -> Result<()> {
     cx.try_update(|_| {
         count(cx, agent, used)?;
-        cx.sql(END, (agent,)).map(drop)
+        give_up(cx, agent)
     })
 }
 
 /// An answer is over, and with it what it delegated.
 pub(crate) fn turn_over(cx: &Cx<CoderAgent>, turn: &TurnInfo) -> Result<()> {
-    if has(cx, NAME)? { cx.sql(END_ALL, (turn.id.as_str(),)).map(drop) } else { Ok(()) }
+    if has(cx, NAME)? {
+        steps::freed(cx);
+        cx.sql(END_ALL, (turn.id.as_str(),))?;
+    }
+    Ok(())
 }
 
-/// An agent below tells how far it is: what it took counts for the answer that it works for. Why it may not go on, if so.
-pub(crate) fn news(cx: &Cx<CoderAgent>, news: &ErrandNews) -> Result<Option<String>> {
+/// An agent below tells how far it is: what it took counts for the answer that it works for.
+pub(crate) fn news(cx: &Cx<CoderAgent>, news: &ErrandNews) -> Result<()> {
+    let agent = below(cx)?;
+    if count(cx, &agent, &news.used)?.is_some() {
+        conversations::order(cx)?;
+    }
+    news.ended.map_or(Ok(()), |mark| steps::ended(cx, &agent, mark))
+}
+
+/// The name of the agent below that calls.
+fn below(cx: &Cx<CoderAgent>) -> Result<String> {
     let caller = cx.caller_agent().filter(|caller| caller.parent().as_ref() == Some(cx.id()));
-    let agent = caller.ok_or_else(|| refused("Only an agent below tells that.", "leave it to them"))?.name().to_owned();
-    let Some(turn) = count(cx, &agent, &news.used)? else { return Ok(None) };
-    conversations::order(cx)?;
-    meter::refusal(cx, &turn)
+    let agent = caller.ok_or_else(|| refused("Only an agent below tells that.", "leave it to them"))?;
+    Ok(agent.name().to_owned())
 }
 
 /// Counts what was not counted yet; the answer it is for.

@@ -62,7 +62,10 @@ mod work;
 mod workspaces;
 
 pub use agent::{CoderAgent, CoderAgentStub, ContextSet};
-pub use child::{Above, Errand, ErrandResult};
+pub use child::{
+    Above, Errand, ErrandResult,
+    steps::{ErrandStep, StepAnswer},
+};
 pub use command_options::CommandOptions;
 pub use context::{ContextChange, ProjectContext};
 pub use conversations::{Conversation, Conversations, ConversationsStub, News, Renaming, Which};

@@ -21,7 +21,7 @@ use hostel_workspace::{
     git::{Git, GitOptions, Repo},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 pub(crate) use self::address::normal_address;
 use self::{address::HOSTS, marks::Marks};
@@ -58,6 +58,8 @@ pub struct Workspaces {
     probed: OnceCell<Result<(), String>>,
     budgets: Budgets,
     marks: Marks,
+    /// Counts whenever a step of an errand is over.
+    freed: watch::Sender<u64>,
 }
 
 impl Workspaces {
@@ -82,6 +84,7 @@ impl Workspaces {
             probed: OnceCell::new(),
             budgets: Budgets::default(),
             marks: Marks::default(),
+            freed: watch::Sender::default(),
         }
     }
 
@@ -101,6 +104,15 @@ impl Workspaces {
     /// What tells this process from those before it.
     pub(crate) fn era(&self) -> &str {
         &self.era
+    }
+
+    /// Hears of steps of errands that are over.
+    pub(crate) fn freed_steps(&self) -> watch::Receiver<u64> {
+        self.freed.subscribe()
+    }
+
+    pub(crate) fn free_steps(&self) {
+        self.freed.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn most(&self) -> Budgets {

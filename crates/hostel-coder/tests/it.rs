@@ -7,6 +7,7 @@ mod second_host;
 
 #[cfg(target_os = "linux")]
 mod it {
+    mod budgets;
     mod by_hand;
     mod conversations;
     mod crashes;

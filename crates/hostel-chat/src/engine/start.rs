@@ -9,7 +9,7 @@ use hostel::{
 use hostel_model::{Models, ToolSpec};
 use serde_json::{Value, json};
 
-use super::{Engine, Meter, Ready, Turn, title};
+use super::{Engine, Meter, Permit, Ready, Turn, title};
 use crate::{
     agent::ChatAgent,
     approval::RowsDesk,
@@ -69,6 +69,10 @@ async fn ready<A: ChatAgent>(
         meter: setup.meter.map(|meter| -> Meter {
             let cx = cx.clone();
             Arc::new(move |metered| meter(&cx, metered))
+        }),
+        permit: setup.permit.map(|permit| -> Permit {
+            let cx = cx.clone();
+            Arc::new(move |metered| permit(cx.clone(), metered))
         }),
     })
 }

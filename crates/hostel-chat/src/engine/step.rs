@@ -18,6 +18,8 @@ pub(super) enum Ended {
     Calls,
     /// It was the last one.
     Over,
+    /// Before it began, for this reason.
+    Refused(String),
 }
 
 type Events = BoxStream<'static, Result<Event, Fault>>;
@@ -26,6 +28,9 @@ impl Engine {
     pub(super) async fn step(&self, place: &mut Place) -> Result<Ended> {
         loop {
             let request = self.request(place).await?;
+            if let Some(reason) = self.permitted(place, &request).await? {
+                return Ok(Ended::Refused(reason));
+            }
             let asked = self.ready.meter.as_ref().map_or(0, |_| estimate::request(&request));
             let mut scribe = Scribe::new(place.steps, calls_of(&self.conversation()?));
             let mut events = self.ready.model.stream(request);

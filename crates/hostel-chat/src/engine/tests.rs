@@ -262,6 +262,7 @@ impl Stage {
             max_output_tokens: None,
             reasoning: None,
             meter: None,
+            permit: None,
             extra: Map::new(),
         };
         Engine { turn: Arc::clone(&self.turn) as Arc<dyn Turn>, desk: Arc::clone(&self.desk) as Arc<dyn Desk>, ready }

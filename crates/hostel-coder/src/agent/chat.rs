@@ -37,7 +37,8 @@ impl ChatAgent for CoderAgent {
             .system_with(prompt::place)
             .approvals(ApprovalPolicy::new().ruled_by(policy::Judge(cx.clone())))
             .max_steps(MAX_STEPS)
-            .meter(runs::meter::metered);
+            .meter(runs::meter::metered)
+            .permit(child::steps::permitted);
         let tools = tools::offered(self, cx);
         match child::errand(cx) {
             Some(errand) => child::limited(setup, tools, &errand, cx),
@@ -69,6 +70,7 @@ impl ChatAgent for CoderAgent {
     fn on_turn_over(cx: &Cx<Self>, turn: &TurnInfo) -> Result<()> {
         conversations::order(cx)?;
         errands::turn_over(cx, turn)?;
+        child::steps::over(cx)?;
         child::order_news(cx)?;
         calls::order_turn_over(cx, turn)
     }

@@ -70,6 +70,7 @@ pub(crate) fn metered(cx: &Cx<CoderAgent>, step: &Metered) -> Result<Option<Stri
     match &step.usage {
         Some(_) => {
             count(cx, step)?;
+            child::steps::over(cx)?;
             child::order_news(cx).map(|()| None)
         }
         None => refusal(cx, &step.turn),

@@ -100,7 +100,7 @@ async fn errand(
     let tree = tree(cx, &repo, agent, branch).await?;
     let base = repo.commit_id(branch).await.map_err(said)?.unwrap_or_default();
     let child = cx.sub_agent::<CoderAgent>(agent)?;
-    let errand = Errand { commands: delegate.commands, budget, above: errands::above(cx)?, stopped: None };
+    let errand = Errand { commands: delegate.commands, budget, above: errands::above(cx)? };
     child.prepare_errand(&errand).await?;
     cx.progress(&json!({"running": true, "agent": agent, "branch": branch}))?;
     let run = cx.run_agent::<CoderAgent>(task).await?;
@@ -113,7 +113,7 @@ async fn errand(
     let start = repo.commit_id("HEAD").await.map_err(said)?.unwrap_or(base);
     let range = Range::Between(start, branch.to_owned());
     let stat = repo.diff(&DiffOptions { range, stat: true, ..DiffOptions::default() }).await.map_err(said)?;
-    let summary = result.stopped.or(run.error).unwrap_or(result.summary);
+    let summary = run.error.unwrap_or(result.summary);
     Ok(json!({"agent": agent, "branch": branch, "ended": ended(run.state), "summary": summary,
         "used": result.used, "changed": stat.text.trim_end()}))
 }

@@ -106,7 +106,7 @@ async fn dies(scene: &mut Scene, point: CrashPoint, nth: u64) -> bool {
     let crashed = scene.until_crashed_or_done().await || !scene.home.call_off_crash();
     if crashed {
         scene.home.after_crash().await;
-        scene.until_done("Done.").await;
+        scene.until_done("work", "Done.").await;
     }
     crashed
 }

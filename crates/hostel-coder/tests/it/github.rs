@@ -288,7 +288,7 @@ async fn a_session_that_dies_at_any_write_has_written_each_thing_to_github_once(
             return;
         }
         scene.home.after_crash().await;
-        scene.until_done("Done.").await;
+        scene.until_done("work", "Done.").await;
         assert_eq!(wrote(&fake).split_off(before), undisturbed, "a crash at write {nth}: {point:?}");
     }
 }

@@ -240,10 +240,10 @@ impl Scene {
     }
 
     /// After a crash: a new page, which waits until the agent has said this, or says what was lost again.
-    pub(crate) async fn until_done(&mut self, last: &str) {
+    pub(crate) async fn until_done(&mut self, said: &str, last: &str) {
         self.page = self.home.connect("coder-agent/default").await;
         self.home.settle().await;
-        self.ask("work").await;
+        self.ask(said).await;
         let (began, mut passed) = (std::time::Instant::now(), Duration::ZERO);
         loop {
             assert!(began.elapsed() < Duration::from_secs(120), "the answer does not end: {:#?}", self.parts().await);

@@ -151,3 +151,22 @@ async fn whoever_counts_the_steps_is_told_what_each_took_and_ends_the_answer_in_
     assert_eq!(stage.last().kind(), "finish");
     assert_eq!(stage.runs.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_step_waits_until_it_may_begin_and_ends_the_answer_in_words_if_it_may_not() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let stage = Stage::new("on *\n  call weather {}\nthen\n  say x", "weather?").tool("weather", |tool| tool);
+    let mut engine = stage.engine();
+    engine.ready.permit = Some(Arc::new(move |step: Metered| {
+        heard.lock().push((step.step, step.usage, step.estimated > 0));
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            Ok((step.step == 2).then(|| "Others are to have the rest.".to_owned()))
+        })
+    }));
+    engine.run().await.unwrap();
+    assert_eq!(*asked.lock(), [(1, None, true), (2, None, true)]);
+    assert_eq!(stage.parts().last().unwrap(), "Others are to have the rest.");
+    assert_eq!(stage.runs.load(Ordering::SeqCst), 1);
+}

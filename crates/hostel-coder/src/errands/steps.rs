@@ -1,0 +1,105 @@
+//! Whose turn it is: those at work side by side begin a step only if what is left is enough for all steps under way, or if there is no
+//! other. So what they take together goes beyond a budget by no more than one step, of which nobody knows beforehand what it takes.
+
+use hostel::{Cx, Result};
+
+use super::{below, count};
+use crate::{
+    Budget, CoderAgent,
+    child::steps::{ErrandStep, StepAnswer},
+    conversations,
+    runs::meter,
+    work::{json, rows},
+    workspaces::Workspaces,
+};
+
+const NAME: &str = "coder_errand_steps";
+/// A row is a step under way; it stays over a crash, until its agent says what it took.
+const TABLE: &str = "create table if not exists coder_errand_steps
+    (agent text primary key, mark integer not null, most text not null) without rowid";
+const PUT: &str = "insert or replace into coder_errand_steps (agent, mark, most) values (?, ?, ?)";
+const OTHERS: &str =
+    "select most from coder_errand_steps join coder_errands using (agent) where agent <> ? and not is_over";
+const EARLIER: &str = "delete from coder_errand_steps where agent = ? and mark <> ? returning agent";
+const ENDED: &str = "delete from coder_errand_steps where agent = ? and mark = ? returning agent";
+
+/// An agent below would begin a step: it may, it has to wait, or it may not any more.
+pub(crate) fn asked(cx: &Cx<CoderAgent>, step: &ErrandStep) -> Result<StepAnswer> {
+    let agent = below(cx)?;
+    let Some(turn) = count(cx, &agent, &step.used)? else { return Ok(StepAnswer::Begin) };
+    conversations::order(cx)?;
+    cx.sql(TABLE, ())?;
+    // Whoever asks for another has ended the one before.
+    removed(cx, EARLIER, &agent, step.mark)?;
+    if let Some(why) = meter::refusal(cx, &turn)? {
+        return Ok(StepAnswer::Refused(why));
+    }
+    let under_way =
+        cx.sql(OTHERS, (agent.as_str(),))?.iter().map(|row| json(&row, "most")).collect::<Result<Vec<_>>>()?;
+    if !fits(&meter::left(cx, &turn)?, &under_way, &step.most) {
+        return Ok(StepAnswer::Wait);
+    }
+    cx.sql(PUT, (agent, step.mark, serde_json::to_string(&step.most)?))?;
+    Ok(StepAnswer::Begin)
+}
+
+/// Whether a step may begin beside those under way.
+fn fits(left: &Budget, under_way: &[Budget], own: &Budget) -> bool {
+    if under_way.is_empty() {
+        return true;
+    }
+    let all = || under_way.iter().chain([own]);
+    // What nobody knows is more than there is.
+    let tokens = all().map(|most| most.tokens).try_fold(0_u64, |sum, most| Some(sum.saturating_add(most?)));
+    let cost = all().map(|most| most.cost).sum::<Option<f64>>();
+    left.tokens.is_none_or(|left| tokens.is_some_and(|all| all <= left))
+        && left.cost.is_none_or(|left| cost.is_some_and(|all| all <= left))
+}
+
+/// A step of an agent is over, and counted.
+pub(super) fn ended(cx: &Cx<CoderAgent>, agent: &str, mark: i64) -> Result<()> {
+    if rows(cx, NAME, "select 1 from coder_errand_steps", ())?.is_empty() {
+        Ok(())
+    } else {
+        removed(cx, ENDED, agent, mark)
+    }
+}
+
+fn removed(cx: &Cx<CoderAgent>, which: &str, agent: &str, mark: i64) -> Result<()> {
+    if !cx.sql(which, (agent, mark))?.is_empty() {
+        freed(cx);
+    }
+    Ok(())
+}
+
+/// Others may have their turn.
+pub(super) fn freed(cx: &Cx<CoderAgent>) {
+    if let Ok(workspaces) = cx.env::<Workspaces>() {
+        workspaces.free_steps();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(tokens: u64) -> Budget {
+        Budget { tokens: Some(tokens), ..Budget::default() }
+    }
+
+    fn cost(cost: f64) -> Budget {
+        Budget { cost: Some(cost), ..Budget::default() }
+    }
+
+    #[test]
+    fn a_step_begins_beside_others_only_if_there_is_enough_for_all() {
+        let unknown = Budget::default();
+        assert!(fits(&tokens(1), &[], &tokens(1_000)), "one may always");
+        assert!(fits(&tokens(300), &[tokens(100), tokens(100)], &tokens(100)));
+        assert!(!fits(&tokens(299), &[tokens(100), tokens(100)], &tokens(100)));
+        assert!(!fits(&tokens(300), &[tokens(100)], &unknown) && !fits(&tokens(300), &[unknown], &tokens(100)));
+        assert!(fits(&cost(1.0), &[cost(0.5)], &cost(0.5)) && !fits(&cost(0.9), &[cost(0.5)], &cost(0.5)));
+        assert!(!fits(&cost(1.0), &[unknown], &cost(0.5)));
+        assert!(fits(&unknown, &[unknown], &unknown), "without a budget nobody waits");
+    }
+}
