@@ -11,6 +11,8 @@ use crate::beside::beside;
 
 /// How the names of directories end that are made beside a workspace.
 const BESIDE: &str = "new";
+/// Where, in the repository of snapshots, those are that were aside before another was. Git does not look there.
+const EARLIER: &str = "earlier";
 
 impl Workspaces {
     /// A new and empty directory on the same file system as `workspace`, that nothing else knows of. What a crash has left of
@@ -59,16 +61,28 @@ impl Workspaces {
         name.into()
     }
 
-    /// Takes the repository out of the workspace, if there is one. Blocks.
+    /// Takes the repository out of the workspace, if there is one. One that is aside already is kept with the snapshots, for as long as
+    /// the agent is there: what was committed in it is nowhere else. Blocks.
     pub(crate) fn put_git_aside(workspace: &Workspace) -> Result<()> {
         let (own, aside) = (workspace.path().join(".git"), Self::git_aside(workspace.path()));
         if own.symlink_metadata().is_err() {
             return Ok(());
         }
-        if aside.exists() {
-            std::fs::remove_dir_all(&aside)?;
+        if aside.symlink_metadata().is_ok() {
+            std::fs::rename(&aside, Self::earlier(workspace.path())?)?;
         }
         Ok(std::fs::rename(own, aside)?)
+    }
+
+    /// The next free place for a repository that was aside.
+    fn earlier(workspace: &Path) -> Result<PathBuf> {
+        let dir = Self::side(workspace).join(EARLIER);
+        std::fs::create_dir_all(&dir)?;
+        let mut number = std::fs::read_dir(&dir)?.count() + 1;
+        while dir.join(number.to_string()).symlink_metadata().is_ok() {
+            number += 1;
+        }
+        Ok(dir.join(number.to_string()))
     }
 
     /// Puts it back there. Blocks.
@@ -92,5 +106,36 @@ fn remove_beside(path: &Path) {
             // One that a git program is still writing to goes with the next.
             let _ = std::fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use hostel_workspace::Limits;
+
+    use super::*;
+
+    fn begin(workspace: &Workspace, name: &str) {
+        fs::create_dir(workspace.path().join(".git")).unwrap();
+        fs::write(workspace.path().join(".git/name"), name).unwrap();
+    }
+
+    #[test]
+    fn a_repository_that_is_put_aside_takes_the_place_of_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::create(dir.path().join("w"), Limits::default()).unwrap();
+        Workspaces::put_git_aside(&workspace).unwrap();
+        for name in ["first", "second", "third"] {
+            begin(&workspace, name);
+            Workspaces::put_git_aside(&workspace).unwrap();
+        }
+        let earlier = Workspaces::side(workspace.path()).join(EARLIER);
+        let name = |dir: &Path| fs::read_to_string(dir.join("name")).unwrap();
+        assert_eq!((name(&earlier.join("1")), name(&earlier.join("2"))), ("first".into(), "second".into()));
+        Workspaces::bring_git_back(&workspace).unwrap();
+        assert_eq!(name(&workspace.path().join(".git")), "third");
+        assert!(!Workspaces::git_aside(workspace.path()).exists());
     }
 }
