@@ -1,6 +1,7 @@
 //! Where agents work: a directory for each, and what may be done in it.
 
 mod address;
+mod at_work;
 mod beside;
 mod carried;
 mod ending;
@@ -24,7 +25,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OnceCell, watch};
 
 pub(crate) use self::address::normal_address;
-use self::{address::HOSTS, marks::Marks};
+use self::{
+    address::HOSTS,
+    at_work::{AtWork, Presence},
+    marks::Marks,
+};
 use crate::{Budgets, CommandOptions, github::Access, hands::Lent, policy::PolicyDefaults, shell::Shells};
 
 /// How many letters of an agent's name are in its directory's name.
@@ -58,6 +63,7 @@ pub struct Workspaces {
     probed: OnceCell<Result<(), String>>,
     budgets: Budgets,
     marks: Marks,
+    at_work: AtWork,
     /// Counts whenever a step of an errand is over.
     freed: watch::Sender<u64>,
 }
@@ -84,6 +90,7 @@ impl Workspaces {
             probed: OnceCell::new(),
             budgets: Budgets::default(),
             marks: Marks::default(),
+            at_work: AtWork::default(),
             freed: watch::Sender::default(),
         }
     }
@@ -138,14 +145,17 @@ impl Workspaces {
         self.probed.get().and_then(|probed| probed.as_ref().err().cloned())
     }
 
-    /// Starts a command: in the sandbox, or, where there is none, without.
-    pub(crate) async fn start(&self, policy: &Policy, command: &Command) -> hostel_sandbox::Result<Job> {
+    /// Starts a command: in the sandbox, or, where there is none, without. What a git program that is cut off with it leaves locked is
+    /// unlocked.
+    pub(crate) async fn start(self: &Arc<Self>, policy: &Policy, command: &Command) -> hostel_sandbox::Result<Job> {
         let command = &self.commands.command(command.clone());
-        match self.unsandboxed() {
-            None => self.sandbox.start(policy, command).await,
-            Some(why) if self.commands.only_sandboxed => Err(hostel_sandbox::Error::Unavailable { why }),
-            Some(_) => self.sandbox.start_unprotected(policy, command).await,
-        }
+        let presence = Presence::new(self, &policy.workspace);
+        let (job, is_sandboxed) = match self.unsandboxed() {
+            None => (self.sandbox.start(policy, command).await?, true),
+            Some(why) if self.commands.only_sandboxed => return Err(hostel_sandbox::Error::Unavailable { why }),
+            Some(_) => (self.sandbox.start_unprotected(policy, command).await?, false),
+        };
+        Ok(job.at_end(move |ended| presence.over(ended.filter(|_| is_sandboxed))))
     }
 
     pub(crate) fn policy_defaults(&self) -> &PolicyDefaults {

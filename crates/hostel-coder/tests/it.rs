@@ -14,6 +14,7 @@ mod it {
     mod delegate;
     mod github;
     mod kept_back;
+    mod locks;
     mod policy;
     mod project_mcp;
     mod rewinding;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{Exit, Output};
+use super::{Ended, Exit, Output};
 use crate::{Result, Terminal};
 
 /// A command that runs. On this system, none does.
@@ -14,6 +14,12 @@ pub struct Job(Infallible);
 pub struct Canceller(Infallible);
 
 impl Job {
+    /// Has this called at its end.
+    #[must_use]
+    pub fn at_end(self, _call: impl FnOnce(Option<Ended>) + Send + 'static) -> Self {
+        match self.0 {}
+    }
+
     /// The next piece of output.
     pub async fn next(&mut self) -> Option<Output> {
         match self.0 {}

@@ -1,5 +1,6 @@
 //! A job on Linux: the control socket, the streams, and the helper's process.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -26,7 +27,6 @@ use crate::{Command, Error, Policy, Result, Terminal, WORD};
 ///
 /// Somebody has to take its output ([`next`](Self::next), [`wait`](Self::wait)): a command whose output is not taken waits, like
 /// any program that writes into a full pipe, until its time is over. The limits of time, memory and processes are kept by its sandbox.
-#[derive(Debug)]
 pub struct Job {
     control: Control,
     input: Writer,
@@ -36,7 +36,22 @@ pub struct Job {
     too_much: bool,
     over: Option<Word>,
     begun: Instant,
-    helper: tokio::process::Child,
+    /// Nothing once it was waited for.
+    helper: Option<tokio::process::Child>,
+    at_end: Option<AtEnd>,
+}
+
+/// What is told how it ended.
+type AtEnd = Box<dyn FnOnce(Option<Ended>) + Send>;
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("said", &self.said)
+            .field("over", &self.over)
+            .field("helper", &self.helper)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Ends a job from elsewhere.
@@ -82,7 +97,17 @@ impl Job {
             Word::Started | Word::Over { .. } => {}
         }
         let limit = order.policy.limits.output_bytes;
-        Ok(Self { control, input, outputs, said: 0, limit, too_much: false, over: None, begun: Instant::now(), helper })
+        let (helper, begun) = (Some(helper), Instant::now());
+        Ok(Self { control, input, outputs, said: 0, limit, too_much: false, over: None, begun, helper, at_end: None })
+    }
+
+    /// Has this called, once, when nothing that the command started is left: before [`Job::wait`] answers, or some time after the job was
+    /// dropped. It may block. It is told why the command ended; nothing if its sandbox was ended from outside, when something may be left after all.
+    /// If the runtime ends first, it is dropped.
+    #[must_use]
+    pub fn at_end(mut self, call: impl FnOnce(Option<Ended>) + Send + 'static) -> Self {
+        self.at_end = Some(Box::new(call));
+        self
     }
 
     /// The next piece of output; nothing when the command is over and all was told.
@@ -131,17 +156,32 @@ impl Job {
     pub async fn wait(mut self) -> Result<Exit> {
         while self.next().await.is_some() {}
         // It ends after the last process of the sandbox: what was not said to it may still be dying.
-        let _ = self.helper.wait().await;
-        let Some(Word::Over { code, signal, why }) = self.over else { return Err(Error::Lost) };
-        let ended = match why {
+        if let Some(helper) = &mut self.helper {
+            let _ = helper.wait().await;
+        }
+        self.helper = None;
+        if let Some(call) = self.at_end.take() {
+            let ended = self.ended();
+            let _ = tokio::task::spawn_blocking(move || call(ended)).await;
+        }
+        let (Some(ended), Some(Word::Over { code, signal, .. })) = (self.ended(), &self.over) else {
+            return Err(Error::Lost);
+        };
+        let (code, signal) = (*code, *signal);
+        Ok(Exit { code, signal, ended, took: self.begun.elapsed() })
+    }
+
+    /// Why it ended, if it has.
+    fn ended(&self) -> Option<Ended> {
+        let Some(Word::Over { why, .. }) = &self.over else { return None };
+        Some(match why {
             _ if self.too_much => Ended::OutputLimit,
             Why::Itself => Ended::Itself,
             Why::Time => Ended::TimeLimit,
             Why::Memory => Ended::MemoryLimit,
             Why::Processes => Ended::ProcessLimit,
             Why::Asked => Ended::Cancelled,
-        };
-        Ok(Exit { code, signal, ended, took: self.begun.elapsed() })
+        })
     }
 
     /// Writes to its input, as far as it takes it: a command that reads nothing keeps this waiting once a pipe is full.
@@ -183,7 +223,16 @@ impl Job {
 impl Drop for Job {
     /// The second stage sees the socket closed, and ends; with it, every process of the sandbox.
     fn drop(&mut self) {
+        let ended = if self.over.is_none() { Some(Ended::Cancelled) } else { self.ended() };
         let _ = self.control.plain.shutdown(Shutdown::Both);
+        let (Some(call), Ok(runtime)) = (self.at_end.take(), tokio::runtime::Handle::try_current()) else { return };
+        let helper = self.helper.take();
+        runtime.spawn(async move {
+            if let Some(mut helper) = helper {
+                let _ = helper.wait().await;
+            }
+            let _ = tokio::task::spawn_blocking(move || call(ended)).await;
+        });
     }
 }
 

@@ -109,6 +109,24 @@ impl Repo {
         self.dirs().for_each(|dir| self.git.calm.with(dir, |known| known.doubt = Some(doubt)));
     }
 
+    /// Says that a program that is not this server's own was cut off, and that nothing of it is left: the locks that were made from `from`
+    /// to `to` go at once, or, where a program of this server's is at work, before the next operation. Blocks.
+    pub fn unlock(&self, from: SystemTime, to: SystemTime) {
+        let doubt = Doubt { from, to };
+        for dir in self.dirs() {
+            // Nobody begins meanwhile.
+            self.git.calm.with(dir, |known| {
+                if known.at_work > 0 {
+                    known.doubt = Some(doubt.and(known.doubt));
+                    return;
+                }
+                for lock in self.locks(dir).iter().filter(|lock| doubt.covers(lock)) {
+                    let _ = std::fs::remove_file(lock);
+                }
+            });
+        }
+    }
+
     /// Before the first program in this repository, and the first one after one was cut off: git programs that were at work before may
     /// be so still, for they do not end with the server, or may have ended in the middle and left locks that nothing removes. Those
     /// are waited for, a while, and removed. Without such a lock nothing is waited for.
