@@ -150,6 +150,26 @@ async fn a_cancelled_command_may_clean_up_and_then_is_over() {
 }
 
 #[tokio::test]
+async fn of_the_end_is_told_when_nothing_is_left_whether_it_was_waited_for_or_not() {
+    let place = place();
+    for is_dropped in [true, false] {
+        let mark = mark(67);
+        let line = if is_dropped { format!("echo ready; sleep {mark}; sleep {mark}") } else { "echo ready".to_owned() };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let look = move |ended| tell.send((ended, processes_with(&mark))).unwrap();
+        let mut job = place.start(&Command::shell(line)).await.at_end(look);
+        assert_eq!(job.next().await.unwrap().bytes, b"ready\n");
+        let ended = if is_dropped {
+            drop(job);
+            Ended::Cancelled
+        } else {
+            job.wait().await.unwrap().ended
+        };
+        assert_eq!(told.await.unwrap(), (Some(ended), 0));
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_job_is_ended_at_once() {
     let place = place();
     let mark = mark(65);
