@@ -100,8 +100,12 @@ fn under_way(cx: &Call) -> Result<usize> {
 
 /// An errand was begun, and could not be given.
 pub(crate) fn give_up(cx: &Cx<CoderAgent>, agent: &str) -> Result<()> {
-    steps::freed(cx);
-    cx.sql(END, (agent,)).map(drop)
+    // It may have been refused before anything of it was written down.
+    if has(cx, NAME)? {
+        steps::freed(cx);
+        cx.sql(END, (agent,))?;
+    }
+    Ok(())
 }
 
 /// Whether an agent is at work on what has this name, besides this one.

@@ -9,6 +9,7 @@ use hostel_workspace::{
 use crate::{
     CoderAgent, Rule,
     policy::{self, Ways},
+    tools::cut_short,
 };
 
 /// How many such files a difference may have, and how many of them are named.
@@ -110,9 +111,7 @@ impl Shown {
         if text.is_empty() && note.is_none() {
             text.push_str(nothing);
         }
-        if self.more {
-            text.push_str("\n(there is more: ask for less at once)");
-        }
+        text = cut_short(text, self.more);
         if let Some(line) = note {
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');

@@ -86,13 +86,16 @@ pub(crate) async fn repository(cx: &Call) -> Result<Repo> {
     within(cx, move |workspace| workspaces.repository(workspace, above.as_ref()).map_err(said)).await
 }
 
-/// An answer that there is more of than was told.
-fn with_more(mut text: String, more: bool, nothing: &str) -> String {
-    if text.is_empty() {
-        text.push_str(nothing);
-    }
+/// An answer, and whether there is more than it tells.
+fn with_more(text: String, more: bool, nothing: &str) -> String {
+    let text = if text.is_empty() { nothing.to_owned() } else { text };
+    cut_short(text, more)
+}
+
+/// A text that says so if there is more than it shows: to the model, and to whoever is asked.
+pub(crate) fn cut_short(mut text: String, more: bool) -> String {
     if more {
-        text.push_str("\n(there is more: ask for less at once)");
+        text.push_str("\n(there is more than is shown: ask for less at once)");
     }
     text
 }

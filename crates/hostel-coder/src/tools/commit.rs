@@ -6,7 +6,7 @@ use hostel_workspace::git::{CommitPlan, DiffOptions, Prepared, Range, Repo, What
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, place, refused, repository};
+use super::{Call, cut_short, place, refused, repository};
 use crate::{
     CoderAgent,
     kept_back::{KeptBack, Shown, left_out},
@@ -72,7 +72,7 @@ async fn would_commit(cx: &Call, message: &str, paths: Vec<String>) -> Result<Pr
     let range = Range::Between(plan.since.clone(), plan.tree.clone());
     let shown = shown(cx, &repo, range).await?;
     let note = left_out(&shown.left_out).map(|note| format!("\n{note}")).unwrap_or_default();
-    let shown = Preview::diff(with_more(&shown)).with_text(format!("{message}{note}"));
+    let shown = Preview::diff(cut_short(shown.text, shown.more)).with_text(format!("{message}{note}"));
     Ok(shown.with_fingerprint(identity(&plan)))
 }
 
@@ -80,12 +80,6 @@ async fn would_commit(cx: &Call, message: &str, paths: Vec<String>) -> Result<Pr
 pub(super) async fn shown(cx: &Call, repo: &Repo, range: Range) -> Result<Shown> {
     let options = DiffOptions { range, ..DiffOptions::default() };
     KeptBack::from_people(cx)?.diff(repo, &options).await.map_err(said)
-}
-
-/// The difference, and whether there is more of it.
-pub(super) fn with_more(shown: &Shown) -> String {
-    let more = if shown.more { "\n(there is more than is shown)" } else { "" };
-    format!("{}{more}", shown.text)
 }
 
 /// Refuses a commit that would hold something else than was shown.

@@ -8,7 +8,7 @@ use hostel_workspace::git::{DiffOptions, Merged, Range, Repo, What};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, commit, refused, repository};
+use super::{Call, commit, cut_short, refused, repository};
 use crate::{
     Budget, CoderAgent,
     child::{Errand, branch_of},
@@ -78,9 +78,11 @@ async fn sent(cx: &Call, delegate: Delegate) -> Result<Value> {
     let branch = branch_of(&delegate.name)?;
     let task = AgentTask::new(&delegate.task).named(&delegate.name).display(&delegate.name).limit(LONGEST);
     let agent = cx.agent_name(&task)?;
-    let steps = Budget { steps: Some(delegate.steps.unwrap_or(STEPS).max(1)), ..Budget::default() };
-    let budget = errands::begin(cx, &agent, &delegate.name, steps)?;
-    let done = errand(cx, &delegate, task, &agent, &branch, budget).await;
+    let done = async {
+        let given = set_up(cx, &delegate, &agent, &branch).await?;
+        carried_out(cx, task, &given, &delegate.name).await
+    };
+    let done = done.await;
     if done.is_err() {
         // What it had to itself is free again.
         errands::give_up(cx, &agent)?;
@@ -88,34 +90,49 @@ async fn sent(cx: &Call, delegate: Delegate) -> Result<Value> {
     done
 }
 
-async fn errand(
-    cx: &Call,
-    delegate: &Delegate,
-    task: AgentTask,
-    agent: &str,
-    branch: &str,
-    budget: Budget,
-) -> Result<Value> {
+/// An errand that is about to be carried out: by whom and where, and what it begins at.
+struct Given<'a> {
+    agent: &'a str,
+    branch: &'a str,
+    repo: Repo,
+    tree: Repo,
+    base: String,
+}
+
+/// Everything before it: what it may take is set aside, its work tree is made, and its agent knows what it may do.
+async fn set_up<'a>(cx: &Call, delegate: &Delegate, agent: &'a str, branch: &'a str) -> Result<Given<'a>> {
+    let steps = Budget { steps: Some(delegate.steps.unwrap_or(STEPS).max(1)), ..Budget::default() };
+    let budget = errands::begin(cx, agent, &delegate.name, steps)?;
     let repo = repository(cx).await?;
     let tree = tree(cx, &repo, agent, branch).await?;
     let base = repo.commit_id(branch).await.map_err(said)?.unwrap_or_default();
-    let child = cx.sub_agent::<CoderAgent>(agent)?;
     let errand = Errand { commands: delegate.commands, budget, above: errands::above(cx)? };
-    child.prepare_errand(&errand).await?;
+    cx.sub_agent::<CoderAgent>(agent)?.prepare_errand(&errand).await?;
+    Ok(Given { agent, branch, repo, tree, base })
+}
+
+async fn carried_out(cx: &Call, task: AgentTask, given: &Given<'_>, name: &str) -> Result<Value> {
+    let Given { agent, branch, .. } = given;
     cx.progress(&json!({"running": true, "agent": agent, "branch": branch}))?;
     let run = cx.run_agent::<CoderAgent>(task).await?;
-    let result = child.errand_result(agent).await?;
+    let result = cx.sub_agent::<CoderAgent>(agent)?.errand_result(agent).await?;
     errands::end(cx, agent, &result.used)?;
-    // What it left lying is on its branch as well, so that nothing is lost.
-    if !tree.status().await.map_err(said)?.entries.is_empty() {
-        tree.commit(&format!("What {} left", delegate.name), &What::All).await.map_err(said)?;
-    }
-    let start = repo.commit_id("HEAD").await.map_err(said)?.unwrap_or(base);
-    let range = Range::Between(start, branch.to_owned());
-    let stat = repo.diff(&DiffOptions { range, stat: true, ..DiffOptions::default() }).await.map_err(said)?;
+    let changed = changed(given, name).await?;
     let summary = run.error.unwrap_or(result.summary);
-    Ok(json!({"agent": agent, "branch": branch, "ended": ended(run.state), "summary": summary,
-        "used": result.used, "changed": stat.text.trim_end()}))
+    Ok(json!({"agent": agent, "branch": branch, "ended": ended(run.state), "summary": summary, "used": result.used,
+        "changed": changed}))
+}
+
+/// What is on its branch. What the agent left lying is as well, so that nothing is lost.
+async fn changed(given: &Given<'_>, name: &str) -> Result<String> {
+    let Given { branch, repo, tree, base, .. } = given;
+    if !tree.status().await.map_err(said)?.entries.is_empty() {
+        tree.commit(&format!("What {name} left"), &What::All).await.map_err(said)?;
+    }
+    let start = repo.commit_id("HEAD").await.map_err(said)?.unwrap_or_else(|| base.clone());
+    let range = Range::Between(start, (*branch).to_owned());
+    let stat = repo.diff(&DiffOptions { range, stat: true, ..DiffOptions::default() }).await.map_err(said)?;
+    Ok(stat.text.trim_end().to_owned())
 }
 
 fn ended(state: AgentRunState) -> &'static str {
@@ -181,7 +198,7 @@ async fn would_take(cx: &Call, name: &str) -> Result<Preview> {
     let ends = Ends::of(&repo, &branch_of(name)?).await?;
     let shown = commit::shown(cx, &repo, Range::Between(ends.head.clone(), ends.tip.clone())).await?;
     let note = left_out(&shown.left_out);
-    let preview = Preview::diff(commit::with_more(&shown)).with_fingerprint(ends.fingerprint());
+    let preview = Preview::diff(cut_short(shown.text, shown.more)).with_fingerprint(ends.fingerprint());
     Ok(match note {
         Some(note) => preview.with_text(note),
         None => preview,
