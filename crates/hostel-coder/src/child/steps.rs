@@ -43,14 +43,13 @@ pub enum StepAnswer {
 
 /// Waits until the next step may begin, if this is an errand; why it may not, if so.
 pub(crate) async fn permitted(cx: Cx<CoderAgent>, step: Metered) -> Result<Option<String>> {
-    if cx.parent_id().is_none() {
-        return Ok(None);
-    }
+    // Under an agent of another kind nobody shares a budget with it.
+    let (Ok(above), Ok(workspaces)) = (cx.parent::<CoderAgent>(), cx.env::<Workspaces>()) else { return Ok(None) };
     let asked = begin(&cx, &step)?;
-    let mut freed = cx.env::<Workspaces>()?.freed_steps();
+    let mut freed = workspaces.freed_steps();
     loop {
         freed.mark_unchanged();
-        match cx.parent::<CoderAgent>()?.errand_step(&asked).await? {
+        match above.errand_step(&asked).await? {
             StepAnswer::Begin => return Ok(None),
             StepAnswer::Refused(why) => return Ok(Some(why)),
             StepAnswer::Wait => drop(select(Box::pin(freed.changed()), Box::pin(cx.sleep(PATIENCE))).await),
