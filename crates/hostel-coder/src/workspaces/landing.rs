@@ -26,6 +26,9 @@ pub(super) struct Landing {
     arrival: u32,
     /// Which of the parts of a workspace arrive.
     parts: [bool; 3],
+    /// Which of them were there before. A record of an earlier version does not say.
+    #[serde(default)]
+    before: Option<[bool; 3]>,
     /// Where they are made, below [`ARRIVING`].
     made: String,
     /// Where the files that are there go, below [`REPLACED`]; nothing if there are none.
@@ -36,7 +39,8 @@ impl Landing {
     /// Writes down, durably, what is to be done. Nothing of the agent's is touched.
     pub(super) fn begin(workspaces: &Workspaces, agent: &AgentId, made: &Path, arrival: u32) -> io::Result<Self> {
         let place = workspaces.directory_of(agent);
-        let aside = match Kept::at(&place).exists() {
+        let before = there(&Kept::at(&place));
+        let aside = match before.contains(&true) {
             true => Some(name_of(&workspaces.new_below(REPLACED)?)),
             false => None,
         };
@@ -44,7 +48,8 @@ impl Landing {
         let landing = Self {
             agent: (namespace.to_owned(), name.to_owned()),
             arrival,
-            parts: Kept::within(made).each().map(is_there),
+            parts: there(&Kept::within(made)),
+            before: Some(before),
             made: name_of(made),
             aside,
         };
@@ -92,9 +97,11 @@ impl Landing {
     }
 
     /// Puts everything back as it was, from wherever it was broken off; it may be broken off itself, and done again. What had arrived is
-    /// kept aside if somebody may have worked in it: says where. After an error the record stays, so that the next start does the rest.
+    /// kept aside if somebody may have worked in it: says where. What was made in its place since is kept aside in any case. After an error
+    /// the record stays, so that the next start does the rest.
     pub(super) fn take_back(&self, workspaces: &Workspaces, keep: bool) -> io::Result<Option<PathBuf>> {
         self.bring_out(workspaces, keep)?;
+        self.make_way(workspaces)?;
         let (place, aside) = (self.place(workspaces), self.aside(workspaces));
         rename_all(aside.iter().flat_map(|aside| pairs(aside, &place)))?;
         let kept = Kept::within(&self.kept_dir(workspaces));
@@ -123,11 +130,48 @@ impl Landing {
         rename_all(moves)
     }
 
-    /// Which parts are in their place: those that are neither where they were made, nor taken out of it again.
-    fn have_arrived(&self, workspaces: &Workspaces) -> Vec<bool> {
+    /// Takes out of its place what neither was there before nor arrived: what the agent has made there since taking it back had failed. It is
+    /// in the way of the files that come back.
+    fn make_way(&self, workspaces: &Workspaces) -> io::Result<()> {
+        let (place, aside) = (self.place(workspaces), self.aside(workspaces));
+        let in_the_way = aside.iter().flat_map(|aside| pairs(&place, aside)).filter(|(_, aside)| is_there(aside));
+        // Of an empty one there is nothing to keep, and one with files in it stays.
+        in_the_way.for_each(|(place, _)| fs::remove_dir(place).unwrap_or_default());
+        let since = self.made_since(workspaces);
+        if since.is_empty() {
+            return Ok(());
+        }
+        let (agent, out) = (self.agent(), workspaces.new_below(REPLACED)?);
+        let mut moves: Vec<_> = pairs(&place, &Kept::within(&out)).map(Some).collect();
+        rename_all(since.into_iter().filter_map(|part| moves.get_mut(part)?.take()))?;
+        tracing::warn!(%agent, files = %out.display(), "the files from before an import come back; those that were made meanwhile are kept beside");
+        [&out, &workspaces.root.join(REPLACED)].into_iter().try_for_each(|dir| File::open(dir)?.sync_all())
+    }
+
+    /// Which parts in their place were made there since. What lies aside is the agent's from before, so what is in the place of one is not;
+    /// then what was never there before goes with it, since parts of two workspaces are none. What tells that comes last, so that it still
+    /// does if this is broken off.
+    fn made_since(&self, workspaces: &Workspaces) -> Vec<usize> {
+        let (place, aside) = (there(&self.place(workspaces)), self.there_aside(workspaces));
+        let mut since: Vec<usize> = (0..place.len())
+            .filter(|part| place[*part] && (aside[*part] || self.before.is_some_and(|before| !before[*part])))
+            .collect();
+        since.sort_by_key(|part| aside[*part]);
+        since.retain(|_| (0..place.len()).any(|part| place[part] && aside[part]));
+        since
+    }
+
+    /// Which parts are in their place: those that are neither where they were made, nor taken out of it again. Nothing has arrived in the
+    /// place of a part from before that is not aside: that is the part from before.
+    fn have_arrived(&self, workspaces: &Workspaces) -> [bool; 3] {
         let (made, kept) = (self.made(workspaces), Kept::within(&self.kept_dir(workspaces)));
-        let elsewhere = pairs(&made, &kept).map(|(made, kept)| is_there(made) || is_there(kept));
-        elsewhere.zip(self.parts).map(|(elsewhere, arrives)| arrives && !elsewhere).collect()
+        let (made, kept, aside) = (there(&made), there(&kept), self.there_aside(workspaces));
+        let is_old = |part: usize| self.before.is_some_and(|before| before[part]) && !aside[part];
+        [0, 1, 2].map(|part| self.parts[part] && !made[part] && !kept[part] && !is_old(part))
+    }
+
+    fn there_aside(&self, workspaces: &Workspaces) -> [bool; 3] {
+        self.aside(workspaces).map_or([false; 3], |aside| there(&aside))
     }
 
     /// Removes the record, and the directory for what is put aside if nothing is in it.
@@ -236,6 +280,11 @@ fn pairs(from: &Kept, to: &Kept) -> impl Iterator<Item = (PathBuf, PathBuf)> + u
     from.each().map(Path::to_owned).into_iter().zip(to.each().map(Path::to_owned))
 }
 
+/// Which parts of one are there.
+fn there(kept: &Kept) -> [bool; 3] {
+    kept.each().map(is_there)
+}
+
 /// Renames those that are there.
 fn rename_all(pairs: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> io::Result<()> {
     let mut there = pairs.into_iter().filter(|(from, _)| is_there(from));
@@ -251,156 +300,4 @@ fn name_of(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::workspaces::ending::tests::{Known, with_file};
-
-    const ARRIVAL: u32 = 7;
-
-    /// A workspace that is there, if so, and one that arrives: with other parts each.
-    fn arriving(workspaces: &Workspaces, is_there: bool) -> (AgentId, PathBuf, Landing) {
-        let agent = AgentId::new("coder-agent", "a");
-        let place = workspaces.directory_of(&agent);
-        if is_there {
-            with_file(workspaces, "a");
-        }
-        let made = workspaces.new_below(ARRIVING).unwrap();
-        for part in ["files", "git"] {
-            fs::create_dir(made.join(part)).unwrap();
-            fs::write(made.join(part).join("file"), "new").unwrap();
-        }
-        let landing = Landing::begin(workspaces, &agent, &made, ARRIVAL).unwrap();
-        (agent, place, landing)
-    }
-
-    fn content(place: &Path) -> [Option<String>; 3] {
-        Kept::at(place).each().map(|part| fs::read_to_string(part.join("file")).ok())
-    }
-
-    fn words<const N: usize>(all: [Option<&str>; N]) -> [Option<String>; N] {
-        all.map(|one| one.map(str::to_owned))
-    }
-
-    /// What taking that back renames, in its order.
-    fn back(
-        workspaces: &Workspaces,
-        landing: &Landing,
-        done: &[(PathBuf, PathBuf)],
-        keep: bool,
-    ) -> Vec<(PathBuf, PathBuf)> {
-        let (made, kept) = (landing.made_dir(workspaces), landing.kept_dir(workspaces));
-        let (out, aside): (Vec<_>, Vec<_>) = done.iter().partition(|(from, _)| from.starts_with(&made));
-        let to = |from: &Path| if keep { kept.join(from.file_name().unwrap()) } else { from.to_owned() };
-        let out = out.iter().map(|(from, there)| (there.clone(), to(from)));
-        out.chain(aside.iter().map(|(there, aside)| (aside.clone(), there.clone()))).collect()
-    }
-
-    #[test]
-    fn where_there_is_no_room_for_what_is_kept_the_record_stays_and_the_next_try_keeps_it() {
-        for was_there in [true, false] {
-            let dir = tempfile::tempdir().unwrap();
-            let workspaces = Workspaces::new(dir.path());
-            let (agent, place, landing) = arriving(&workspaces, was_there);
-            landing.go(&workspaces).unwrap();
-            // A directory cannot be made there.
-            let no_room = landing.kept_dir(&workspaces);
-            fs::create_dir_all(no_room.parent().unwrap()).unwrap();
-            fs::write(&no_room, "").unwrap();
-            landing.take_back(&workspaces, true).unwrap_err();
-            assert_eq!(content(&place), words([Some("new"), None, Some("new")]), "nothing was moved");
-            let known = Known { there: vec![agent], arrival: 3 };
-            workspaces.settle(&known);
-            assert!(is_there(landing.record(&workspaces)), "the next start could not either");
-
-            fs::remove_file(&no_room).unwrap();
-            workspaces.settle(&known);
-            assert!(!is_there(landing.record(&workspaces)));
-            let before = if was_there { [Some("a"), Some("a"), None] } else { [None; 3] };
-            assert_eq!(content(&place), words(before));
-            let [kept] = &workspaces.replaced()[..] else { panic!("what came is kept, and nothing else") };
-            assert_eq!(fs::read_to_string(kept.join("files/file")).unwrap(), "new");
-            assert_eq!(fs::read_to_string(kept.join("git/file")).unwrap(), "new");
-        }
-    }
-
-    #[test]
-    fn an_import_that_is_cut_off_anywhere_before_the_agent_arrived_leaves_its_files_as_they_were() {
-        for (was_there, before) in [(true, words([Some("a"), Some("a"), None])), (false, words([None, None, None]))] {
-            let moves = 2 + 2 * usize::from(was_there);
-            for cut in 0..=moves {
-                for again in 0..=moves {
-                    let dir = tempfile::tempdir().unwrap();
-                    let workspaces = Workspaces::new(dir.path());
-                    let (agent, place, landing) = arriving(&workspaces, was_there);
-                    let all = landing.moves(&workspaces);
-                    assert_eq!(all.len(), moves);
-                    all[..cut].iter().for_each(|(from, to)| fs::rename(from, to).unwrap());
-                    // And taking it back is cut off as well.
-                    back(&workspaces, &landing, &all[..cut], was_there).iter().take(again).for_each(|(from, to)| {
-                        fs::create_dir_all(to.parent().unwrap()).unwrap();
-                        fs::rename(from, to).unwrap();
-                    });
-
-                    let known = Known { there: was_there.then(|| agent.clone()).into_iter().collect(), arrival: 3 };
-                    workspaces.settle(&known);
-                    assert_eq!(content(&place), before, "{was_there} {cut} {again}");
-                    assert!(super::super::ending::entries(&dir.path().join(LANDING)).is_empty());
-                    let aside = workspaces.replaced();
-                    let has_arrived = cut > moves - 2;
-                    assert_eq!(aside.len(), usize::from(was_there && has_arrived), "{was_there} {cut} {again}");
-                    for dir in aside {
-                        let kept = Kept::within(&dir).each().map(|part| fs::read_to_string(part.join("file")).ok());
-                        assert_eq!(
-                            kept,
-                            words([Some("new"), None, Some("new")]),
-                            "all of what came is kept, however far it came"
-                        );
-                    }
-                    workspaces.settle(&known);
-                    assert_eq!(content(&place), before);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_import_that_is_cut_off_after_the_agent_arrived_is_finished_and_the_old_files_are_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let workspaces = Workspaces::new(dir.path());
-        let (agent, place, landing) = arriving(&workspaces, true);
-        landing.go(&workspaces).unwrap();
-        let known = Known { there: vec![agent], arrival: ARRIVAL };
-        for _twice in 0..2 {
-            workspaces.settle(&known);
-            assert_eq!(content(&place), words([Some("new"), None, Some("new")]));
-            let [aside] = &workspaces.replaced()[..] else { panic!("one is put aside") };
-            assert_eq!(fs::read_to_string(aside.join("files/file")).unwrap(), "a");
-            assert!(super::super::ending::entries(&dir.path().join(LANDING)).is_empty());
-        }
-    }
-
-    #[test]
-    fn another_import_waits_until_the_one_before_it_is_put_right() {
-        let dir = tempfile::tempdir().unwrap();
-        let workspaces = Workspaces::new(dir.path());
-        let (agent, place, landing) = arriving(&workspaces, true);
-        landing.go(&workspaces).unwrap();
-        let made = workspaces.new_below(ARRIVING).unwrap();
-        let refused = Landing::begin(&workspaces, &agent, &made, 8).unwrap_err();
-        assert!(refused.to_string().contains("restart the server"), "{refused}");
-        workspaces.settle(&Known { there: vec![agent], arrival: 0 });
-        assert_eq!(content(&place), words([Some("a"), Some("a"), None]));
-    }
-
-    #[test]
-    fn a_record_that_was_not_written_to_its_end_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let workspaces = Workspaces::new(dir.path());
-        let (agent, place, landing) = arriving(&workspaces, true);
-        fs::write(landing.record(&workspaces), "{\"agent\":[\"cod").unwrap();
-        workspaces.settle(&Known { there: vec![agent], arrival: 0 });
-        assert_eq!(content(&place), words([Some("a"), Some("a"), None]));
-        assert!(workspaces.replaced().is_empty());
-        assert!(super::super::ending::entries(&dir.path().join(LANDING)).is_empty());
-    }
-}
+mod tests;
