@@ -107,10 +107,16 @@ impl Batch {
         self.0.remove(which).into()
     }
 
-    /// Those that were not cancelled, and those that were.
-    pub(super) fn sorted(self) -> (Option<Self>, Option<Self>) {
-        let (cancelled, wanted) = self.0.into_iter().partition(|input| input.order.cancel.is_cancelled());
-        (Self(wanted).some(), Self(cancelled).some())
+    /// Those that are wanted, and each that nobody wants by now, with why.
+    pub(super) fn sorted(self, grace: Duration) -> (Option<Self>, Vec<(Self, &'static str)>) {
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        for input in self.0 {
+            match input.order.is_unwanted(grace) {
+                None => wanted.push(input),
+                Some(why) => unwanted.push((input.into(), why)),
+            }
+        }
+        (Self(wanted).some(), unwanted)
     }
 
     fn some(self) -> Option<Self> {
@@ -166,14 +172,23 @@ mod tests {
         assert!(inputs.has_room(&"x".repeat(MOST + 1)), "one alone is never too much");
     }
 
-    #[tokio::test]
-    async fn of_a_batch_it_is_known_which_one_nobody_wants() {
+    #[tokio::test(start_paused = true)]
+    async fn of_a_batch_it_is_known_which_one_nobody_wants_and_those_that_waited_as_long_are_not_asked_about() {
+        let grace = Duration::from_secs(60);
         let inputs = Inputs::default();
-        assert_eq!(["a", "b", "c"].map(|text| inputs.push(input(text))), [true, false, false]);
-        let batch = inputs.next().unwrap();
-        batch.0[1].order.cancel.cancel();
-        assert_eq!(batch.unwanted(Duration::MAX).await, (1, "it was cancelled"));
-        let (wanted, cancelled) = batch.sorted();
-        assert_eq!((wanted.unwrap().text(), cancelled.unwrap().text()), ("ac".to_owned(), "b".to_owned()));
+        assert_eq!(["a", "b", "c", "d"].map(|text| inputs.push(input(text))), [true, false, false, false]);
+        let mut batch = inputs.next().unwrap();
+        let _followed = [0, 3].map(|which: usize| batch.0[which].order.follow());
+        batch.0[3].order.cancel.cancel();
+        assert_eq!(batch.unwanted(grace).await, (3, "it was cancelled"));
+        let lost = "the connection was lost, and nobody came back for it";
+        drop(batch.take(3));
+        assert_eq!(batch.unwanted(grace).await.1, lost);
+        batch.0.push(input("e"));
+        batch.0[3].order.cancel.cancel();
+        let (wanted, unwanted) = batch.sorted(grace);
+        let unwanted: Vec<_> = unwanted.iter().map(|(batch, why)| (batch.text(), *why)).collect();
+        assert_eq!(wanted.unwrap().text(), "a");
+        assert_eq!(unwanted, [("b".to_owned(), lost), ("c".to_owned(), lost), ("e".to_owned(), "it was cancelled")]);
     }
 }

@@ -67,9 +67,9 @@ impl Work {
     /// Types what waits for a command, with a question where one is needed, until nothing waits.
     async fn serve(&self, command: &Ordered) {
         while let Some(batch) = command.inputs.next() {
-            let (wanted, cancelled) = batch.sorted();
-            if let Some(cancelled) = cancelled {
-                self.end(&cancelled, Err("it was cancelled".to_owned()));
+            let (wanted, unwanted) = batch.sorted(self.grace);
+            for (unwanted, why) in unwanted {
+                self.end(&unwanted, Err(why.to_owned()));
             }
             if let Some(batch) = wanted {
                 self.serve_one(command, batch).await;
