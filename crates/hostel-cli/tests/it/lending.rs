@@ -203,20 +203,20 @@ impl Hands {
 /// A command that holds a pipe open, with all that it started.
 pub(crate) struct Alive {
     begun: tokio::sync::oneshot::Receiver<String>,
-    gone: tokio::task::JoinHandle<String>,
+    gone: tokio::sync::oneshot::Receiver<String>,
 }
 
 impl Alive {
-    /// Reads the pipe: its first line is told at once, and then its end.
+    /// Reads the pipe: its first line is told at once, and then its end. If that never comes, nobody waits for the thread.
     pub(crate) fn watch(pipe: PathBuf) -> Self {
-        let (tell, begun) = tokio::sync::oneshot::channel();
-        let gone = tokio::task::spawn_blocking(move || {
+        let ((tell, begun), (end, gone)) = (tokio::sync::oneshot::channel(), tokio::sync::oneshot::channel());
+        std::thread::spawn(move || {
             let mut pipe = std::io::BufReader::new(fs::File::open(pipe).unwrap());
             let (mut first, mut rest) = (String::new(), String::new());
             pipe.read_line(&mut first).unwrap();
             let _ = tell.send(first);
             pipe.read_to_string(&mut rest).unwrap();
-            rest
+            let _ = end.send(rest);
         });
         Self { begun, gone }
     }

@@ -65,6 +65,8 @@ impl Canceller {
     }
 }
 
+/// The stage of a helper that makes no sandbox.
+const BARE: &str = "bare";
 /// How long the helper has to build the sandbox.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,7 +82,9 @@ impl Job {
         let (ours, helpers) = UnixStream::pair().map_err(Error::io("a socket"))?;
         let network = if order.policy.network.is_own() { "own" } else { "shared" };
         let mut started = tokio::process::Command::new(helper);
-        started.args([WORD, stage, network]).env_clear().current_dir("/").process_group(0).kill_on_drop(true);
+        started.args([WORD, stage, network]).env_clear().current_dir("/").process_group(0);
+        // Without a sandbox the helper alone ends the command: killed before it has, it would leave it running for good.
+        started.kill_on_drop(stage != BARE);
         started.stdin(OwnedFd::from(helpers)).stdout(process::Stdio::null()).stderr(process::Stdio::null());
         let helper = started.spawn().map_err(Error::io("the sandbox's helper"))?;
         // The command holds a copy of the helper's end: as long as it does, the socket is not closed.
