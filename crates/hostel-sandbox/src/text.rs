@@ -1,7 +1,8 @@
 //! Bytes as text, a character that is cut in two left for later.
 
-/// As much of `bytes` as is whole characters: the text, and how many bytes it took. At the end of everything nothing is left for later, and
-/// what is no character is told as such.
+/// As much of `bytes` as is whole characters: the text, and how many bytes it took, which is its length. A `?` stands for each byte that
+/// belongs to no character, so that positions in the text are positions in what was said. At the end of everything nothing is left for
+/// later.
 ///
 /// ```
 /// let euro = "€".as_bytes();
@@ -11,7 +12,17 @@
 #[must_use]
 pub fn whole_characters(bytes: &[u8], is_end: bool) -> (String, usize) {
     let cut = if is_end { bytes.len() } else { bytes.len() - unfinished(bytes) };
-    (String::from_utf8_lossy(&bytes[..cut]).into_owned(), cut)
+    (byte_by_byte(&bytes[..cut]), cut)
+}
+
+/// A text as long as the bytes.
+fn byte_by_byte(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    text
 }
 
 /// How many bytes at the end are the beginning of a character.
@@ -42,6 +53,19 @@ mod tests {
             let (rest, _) = whole_characters(&text.as_bytes()[took..], true);
             assert_eq!(format!("{first}{rest}"), text, "{at}");
         }
-        assert_eq!(whole_characters(&[0xFF, b'a', 0xC3], true), ("\u{FFFD}a\u{FFFD}".to_owned(), 3));
+        assert_eq!(whole_characters(&[0xFF, b'a', 0xC3], true), ("?a?".to_owned(), 3));
+    }
+
+    #[test]
+    fn wherever_bytes_are_cut_the_text_is_the_same_and_as_long() {
+        // Whole ones beside what is none: a lone byte, beginnings that nothing ends, one that is written too long, half a pair.
+        let bytes = b"a\xFF\xE2\x82b\xE2\x82\xAC\xF0\x9F\xC3\xA4\xC0\xAF\xED\xA0\x80\xF0\x9F\x98\x80\x80\xE2\x82";
+        let expected = "a???b\u{20AC}??\u{E4}?????\u{1F600}???";
+        for at in 0..=bytes.len() {
+            let (first, took) = whole_characters(&bytes[..at], false);
+            let (rest, left) = whole_characters(&bytes[took..], true);
+            assert_eq!((first.len(), rest.len()), (took, left), "{at}");
+            assert_eq!(format!("{first}{rest}"), expected, "{at}");
+        }
     }
 }

@@ -82,6 +82,34 @@ async fn a_command_in_the_background_outlives_the_server_and_is_found_again() {
     hands.kill().await;
 }
 
+/// Says bytes that are no characters, more of them than the machine keeps.
+const BYTES: &str = r"printf '\377\376\303 begun\n'; head -c 1500000 /dev/zero | tr '\0' '\377'; echo end";
+const BEFORE_THE_END: usize = 3 + " begun\n".len() + 1_500_000;
+
+#[tokio::test]
+async fn bytes_that_are_no_characters_count_as_one_each_before_and_after_a_restart() {
+    let mut scene = scene("60s").await;
+    fs::write(scene.path("lent/bytes.sh"), BYTES).unwrap();
+    let mut hands = scene.chosen(&["--allow", "sh bytes.sh"]).await;
+    scene.said("begin sh bytes.sh").await;
+    let ended = async |scene: &Scene| loop {
+        let said = scene.said(&format!("output {BEFORE_THE_END}")).await;
+        if said.contains(r#""running":false"#) {
+            return said;
+        }
+    };
+    let whole = [r#""output":"end\n""#.to_owned(), format!(r#""next":{}"#, BEFORE_THE_END + "end\n".len())];
+    let said = ended(&scene).await;
+    assert!(whole.iter().all(|part| said.contains(part)), "{said}");
+    scene.kill_server().await;
+    hands.until("trying again").await;
+    scene.serve().await;
+    hands.until("connected again").await;
+    let said = ended(&scene).await;
+    assert!(whole.iter().all(|part| said.contains(part)), "{said}");
+    hands.kill().await;
+}
+
 #[tokio::test]
 async fn a_command_in_the_background_ends_with_the_machine_and_is_not_begun_again() {
     let scene = scene("1s").await;

@@ -154,7 +154,7 @@ pub struct HandsReport {
     pub id: String,
     /// How it is.
     pub state: HandsState,
-    /// What it said.
+    /// What it said, as long as it was: with one `?` for each byte that belongs to no character.
     #[serde(default)]
     pub data: String,
     /// How many bytes it had said before, and has said with this.

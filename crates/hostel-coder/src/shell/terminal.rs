@@ -88,7 +88,7 @@ pub struct TerminalOutput {
 pub struct TerminalChunk {
     /// How many bytes were said before.
     pub from: u64,
-    /// What was said.
+    /// What was said, as long as it was: with one `?` for each byte that belongs to no character.
     pub data: String,
 }
 
