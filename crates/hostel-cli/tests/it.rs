@@ -14,6 +14,8 @@ mod it {
     #[cfg(target_os = "linux")]
     mod hands_beside;
     #[cfg(target_os = "linux")]
+    mod hands_twice;
+    #[cfg(target_os = "linux")]
     mod injected;
     #[cfg(target_os = "linux")]
     mod lending;
