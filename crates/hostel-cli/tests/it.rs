@@ -7,6 +7,8 @@ mod it {
     #[cfg(target_os = "linux")]
     mod chat;
     mod commands;
+    #[cfg(target_os = "linux")]
+    mod cut_off;
     mod doctor;
     mod fake;
     #[cfg(target_os = "linux")]

@@ -36,13 +36,13 @@ then
 """
 "#;
 
-struct Scene {
-    dir: tempfile::TempDir,
-    server: Server,
+pub(crate) struct Scene {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) server: Server,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         fs::write(dir.path().join("hostel.toml"), CONFIG).unwrap();
         let server = serve(dir.path()).await;
@@ -53,11 +53,11 @@ impl Scene {
         self.dir.path().join("data")
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.dir.path().join(name).to_str().unwrap().to_owned()
     }
 
-    async fn say(&self, agent: &str, text: &str) {
+    pub(crate) async fn say(&self, agent: &str, text: &str) {
         ok(&self.server.run(&["chat", agent, "--approve", "--message", text]).await);
     }
 
@@ -85,17 +85,17 @@ impl Scene {
     }
 }
 
-async fn serve(dir: &Path) -> Server {
+pub(crate) async fn serve(dir: &Path) -> Server {
     let config = dir.join("hostel.toml");
     Server::start_with(&dir.join("data"), &["--config", config.to_str().unwrap()]).await
 }
 
-fn ok(ran: &Ran) -> &str {
+pub(crate) fn ok(ran: &Ran) -> &str {
     assert_eq!(ran.code, 0, "{ran:?}");
     &ran.stdout
 }
 
-fn names(dir: &Path) -> Vec<String> {
+pub(crate) fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }

@@ -61,6 +61,11 @@ impl Server {
         self.child.id().expect("it is running")
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) -> std::process::ExitStatus {
+        self.child.wait().await.expect("it was running")
+    }
+
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it was running");
     }
