@@ -111,7 +111,7 @@ impl Batch {
     pub(super) fn sorted(self, grace: Duration) -> (Option<Self>, Vec<(Self, &'static str)>) {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         for input in self.0 {
-            match input.order.is_unwanted(grace) {
+            match input.order.unwanted_by_now(grace) {
                 None => wanted.push(input),
                 Some(why) => unwanted.push((input.into(), why)),
             }

@@ -97,7 +97,7 @@ impl Ordered {
     }
 
     /// Why it is unwanted by now; nothing if it is wanted.
-    pub(super) fn is_unwanted(&self, grace: Duration) -> Option<&'static str> {
+    pub(super) fn unwanted_by_now(&self, grace: Duration) -> Option<&'static str> {
         if self.cancel.is_cancelled() {
             return Some(CANCELLED);
         }
@@ -135,7 +135,7 @@ mod tests {
         let order = Arc::<Ordered>::default();
         let following = order.follow();
         advance(GRACE * 2).await;
-        assert_eq!(order.is_unwanted(GRACE), None, "it is followed");
+        assert_eq!(order.unwanted_by_now(GRACE), None, "it is followed");
         drop(following);
         // Each question that it waits behind asks anew.
         for _ in 0..3 {
@@ -143,7 +143,7 @@ mod tests {
         }
         let asked = Instant::now();
         assert_eq!((order.unwanted(GRACE).await, asked.elapsed()), (LOST, GRACE / 4));
-        assert_eq!(order.is_unwanted(GRACE), Some(LOST));
+        assert_eq!(order.unwanted_by_now(GRACE), Some(LOST));
     }
 
     #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ mod tests {
         let following = order.follow();
         assert!(timeout(GRACE * 9, order.unwanted(GRACE)).await.is_err());
         order.cancel.cancel();
-        assert_eq!((order.unwanted(GRACE).await, order.is_unwanted(GRACE)), (CANCELLED, Some(CANCELLED)));
+        assert_eq!((order.unwanted(GRACE).await, order.unwanted_by_now(GRACE)), (CANCELLED, Some(CANCELLED)));
         drop(following);
     }
 }
