@@ -50,6 +50,28 @@ async fn the_built_in_script_calls_the_tools_it_is_told_and_says_what_they_answe
 }
 
 #[tokio::test]
+async fn the_demo_of_the_built_in_script_goes_on_with_what_the_tools_answer_and_stops_at_a_no() {
+    let offered =
+        ["write_file", "run_command", "replace"].map(|name| ToolSpec::new(name, "", json!({"type": "object"})));
+    let mut request = Request { tools: offered.into(), ..say("demo") };
+    let answers = ["added demo/sum.sh (+4)", "The sum is -6.", "changed demo/sum.sh (+1 -1)", "The sum is 6."];
+    for (at, (tool, answer)) in
+        ["write_file", "run_command", "replace", "run_command"].into_iter().zip(answers).enumerate()
+    {
+        let called = ask(&Scripted::built_in(), request.clone()).await.unwrap();
+        let Some(Piece::ToolCall { id, name, .. }) = called.pieces.last() else { panic!("a call: {called:?}") };
+        assert_eq!(name, tool);
+        let mut refused = request.clone();
+        for (request, answer) in [(&mut request, answer), (&mut refused, "no")] {
+            request.messages.extend([Message::Assistant(called.pieces.clone()), Message::tool(id, name, answer)]);
+        }
+        let stopped = ask(&Scripted::built_in(), refused).await.unwrap();
+        assert_eq!((stopped.text().as_str(), stopped.reason), ("That is where I stop: no", FinishReason::Stop), "{at}");
+    }
+    assert!(ask(&Scripted::built_in(), request).await.unwrap().text().contains("it adds now"));
+}
+
+#[tokio::test]
 async fn a_tool_that_is_not_offered_is_not_called() {
     let said = ask(&Scripted::built_in(), say("use fly {}")).await.unwrap();
     assert_eq!(said.text(), "There is no tool fly here. I am offered: getWeather, send.");
