@@ -56,7 +56,7 @@ pub(crate) fn begin_next(host: &dyn Host, inner: &mut Inner) -> Result<()> {
 /// itself.
 fn has_gone_on(host: &dyn Host, inner: &Inner, turn: &Turn) -> Result<bool> {
     match (&turn.ask.continues, &turn.ask.after_call) {
-        (Some(message), Some(call)) => settle::has_gone_on(host, inner, message, call),
+        (Some(message), Some(call)) => settle::can_tell_gone_on(host, inner, message, call),
         _ => Ok(false),
     }
 }

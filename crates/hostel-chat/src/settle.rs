@@ -13,7 +13,9 @@ use hostel::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::go_on::{CONTINUE, call_at_end, drop_turn, has_gone_on, is_wanted, look_again, moment_passed};
+pub(crate) use self::go_on::{
+    CONTINUE, call_at_end, can_tell_gone_on, drop_turn, is_wanted, look_again, moment_passed,
+};
 use crate::{
     approval, live,
     memory::{Inner, Talk},

@@ -91,8 +91,8 @@ impl<A: Send + Sync + 'static> ChatSetup<A> {
     }
 
     /// Is asked before each step, after [`ChatSetup::meter`], when the request is made, and may wait: for those who share a budget and
-    /// have to take turns. A reason it answers ends the answer, in these words; an error does the same. It may be asked twice for one
-    /// step, where the model did not take the first request. Dropped while it waits, nothing was asked of the model.
+    /// have to take turns. A reason it answers ends the answer, in these words. With an error the answer fails; with one of the host's, such
+    /// as `agent_unavailable`, it is begun again where it stands, as with any error of [`ChatAgent::answer`](crate::ChatAgent::answer). It may be asked twice for one step, where the model did not take the first request. Dropped while it waits, nothing was asked of the model.
     #[must_use]
     pub fn permit<F, Fut>(mut self, permit: F) -> Self
     where

@@ -112,7 +112,7 @@ fn is_repeated(request: &ChatRequest, open: &[Turn]) -> bool {
 /// The agent has gone on from where the client's message ends: its tool calls were answered, and it heard of that first.
 fn has_gone_on(host: &dyn Host, inner: &Inner, request: &ChatRequest) -> Result<bool> {
     let Some(message) = request.continues() else { return Ok(false) };
-    settle::call_at_end(message).map_or(Ok(false), |call| settle::has_gone_on(host, inner, &message.id, call))
+    settle::call_at_end(message).map_or(Ok(false), |call| settle::can_tell_gone_on(host, inner, &message.id, call))
 }
 
 /// A request that came before: its client has lost sight of it.

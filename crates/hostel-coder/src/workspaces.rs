@@ -155,7 +155,7 @@ impl Workspaces {
             Some(why) if self.commands.only_sandboxed => return Err(hostel_sandbox::Error::Unavailable { why }),
             Some(_) => (self.sandbox.start_unprotected(policy, command).await?, false),
         };
-        Ok(job.at_end(move |ended| presence.over(ended.filter(|_| is_sandboxed))))
+        Ok(job.at_end(move |ended| presence.over(ended, is_sandboxed)))
     }
 
     pub(crate) fn policy_defaults(&self) -> &PolicyDefaults {

@@ -13,7 +13,7 @@ use super::Answer;
 use crate::{
     ids, live,
     memory::{Inner, Live, Talk},
-    out::Audience,
+    out::{self, Audience},
     store::{
         transcript,
         turns::{self, Ask, State, Turn},
@@ -135,11 +135,12 @@ pub(crate) fn call_at_end(message: &UiMessage) -> Option<&str> {
     last["toolCallId"].as_str()
 }
 
-/// Whether a step was begun in this message after this call.
-pub(crate) fn has_gone_on(host: &dyn Host, inner: &Inner, id: &str, call: &str) -> Result<bool> {
+/// Whether a step was begun in this message after this call, and a page that does not know that can be shown it. One that is not would
+/// ask again, and again.
+pub(crate) fn can_tell_gone_on(host: &dyn Host, inner: &Inner, id: &str, call: &str) -> Result<bool> {
     let Some(message) = now(host, inner, id)? else { return Ok(false) };
-    let after = message.parts.iter().skip_while(|part| part["toolCallId"] != call);
-    Ok(after.into_iter().any(|part| part["type"] == "step-start"))
+    let mut after = message.parts.iter().skip_while(|part| part["toolCallId"] != call);
+    Ok(after.any(|part| part["type"] == "step-start") && !out::is_too_long(&transcript::texts(host)?))
 }
 
 /// A message as far as it is.

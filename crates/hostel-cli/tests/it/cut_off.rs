@@ -8,6 +8,7 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use super::{
@@ -18,6 +19,9 @@ use super::{
 
 /// What ends a server at a chosen step.
 const DIE_AT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/die_at.c");
+
+/// How long a server may take to be gone that has died, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An agent with a workspace: what was said, and every file of it and of its snapshots.
 #[derive(Debug, PartialEq)]
@@ -85,7 +89,8 @@ async fn imported(dir: &Path, library: &Path, at: usize, file: &str) -> bool {
         server.kill().await;
         return true;
     }
-    assert_eq!(server.ended().await.signal(), Some(9), "{done:?}");
+    let ended = tokio::time::timeout(PATIENCE, server.ended()).await;
+    assert_eq!(ended.ok().and_then(|status| status.signal()), Some(9), "{done:?}");
     false
 }
 

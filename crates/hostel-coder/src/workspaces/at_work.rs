@@ -57,12 +57,13 @@ impl Presence {
         Self { of: Arc::downgrade(of), path: path.to_owned(), place, began: SystemTime::now() }
     }
 
-    /// It is over; nothing is said of why if something of it may be left. Blocks.
-    pub(super) fn over(self, ended: Option<Ended>) {
+    /// It is over; nothing is said of why if that is not known. With a sandbox, nothing of it is left. Blocks.
+    pub(super) fn over(self, ended: Option<Ended>, is_sandboxed: bool) {
         if ended == Some(Ended::Itself) {
             return;
         }
-        let now = CutOff { from: self.began, to: SystemTime::now(), is_sure: ended.is_some() };
+        let is_sure = is_sandboxed && ended.is_some();
+        let now = CutOff { from: self.began, to: SystemTime::now(), is_sure };
         let mut place = held(&self.place);
         place.cut_off = Some(place.cut_off.map_or(now, |before| CutOff {
             from: now.from.min(before.from),
@@ -77,7 +78,7 @@ impl Presence {
         let Ok(repo) = of.git.open(&workspace) else { return };
         match cut_off.is_sure {
             true => repo.unlock(cut_off.from, cut_off.to),
-            false => repo.doubt(),
+            false => repo.doubt_of(cut_off.from, cut_off.to),
         }
     }
 }
@@ -115,10 +116,29 @@ mod tests {
         let (of, path, lock) = locked(dir.path());
         let (first, second) = (Presence::new(&of, &path), Presence::new(&of, &path));
         fs::write(&lock, "").unwrap();
-        first.over(Some(Ended::Cancelled));
+        first.over(Some(Ended::Cancelled), true);
         assert!(lock.exists(), "it may be that of the other");
-        second.over(Some(Ended::Itself));
+        second.over(Some(Ended::Itself), true);
         assert!(!lock.exists());
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_somebody_has_stays_also_without_a_sandbox() {
+        let dir = tempfile::tempdir().unwrap();
+        let (of, path, lock) = locked(dir.path());
+        fs::write(&lock, "").unwrap();
+        let long_ago = SystemTime::now() - std::time::Duration::from_secs(60);
+        fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+        let repo = of.git.open(&Workspace::open(&path, of.limits.clone()).unwrap()).unwrap();
+        // What was there before this server is not asked about here.
+        repo.status().await.unwrap();
+        fs::write(&lock, "").unwrap();
+        fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+        for ended in [Some(Ended::Itself), Some(Ended::Cancelled), None] {
+            Presence::new(&of, &path).over(ended, false);
+            repo.status().await.unwrap();
+            assert!(lock.exists(), "{ended:?}");
+        }
     }
 
     #[test]
@@ -128,13 +148,13 @@ mod tests {
         fs::write(&lock, "").unwrap();
         let long_ago = SystemTime::now() - std::time::Duration::from_secs(60);
         fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
-        Presence::new(&of, &path).over(Some(Ended::TimeLimit));
+        Presence::new(&of, &path).over(Some(Ended::TimeLimit), true);
         assert!(lock.exists(), "it is older than the command");
         fs::write(&lock, "new").unwrap();
-        Presence::new(&of, &path).over(Some(Ended::Itself));
-        Presence::new(&of, &path).over(None);
+        Presence::new(&of, &path).over(Some(Ended::Itself), true);
+        Presence::new(&of, &path).over(None, true);
         assert!(lock.exists(), "who made it may be at work still");
-        Presence::new(&of, &dir.path().join("other")).over(Some(Ended::Cancelled));
+        Presence::new(&of, &dir.path().join("other")).over(Some(Ended::Cancelled), true);
         assert!(lock.exists(), "it is of another workspace");
     }
 }

@@ -13,6 +13,8 @@ use crate::beside::beside;
 const BESIDE: &str = "new";
 /// Where, in the repository of snapshots, those are that were aside before another was. Git does not look there.
 const EARLIER: &str = "earlier";
+/// How many of those are kept, as many as rewinds that are remembered.
+const MOST_EARLIER: usize = 10;
 
 impl Workspaces {
     /// A new and empty directory on the same file system as `workspace`, that nothing else knows of. What a crash has left of
@@ -74,15 +76,17 @@ impl Workspaces {
         Ok(std::fs::rename(own, aside)?)
     }
 
-    /// The next free place for a repository that was aside.
+    /// The next free place for a repository that was aside. The oldest goes that would be one too many.
     fn earlier(workspace: &Path) -> Result<PathBuf> {
         let dir = Self::side(workspace).join(EARLIER);
         std::fs::create_dir_all(&dir)?;
-        let mut number = std::fs::read_dir(&dir)?.count() + 1;
-        while dir.join(number.to_string()).symlink_metadata().is_ok() {
-            number += 1;
+        let names = std::fs::read_dir(&dir)?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
+        let mut numbers: Vec<u64> = names.collect();
+        numbers.sort_unstable();
+        for oldest in numbers.iter().take((numbers.len() + 1).saturating_sub(MOST_EARLIER)) {
+            std::fs::remove_dir_all(dir.join(oldest.to_string()))?;
         }
-        Ok(dir.join(number.to_string()))
+        Ok(dir.join((numbers.last().unwrap_or(&0) + 1).to_string()))
     }
 
     /// Puts it back there. Blocks.
@@ -137,5 +141,13 @@ mod tests {
         Workspaces::bring_git_back(&workspace).unwrap();
         assert_eq!(name(&workspace.path().join(".git")), "third");
         assert!(!Workspaces::git_aside(workspace.path()).exists());
+        for number in 4..=14 {
+            Workspaces::put_git_aside(&workspace).unwrap();
+            begin(&workspace, &number.to_string());
+        }
+        Workspaces::put_git_aside(&workspace).unwrap();
+        let mut kept: Vec<_> = fs::read_dir(&earlier).unwrap().map(|entry| name(&entry.unwrap().path())).collect();
+        kept.sort_by_key(|name| name.parse().unwrap_or(3));
+        assert_eq!(kept, (4..=13).map(|number| number.to_string()).collect::<Vec<_>>());
     }
 }

@@ -109,6 +109,13 @@ impl Repo {
         self.dirs().for_each(|dir| self.git.calm.with(dir, |known| known.doubt = Some(doubt)));
     }
 
+    /// Says that a program that is not this server's own was cut off, and that something of it may be at work still: the next operation
+    /// looks for locks that were made from `from` to `to`, and waits for their makers.
+    pub fn doubt_of(&self, from: SystemTime, to: SystemTime) {
+        let doubt = Doubt { from, to };
+        self.dirs().for_each(|dir| self.git.calm.with(dir, |known| known.doubt = Some(doubt.and(known.doubt))));
+    }
+
     /// Says that a program that is not this server's own was cut off, and that nothing of it is left: the locks that were made from `from`
     /// to `to` go at once, or, where a program of this server's is at work, before the next operation. Blocks.
     pub fn unlock(&self, from: SystemTime, to: SystemTime) {
