@@ -26,7 +26,7 @@ const OTHERS: &str =
 const IS_OVER: &str = "select 1 from coder_errands where agent = ? and is_over";
 /// Who was told to wait, the first of them first, and when it asked last.
 const QUEUE: &str = "create table if not exists coder_errand_queue
-    (place integer primary key autoincrement, agent text not null unique, asked integer not null)";
+    (place integer primary key, agent text not null unique, asked integer not null)";
 const WAITS: &str = "insert into coder_errand_queue (agent, asked) values (?, ?)
     on conflict (agent) do update set asked = excluded.asked";
 const FORGET: &str = "delete from coder_errand_queue where asked < ?";
@@ -49,6 +49,7 @@ pub(crate) fn asked(cx: &Cx<CoderAgent>, step: &ErrandStep) -> Result<StepAnswer
     removed(cx, EARLIER, &agent, step.mark)?;
     if let Some(why) = meter::refusal(cx, &turn)? {
         cx.sql(GOES, (agent,))?;
+        freed(cx);
         return Ok(StepAnswer::Refused(why));
     }
     if !cx.sql(IS_OVER, (agent.as_str(),))?.is_empty() {
